@@ -1,0 +1,1 @@
+"""HTTP around a classifier; knows model_store, never training."""

@@ -1,0 +1,43 @@
+"""What can be wrong with an artefact or a paper.
+
+ModelStoreError
+├── ArtefactError            the files are not a usable artefact
+│   ├── ArtefactMissing      no such version
+│   ├── ArtefactDamaged      a file is absent, short, changed or unexpected
+│   ├── ArtefactTooNew       written by a later schema than this code reads
+│   └── GoldenMismatch       this machine does not reproduce the recorded scores
+├── VersionExists            publishing over a version that is already there
+└── PaperError               a paper that cannot be classified
+"""
+
+
+class ModelStoreError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class ArtefactError(ModelStoreError):
+    """The files at hand are not a usable artefact."""
+
+
+class ArtefactMissing(ArtefactError):
+    """The version asked for is not in the store."""
+
+
+class ArtefactDamaged(ArtefactError):
+    """A file of the artefact is absent, short, changed or unexpected."""
+
+
+class ArtefactTooNew(ArtefactError):
+    """The manifest follows a later schema than this code reads."""
+
+
+class GoldenMismatch(ArtefactError):
+    """The golden papers do not get their recorded scores on this machine."""
+
+
+class VersionExists(ModelStoreError):
+    """An artefact of this version is already published; versions never change."""
+
+
+class PaperError(ModelStoreError):
+    """The paper cannot be classified; the message never contains its text."""

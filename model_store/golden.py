@@ -1,0 +1,58 @@
+"""Papers with their recorded scores, replayed whenever an artefact is loaded."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from model_store.errors import GoldenMismatch
+from model_store.papers import Paper
+
+
+class Scorer(Protocol):
+    """Anything that scores papers, shape (papers, labels)."""
+
+    def scores(self, papers: list[Paper]) -> NDArray[np.float32]: ...
+
+
+class GoldenPaper(BaseModel):
+    """A paper and the scores the shipped graph gave it when it was published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    abstract: str = ""
+    scores: tuple[float, ...]
+
+    @property
+    def paper(self) -> Paper:
+        return Paper(self.title, self.abstract)
+
+
+class Golden(BaseModel):
+    """The truth of an artefact: what it must answer on any machine, within `tolerance`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tolerance: float = Field(gt=0, lt=1, description="largest allowed absolute difference of a score")
+    papers: tuple[GoldenPaper, ...] = Field(min_length=1)
+
+    def replay(self, scorer: Scorer) -> float:
+        """Score all golden papers and return the largest difference found.
+
+        Raises GoldenMismatch if a score is off by more than the tolerance: a wrong tokenizer,
+        another label order, or a processor whose int8 arithmetic saturates.
+        """
+        expected = np.array([golden.scores for golden in self.papers], dtype=np.float64)
+        actual = scorer.scores([golden.paper for golden in self.papers])
+        if actual.shape != expected.shape:
+            raise GoldenMismatch(f"golden papers got scores of shape {actual.shape}, recorded is {expected.shape}")
+        difference = np.abs(actual - expected).max(axis=1)
+        worst = int(difference.argmax())
+        if not difference[worst] <= self.tolerance:
+            raise GoldenMismatch(
+                f"golden paper {worst} is off by {difference[worst]:.4f}, allowed is {self.tolerance}: "
+                "this machine computes other scores than the artefact was published with"
+            )
+        return float(difference[worst])

@@ -1,0 +1,121 @@
+"""Papers and the one way they become word pieces, in training and in serving alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+from tokenizers import Tokenizer
+
+from model_store.errors import PaperError
+
+Truncation = Literal["head", "tail", "head+tail"]
+
+# [CLS] title [SEP] abstract [SEP]
+_SPECIAL_TOKENS = 3
+
+
+class Paper(NamedTuple):
+    """A title and an abstract; either may be empty, not both."""
+
+    title: str
+    abstract: str = ""
+
+
+class InputFormat(BaseModel):
+    """How a paper is laid out for the encoder; part of the artefact, never a setting of the service.
+
+    `head_tokens` is how many pieces of the abstract "head+tail" keeps from its beginning
+    (Sun et al. 2019, section 5.3.1, keep 128 of 510).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_tokens: int = Field(ge=8, le=512, description="word pieces the encoder sees, special ones included")
+    truncation: Truncation = "head"
+    head_tokens: int = Field(default=128, ge=1)
+    cls_token: str = "[CLS]"
+    sep_token: str = "[SEP]"
+
+
+class Encoding(NamedTuple):
+    """One paper as the encoder sees it."""
+
+    input_ids: list[int]
+    token_type_ids: list[int]
+    tokens: int
+    """Word pieces of the text, special tokens not counted."""
+    tokens_used: int
+    """Those of them that the encoder sees."""
+
+    @property
+    def truncated(self) -> bool:
+        return self.tokens_used < self.tokens
+
+
+class Encoder(Protocol):
+    """Anything that turns papers into word pieces."""
+
+    def encode(self, papers: Sequence[Paper]) -> list[Encoding]: ...
+
+
+@dataclass(frozen=True)
+class PaperEncoder:
+    """Encodes papers with one tokenizer and one format.
+
+    The tokenizer is told that special tokens written in a text are plain text: `[SEP]` in an
+    abstract must not act as a separator. That flag does not survive `tokenizer.json`, and files
+    may carry padding and truncation of their own, so all three are set here, on every load.
+    """
+
+    tokenizer: Tokenizer
+    format: InputFormat
+
+    def __post_init__(self) -> None:
+        self.tokenizer.encode_special_tokens = True
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+
+    def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
+        """One encoding per paper, in order.
+
+        Raises PaperError if a paper has no text at all.
+        """
+        texts = [tidy(text) for paper in papers for text in paper]
+        pieces = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [self._lay_out(pieces[i].ids, pieces[i + 1].ids) for i in range(0, len(pieces), 2)]
+
+    def _lay_out(self, title: list[int], abstract: list[int]) -> Encoding:
+        if not title and not abstract:
+            raise PaperError("the paper has neither a title nor an abstract; give at least one of them")
+        room = self.format.max_tokens - _SPECIAL_TOKENS
+        kept_title = title[:room]
+        kept_abstract = self._cut(abstract, room - len(kept_title))
+        cls, sep = self._special(self.format.cls_token), self._special(self.format.sep_token)
+        first = [cls, *kept_title, sep]
+        second = [*kept_abstract, sep] if kept_abstract else []
+        return Encoding(
+            input_ids=first + second,
+            token_type_ids=[0] * len(first) + [1] * len(second),
+            tokens=len(title) + len(abstract),
+            tokens_used=len(kept_title) + len(kept_abstract),
+        )
+
+    def _cut(self, pieces: list[int], room: int) -> list[int]:
+        if len(pieces) <= room:
+            return pieces
+        if self.format.truncation == "head":
+            return pieces[:room]
+        head = min(self.format.head_tokens, room) if self.format.truncation == "head+tail" else 0
+        return pieces[:head] + pieces[len(pieces) - (room - head) :]
+
+    def _special(self, token: str) -> int:
+        token_id: int | None = self.tokenizer.token_to_id(token)
+        if token_id is None:
+            raise PaperError(f"the tokenizer has no {token!r}; the input format names a token it must know")
+        return token_id
+
+
+def tidy(text: str) -> str:
+    """White space of any kind and length becomes one space; nothing else is touched."""
+    return " ".join(text.split())

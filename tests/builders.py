@@ -1,0 +1,138 @@
+"""Makes a tiny but real artefact in-process: real tokenizer, real int8 graph, real manifest, really published."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from model_store.classifier import Classifier, OnnxGraph
+from model_store.golden import Golden, GoldenPaper
+from model_store.labels import Label, UncertainRule
+from model_store.manifest import LabelQuality, Manifest, Provenance, Quality, Quantization
+from model_store.papers import InputFormat, Paper, PaperEncoder
+from model_store.store import CARD, GOLDEN, GRAPH, TOKENIZER, Store
+
+LABELS = (
+    Label(id="computer-science", name="Computer Science", threshold=0.5),
+    Label(id="physics", name="Physics", threshold=0.4),
+    Label(id="mathematics", name="Mathematics", threshold=0.5),
+)
+# Each word speaks for one label by this much, against the others by a quarter of it.
+WORDS = {
+    "algorithm": 0, "compiler": 0, "network": 0, "software": 0,
+    "quantum": 1, "star": 1, "particle": 1, "plasma": 1,
+    "theorem": 2, "proof": 2, "algebra": 2, "manifold": 2,
+}  # fmt: skip
+FILLERS = ("the", "a", "of", "we", "and", "##s", "b", "c", ".", ",", "[", "]", "sep", "cls")
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+INPUT = InputFormat(max_tokens=32)
+
+
+def tokenizer() -> Tokenizer:
+    """A word-piece tokenizer of some thirty words."""
+    vocabulary = {word: i for i, word in enumerate((*SPECIALS, *FILLERS, *WORDS))}
+    made = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    made.normalizer = BertNormalizer(lowercase=True)
+    made.pre_tokenizer = BertPreTokenizer()
+    made.add_special_tokens(list(SPECIALS))
+    return made
+
+
+def graph(pull: float = 12.0) -> bytes:
+    """An int8 word-to-label table, averaged over the tokens and ended by the sigmoid, as ONNX."""
+    words = (*SPECIALS, *FILLERS, *WORDS)
+    table = np.full((len(words), len(LABELS)), 0.0)
+    for word, label in WORDS.items():
+        table[words.index(word)] = -0.25
+        table[words.index(word), label] = 1.0
+    scale = 1 / 127
+    initializers = [
+        numpy_helper.from_array(np.round(table / scale).astype(np.int8), "table"),
+        numpy_helper.from_array(np.array(scale * pull, dtype=np.float32), "scale"),
+        numpy_helper.from_array(np.array(0, dtype=np.int8), "zero"),
+        numpy_helper.from_array(np.array(-1.0, dtype=np.float32), "bias"),
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
+    ]
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
+        helper.make_node("DequantizeLinear", ["rows", "scale", "zero"], ["votes"]),
+        helper.make_node("ReduceMean", ["votes", "token_axis"], ["mean"], keepdims=0),
+        helper.make_node("Add", ["mean", "bias"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["papers", "tokens"])
+        for name in ("input_ids", "attention_mask", "token_type_ids")
+    ]
+    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["papers", len(LABELS)])]
+    built = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
+    model = helper.make_model(built, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def manifest(version: str = "1.0.0", **changes: Any) -> Manifest:
+    """A manifest for the tiny artefact; `changes` replace fields."""
+    quality = Quality(
+        papers=30, micro_f1=0.9, micro_f1_interval=(0.8, 1.0), macro_f1=0.9, mean_average_precision=0.95,
+        subset_accuracy=0.8, hamming_loss=0.05,
+        per_label={
+            label.id: LabelQuality(
+                support=10, precision=0.9, recall=0.9, f1=0.9, f1_interval=(0.8, 1.0), average_precision=0.95
+            )
+            for label in LABELS
+        },
+    )  # fmt: skip
+    return Manifest(
+        name="tiny-subjects",
+        version=version,
+        created="2026-01-02T03:04:05Z",
+        labels=LABELS,
+        input=INPUT,
+        uncertain=UncertainRule(margin=0.2, share=0.1, error_rate_uncertain=0.5, error_rate_ok=0.1),
+        quality=quality,
+        quantization=Quantization(
+            scheme="int8 table", bytes_fp32=1000, micro_f1_fp32=0.9, flipped=0.0, largest_change=0.01
+        ),
+        provenance=Provenance(base_encoder="none", config="seed = 1\n", seed=1, libraries={}, data={}, git_commit=None),
+        licence="Apache-2.0",
+        limits=("Knows twelve words.",),
+        files={},
+    ).model_copy(update=changes)
+
+
+GOLDEN_PAPERS = (Paper("A quantum algorithm", "We star the particle."), Paper("theorem proof algebra"))
+
+
+def files(**changes: bytes) -> Mapping[str, bytes]:
+    """The files of the tiny artefact; `changes` are by name without suffix."""
+    model, words = graph(), tokenizer()
+    scores = Classifier(manifest(), "", PaperEncoder(words, INPUT), OnnxGraph(model)).scores(GOLDEN_PAPERS)
+    golden = Golden(
+        tolerance=1e-4,
+        papers=tuple(
+            GoldenPaper(title=paper.title, abstract=paper.abstract, scores=tuple(map(float, row)))
+            for paper, row in zip(GOLDEN_PAPERS, scores, strict=True)
+        ),
+    )
+    made = {
+        GRAPH: model,
+        TOKENIZER: words.to_str().encode(),
+        GOLDEN: golden.model_dump_json().encode(),
+        CARD: b"# Tiny subjects\n\nKnows twelve words.\n",
+    }
+    return made | {next(name for name in made if name.startswith(stem)): content for stem, content in changes.items()}
+
+
+def publish(root: Path, version: str = "1.0.0", **changes: Any) -> Store:
+    """A store holding the tiny artefact under `version`."""
+    store = Store(root)
+    store.publish(manifest(version, **changes), files())
+    return store
