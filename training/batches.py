@@ -1,0 +1,88 @@
+"""Papers as tensors: encoded by the contract's own code, batched by length, padded no further than needed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from model_store.papers import Encoding, PaperEncoder
+from training.corpus import Papers
+
+# Batches are cut from pools of this many batches' worth of papers, sorted by length:
+# large enough to leave little padding, small enough to keep the order random.
+_POOL = 50
+
+
+class EncodedPapers(Dataset[dict[str, object]]):
+    """Encodings and targets side by side; encoded once, before the first epoch."""
+
+    def __init__(self, encoder: PaperEncoder, papers: Papers) -> None:
+        self.encodings: Sequence[Encoding] = encoder.encode(papers.papers)
+        self._targets = torch.from_numpy(papers.targets)
+
+    def __len__(self) -> int:
+        return len(self.encodings)
+
+    def __getitem__(self, index: int) -> dict[str, object]:
+        return {"encoding": self.encodings[index], "labels": self._targets[index]}
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each paper, special ones included."""
+        return [len(encoding.input_ids) for encoding in self.encodings]
+
+
+class Collator:
+    """Rows to a batch, padded to its longest paper; ids (papers, tokens), labels (papers, labels)."""
+
+    def __init__(self, pad_id: int) -> None:
+        self._pad_id = pad_id
+
+    def __call__(self, rows: Sequence[dict[str, object]]) -> dict[str, Tensor]:
+        encodings = [row["encoding"] for row in rows]
+        ids = [torch.tensor(encoding.input_ids) for encoding in encodings]  # type: ignore[attr-defined]
+        types = [torch.tensor(encoding.token_type_ids) for encoding in encodings]  # type: ignore[attr-defined]
+        pad = torch.nn.utils.rnn.pad_sequence
+        return {
+            "input_ids": pad(ids, batch_first=True, padding_value=self._pad_id),
+            "attention_mask": pad([torch.ones_like(row) for row in ids], batch_first=True),
+            "token_type_ids": pad(types, batch_first=True),
+            "labels": torch.stack([row["labels"] for row in rows]),  # type: ignore[misc]
+        }
+
+
+class LengthGroupedSampler(Sampler[int]):
+    """An order in which neighbours are of like length, drawn anew each epoch.
+
+    It depends on seed and epoch alone, so that a resumed run sees what an uninterrupted one sees;
+    transformers' own sampler draws from the global generator, whose state a restart loses.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self._lengths = np.asarray(lengths)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the loop at the start of each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self._seed, self._epoch])
+        order = rng.permutation(len(self._lengths))
+        pool = _POOL * self._batch_size
+        batches: list[list[int]] = []
+        for start in range(0, len(order), pool):
+            papers = order[start : start + pool]
+            papers = papers[np.argsort(self._lengths[papers], kind="stable")]
+            batches += [papers[i : i + self._batch_size].tolist() for i in range(0, len(papers), self._batch_size)]
+        # A short batch stays last: in the middle it would shift the bounds of all that follow.
+        short = [batches.pop(i) for i in reversed(range(len(batches))) if len(batches[i]) < self._batch_size]
+        rng.shuffle(batches)
+        return iter([paper for batch in [*batches, *short] for paper in batch])

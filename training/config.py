@@ -1,0 +1,121 @@
+"""One TOML file per run, read once, frozen, unknown keys refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model_store.papers import InputFormat
+from training.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderConfig(_Section):
+    """The pretrained encoder."""
+
+    source: str = Field(min_length=1, description="hub id, or a local folder in the Hugging Face layout")
+    freeze: bool = Field(default=False, description="train the head alone")
+    dropout: float | None = Field(default=None, ge=0, lt=1, description="inside the encoder; absent: as pretrained")
+
+
+class HeadConfig(_Section):
+    """dropout → linear → ReLU → dropout → linear, on the CLS vector."""
+
+    hidden: int = Field(default=50, ge=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+
+
+class Source(_Section):
+    """A training file, and how much of it to take."""
+
+    path: Path
+    since: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="by update_date, inclusive")
+    sample: int | None = Field(default=None, ge=1, description="papers to draw, seeded; absent: all")
+
+
+class DataConfig(_Section):
+    """Where papers come from. Paths are relative to the working directory."""
+
+    train: tuple[Source, ...] = Field(min_length=1)
+    validation: Path | None = Field(default=None, description="absent: split off `validation_share`")
+    validation_share: float = Field(default=0.125, gt=0, lt=0.5)
+    categories: dict[str, tuple[str, ...]] | None = Field(
+        default=None, description="label → arXiv archives, for files with a `categories` column"
+    )
+
+
+class FitConfig(_Section):
+    """The loop. Defaults are those of Sun et al. 2019, section 5.2."""
+
+    epochs: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=24, ge=1)
+    max_tokens: int = Field(default=512, ge=8, le=512, description="word pieces while training; serving may read more")
+    learning_rate: float = Field(default=2e-5, gt=0)
+    head_learning_rate: float | None = Field(default=None, gt=0, description="absent: as `learning_rate`")
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="ξ of section 5.4.2: each lower layer learns ξ times"
+    )
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    evaluations_per_epoch: int = Field(default=1, ge=1, description="each also writes a checkpoint")
+    patience: int = Field(default=2, ge=1, description="evaluations without a better micro-F1 before stopping")
+
+
+class QuantizationConfig(_Section):
+    """Dynamic int8. With `reduce_range` weights keep 7 bits, so that no processor's arithmetic saturates."""
+
+    per_channel: bool = True
+    reduce_range: bool = True
+
+
+class Gates(_Section):
+    """What the quantized graph must hold against fp32 before it is published."""
+
+    micro_f1_loss: float = Field(default=0.003, description="at most this much below fp32")
+    flipped: float = Field(default=0.03, description="share of papers with a changed decision")
+    bytes: int = Field(default=35_000_000)
+
+
+class RunConfig(_Section):
+    """A whole run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    licence: str
+    limits: tuple[str, ...] = Field(default=())
+    seed: int = Field(ge=0)
+    encoder: EncoderConfig
+    head: HeadConfig = HeadConfig()
+    data: DataConfig
+    input: InputFormat
+    fit: FitConfig = FitConfig()
+    quantization: QuantizationConfig = QuantizationConfig()
+    gates: Gates = Gates()
+    uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")
+
+    @property
+    def training_input(self) -> InputFormat:
+        """The layout of a paper while training: as served, perhaps shorter."""
+        return self.input.model_copy(update={"max_tokens": self.fit.max_tokens})
+
+
+def read_config(path: Path) -> tuple[RunConfig, str]:
+    """The configuration and its text, verbatim, for the manifest.
+
+    Raises ConfigError naming the file, the key and what was expected.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return RunConfig.model_validate(tomllib.loads(text)), text
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from None
+    except ValidationError as error:
+        lines = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ConfigError("\n".join([f"{path} is no valid run:", *lines])) from None

@@ -1,0 +1,206 @@
+"""Rows become labelled papers: labels are born here, cleaning is counted, the split is disjoint."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.papers import Paper, tidy
+from training.config import DataConfig, Source
+from training.errors import DataError
+from training.rows import Row, read_rows
+
+_ID, _TITLE, _ABSTRACT, _CATEGORIES, _DATE = "id", "title", "abstract", "categories", "update_date"
+_BINARY = {"0": False, "1": True, 0: False, 1: True}
+
+Counts = dict[str, int]
+
+
+class LabelledPaper(NamedTuple):
+    """A paper, the names of its labels, and its date where the file has one."""
+
+    paper: Paper
+    labels: frozenset[str]
+    date: str
+
+
+@dataclass(frozen=True)
+class Papers:
+    """Papers with their targets, shape (papers, labels), 0 or 1."""
+
+    papers: list[Paper]
+    targets: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.papers)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything a run learns from."""
+
+    labels: tuple[str, ...]
+    train: Papers
+    validation: Papers
+    report: dict[str, dict[str, int | str]]
+    """By file: its sha256 and the counts of its cleaning."""
+
+
+def read_corpus(config: DataConfig, seed: int) -> Corpus:
+    """Read, clean and split.
+
+    A paper that is also among the validation papers never enters the training set. Raises
+    DataError naming file, row and column.
+    """
+    rng = np.random.default_rng(seed)
+    seen: set[str] = set()
+    report: dict[str, dict[str, int | str]] = {}
+    held_out: list[LabelledPaper] = []
+    if config.validation is not None:
+        _, held_out, report[str(config.validation)] = _read_source(Source(path=config.validation), config, seen, rng)
+    labels: tuple[str, ...] = ()
+    train: list[LabelledPaper] = []
+    for source in config.train:
+        found, papers, report[str(source.path)] = _read_source(source, config, seen, rng)
+        labels = labels or found
+        _same_labels(source.path, found, labels)
+        train += papers
+    if config.validation is None:
+        train, held_out = _split(train, config.validation_share, rng)
+    else:
+        _same_labels(config.validation, _labels_of_file(config.validation, config), labels)
+    corpus = Corpus(labels, _stack(train, labels), _stack(held_out, labels), report)
+    _every_label_occurs(corpus)
+    return corpus
+
+
+def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns that are labels: all that are neither id, title nor abstract."""
+    return tuple(column for column in columns if column.strip().lower() not in {_ID, _TITLE, _ABSTRACT})
+
+
+def _read_source(
+    source: Source, config: DataConfig, seen: set[str], rng: np.random.Generator
+) -> tuple[tuple[str, ...], list[LabelledPaper], dict[str, int | str]]:
+    rows = read_rows(source.path)
+    columns = {column.strip().lower(): column for column in rows[0].cells}
+    for needed in (_TITLE, _ABSTRACT):
+        if needed not in columns:
+            raise DataError(
+                f"{source.path}: has no column {needed.upper()!r}; its columns are {', '.join(rows[0].cells)}"
+            )
+    labels = _labels_of(source.path, rows[0], config)
+    counts: Counts = {"rows": len(rows)}
+    kept = list(_clean(_labelled(source.path, rows, columns, labels, config.categories), source.since, seen, counts))
+    if source.sample is not None and source.sample < len(kept):
+        kept = [kept[i] for i in sorted(rng.choice(len(kept), source.sample, replace=False))]
+    counts["kept"] = len(kept)
+    return labels, kept, {"sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(), **counts}
+
+
+def _labels_of(path: Path, first: Row, config: DataConfig) -> tuple[str, ...]:
+    if any(column.strip().lower() == _CATEGORIES for column in first.cells):
+        if not config.categories:
+            raise DataError(
+                f"{path}: has a column 'categories'; say in [data.categories] which label each archive means"
+            )
+        return tuple(config.categories)
+    labels = label_columns(first.cells)
+    if not labels:
+        raise DataError(f"{path}: has no label columns; expected 0/1 columns beside {', '.join(first.cells)}")
+    return labels
+
+
+def _labels_of_file(path: Path, config: DataConfig) -> tuple[str, ...]:
+    return _labels_of(path, read_rows(path)[0], config)
+
+
+def _same_labels(path: Path, found: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    if set(found) != set(expected):
+        missing, more = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+        raise DataError(f"{path}: labels differ from the first training file; missing {missing}, unknown {more}")
+
+
+def _labelled(
+    path: Path,
+    rows: list[Row],
+    columns: Mapping[str, str],
+    labels: tuple[str, ...],
+    categories: Mapping[str, tuple[str, ...]] | None,
+) -> Iterator[LabelledPaper]:
+    archives = {archive: label for label, archives in (categories or {}).items() for archive in archives}
+    for row in rows:
+        if _CATEGORIES in columns:
+            found = _from_categories(row.cells[columns[_CATEGORIES]], archives)
+        else:
+            found = frozenset(label for label in labels if _is_set(path, row, label))
+        paper = Paper(_cell(row, columns[_TITLE]), _cell(row, columns[_ABSTRACT]))
+        yield LabelledPaper(paper, found, _cell(row, columns.get(_DATE, _DATE)))
+
+
+def _cell(row: Row, column: str) -> str:
+    value = row.cells.get(column)
+    return "" if value is None else tidy(str(value))
+
+
+def _from_categories(categories: object, archives: Mapping[str, str]) -> frozenset[str]:
+    found = (archives.get(category.split(".")[0]) for category in str(categories or "").split())
+    return frozenset(label for label in found if label is not None)
+
+
+def _is_set(path: Path, row: Row, label: str) -> bool:
+    value = row.cells.get(label)
+    value = value.strip() if isinstance(value, str) else value
+    if not isinstance(value, str | int | float) or value not in _BINARY:
+        raise DataError(f"{path}, row {row.number}, column {label!r}: holds {value!r}, expected 0 or 1")
+    return _BINARY[value]  # type: ignore[index]  # 1.0 and True find the entry of 1
+
+
+def _clean(
+    papers: Iterable[LabelledPaper], since: str | None, seen: set[str], counts: Counts
+) -> Iterator[LabelledPaper]:
+    counts.update(empty=0, unlabelled=0, older=0, duplicates=0)
+    for labelled in papers:
+        key = " ".join(labelled.paper).lower()
+        reason = (
+            "empty" if not key.strip()
+            else "unlabelled" if not labelled.labels
+            else "older" if since and labelled.date < since
+            else "duplicates" if key in seen
+            else None
+        )  # fmt: skip
+        if reason:
+            counts[reason] += 1
+            continue
+        seen.add(key)
+        yield labelled
+
+
+def _split(
+    papers: list[LabelledPaper], share: float, rng: np.random.Generator
+) -> tuple[list[LabelledPaper], list[LabelledPaper]]:
+    order = rng.permutation(len(papers))
+    held_out = set(order[: max(1, round(share * len(papers)))].tolist())
+    return (
+        [paper for i, paper in enumerate(papers) if i not in held_out],
+        [paper for i, paper in enumerate(papers) if i in held_out],
+    )
+
+
+def _stack(labelled: list[LabelledPaper], labels: tuple[str, ...]) -> Papers:
+    targets = np.zeros((len(labelled), len(labels)), dtype=np.float32)
+    for row, paper in enumerate(labelled):
+        for label in paper.labels:
+            targets[row, labels.index(label)] = 1
+    return Papers([paper.paper for paper in labelled], targets)
+
+
+def _every_label_occurs(corpus: Corpus) -> None:
+    for part, papers in (("training", corpus.train), ("validation", corpus.validation)):
+        for label, positives in zip(corpus.labels, papers.targets.sum(axis=0), strict=True):
+            if positives == 0:
+                raise DataError(f"label {label!r} has no positive row among the {len(papers)} {part} papers")

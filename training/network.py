@@ -1,0 +1,98 @@
+"""The network: a pretrained encoder and a small head on its CLS vector. Ends in raw logits."""
+
+from collections.abc import Iterator
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from training.config import EncoderConfig, FitConfig, HeadConfig
+from training.errors import ConfigError
+
+
+class SubjectNetwork(nn.Module):
+    """Encoder → CLS vector → dropout → linear → ReLU → dropout → linear to the labels.
+
+    The sigmoid is not here: `BCEWithLogitsLoss` wants raw logits (a second sigmoid would keep the
+    mean loss above 0.6 whatever the network learns), and the exported graph adds it once.
+    """
+
+    def __init__(self, encoder: nn.Module, hidden_size: int, labels: int, head: HeadConfig) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Sequential(
+            nn.Dropout(head.dropout),
+            nn.Linear(hidden_size, head.hidden),
+            nn.ReLU(),
+            nn.Dropout(head.dropout),
+            nn.Linear(head.hidden, labels),
+        )
+        self._loss = nn.BCEWithLogitsLoss()
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Logits of shape (papers, labels), and the mean loss if targets are given."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        logits = self.head(hidden.last_hidden_state[:, 0])
+        return {"logits": logits} if labels is None else {"loss": self._loss(logits.float(), labels), "logits": logits}
+
+
+def load_network(encoder: EncoderConfig, head: HeadConfig, labels: int) -> SubjectNetwork:
+    """A network with pretrained encoder and fresh head.
+
+    `source` is a hub id or a local folder of any BERT-like model that takes token types.
+    """
+    config = AutoConfig.from_pretrained(encoder.source)
+    if encoder.dropout is not None:
+        config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
+    if not hasattr(config, "type_vocab_size"):
+        raise ConfigError(f"encoder {encoder.source!r} is a {config.model_type}; expected one of the BERT family")
+    body = AutoModel.from_pretrained(encoder.source, config=config, add_pooling_layer=False)
+    body.requires_grad_(not encoder.freeze)
+    return SubjectNetwork(body, config.hidden_size, labels, head)
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """The encoder's own tokenizer, in the form that serving reads."""
+    loaded: Tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
+    return loaded
+
+
+def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, object]]:
+    """Optimizer groups with a learning rate that falls from the head down to the embeddings.
+
+    Sun et al. 2019, section 5.4.2: layer l learns with ξ^(L - l) of the base rate, the embeddings,
+    the lowest layer of all, with the smallest. Biases and norms are not decayed.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter, depth in _by_depth(network):
+        base = (fit.head_learning_rate or fit.learning_rate) if name.startswith("head.") else fit.learning_rate
+        decay = 0.0 if parameter.ndim < 2 else fit.weight_decay
+        groups.setdefault((base * fit.layer_decay**depth, decay), []).append(parameter)
+    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+
+
+def _by_depth(network: SubjectNetwork) -> Iterator[tuple[str, nn.Parameter, int]]:
+    """Trainable parameters with their distance below the top layer: head and top layer 0, embeddings most."""
+    layers = max((_layer(name) for name, _ in network.named_parameters()), default=-1) + 1
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            yield name, parameter, 0 if name.startswith("head.") else layers - 1 - _layer(name)
+
+
+def _layer(name: str) -> int:
+    """Index of the encoder layer a parameter belongs to; -1 for embeddings and all else."""
+    _, found, rest = name.partition(".layer.")
+    return int(rest.split(".")[0]) if found else -1
+
+
+def device_runs_bf16(flags: str) -> bool:
+    """Whether bf16 pays: on a GPU that has it, or on a CPU whose `flags` name it.
+
+    On a processor without it bf16 is emulated, some twenty times slower than fp32.
+    """
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
