@@ -111,10 +111,14 @@ def manifest(version: str = "1.0.0", **changes: Any) -> Manifest:
 GOLDEN_PAPERS = (Paper("A quantum algorithm", "We star the particle."), Paper("theorem proof algebra"))
 
 
+def classifier() -> Classifier:
+    """A classifier over the tiny artefact that was never in a store."""
+    return Classifier(manifest(), "0" * 64, PaperEncoder(tokenizer(), INPUT), OnnxGraph(graph()))
+
+
 def files(**changes: bytes) -> Mapping[str, bytes]:
     """The files of the tiny artefact; `changes` are by name without suffix."""
-    model, words = graph(), tokenizer()
-    scores = Classifier(manifest(), "", PaperEncoder(words, INPUT), OnnxGraph(model)).scores(GOLDEN_PAPERS)
+    scores = classifier().scores(GOLDEN_PAPERS)
     golden = Golden(
         tolerance=1e-4,
         papers=tuple(
@@ -123,8 +127,8 @@ def files(**changes: bytes) -> Mapping[str, bytes]:
         ),
     )
     made = {
-        GRAPH: model,
-        TOKENIZER: words.to_str().encode(),
+        GRAPH: graph(),
+        TOKENIZER: tokenizer().to_str().encode(),
         GOLDEN: golden.model_dump_json().encode(),
         CARD: b"# Tiny subjects\n\nKnows twelve words.\n",
     }

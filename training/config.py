@@ -66,6 +66,13 @@ class FitConfig(_Section):
     patience: int = Field(default=2, ge=1, description="evaluations without a better micro-F1 before stopping")
 
 
+class GoldenPaper(_Section):
+    """A paper, in words free to publish, whose scores every start of the service replays."""
+
+    title: str
+    abstract: str = ""
+
+
 class QuantizationConfig(_Section):
     """Dynamic int8. With `reduce_range` weights keep 7 bits, so that no processor's arithmetic saturates."""
 
@@ -77,8 +84,8 @@ class Gates(_Section):
     """What the quantized graph must hold against fp32 before it is published."""
 
     micro_f1_loss: float = Field(default=0.003, description="at most this much below fp32")
-    flipped: float = Field(default=0.03, description="share of papers with a changed decision")
-    bytes: int = Field(default=35_000_000)
+    flipped: float = Field(default=0.03, description="at most this share of papers with a changed decision")
+    bytes: int = Field(default=35_000_000, description="of the quantized graph, at most")
 
 
 class RunConfig(_Section):
@@ -96,6 +103,8 @@ class RunConfig(_Section):
     fit: FitConfig = FitConfig()
     quantization: QuantizationConfig = QuantizationConfig()
     gates: Gates = Gates()
+    golden: tuple[GoldenPaper, ...] = Field(min_length=1)
+    golden_tolerance: float = Field(default=0.02, gt=0, lt=1, description="processors round fp32 differently")
     uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")
 
     @property

@@ -157,7 +157,7 @@ def _is_set(path: Path, row: Row, label: str) -> bool:
     value = value.strip() if isinstance(value, str) else value
     if not isinstance(value, str | int | float) or value not in _BINARY:
         raise DataError(f"{path}, row {row.number}, column {label!r}: holds {value!r}, expected 0 or 1")
-    return _BINARY[value]  # type: ignore[index]  # 1.0 and True find the entry of 1
+    return _BINARY[value]  # 1.0 and True find the entry of 1
 
 
 def _clean(

@@ -53,6 +53,7 @@ def fit(
 
 class _SubjectTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
     fit_config: FitConfig
+    optimizer: torch.optim.Optimizer | None
 
     def create_optimizer(self, model: SubjectNetwork | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:

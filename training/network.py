@@ -94,5 +94,5 @@ def device_runs_bf16(flags: str) -> bool:
     On a processor without it bf16 is emulated, some twenty times slower than fp32.
     """
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))

@@ -44,7 +44,7 @@ def read_rows(path: Path) -> list[Row]:
 
 def _text(path: Path) -> io.TextIOWrapper:
     # Undecodable bytes become lone surrogates, so that the error can name the row and the column.
-    opened = gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
+    opened = gzip.open(path) if path.name.endswith(".gz") else path.open("rb")  # noqa: SIM115  # the wrapper closes it
     return io.TextIOWrapper(opened, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 

@@ -1,19 +1,22 @@
-"""A run, stage by stage: corpus → fit → export → quantize → thresholds → verify → publish."""
+"""A run, stage by stage: corpus → fit → baseline → publish. Each stage leaves a file the next one reads."""
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
 from model_store.papers import PaperEncoder
+from model_store.store import Store
+from training.baseline import baseline
 from training.batches import EncodedPapers
-from training.config import RunConfig
+from training.config import RunConfig, read_config
 from training.corpus import Corpus, read_corpus
 from training.fit import fit
-from training.network import SubjectNetwork, load_network, load_tokenizer
+from training.network import load_network, load_tokenizer
+from training.publish import Run, publish
 
 _LOG = logging.getLogger("training")
 
@@ -26,39 +29,69 @@ class Workplace:
 
     @property
     def checkpoints(self) -> Path:
+        """Checkpoints, TensorBoard events and metrics.jsonl."""
         return self.folder / "checkpoints"
 
     @property
     def weights(self) -> Path:
+        """The fitted network; its presence means that fitting is done."""
         return self.folder / "network.safetensors"
 
+    @property
+    def baseline(self) -> Path:
+        """Figures of TF-IDF with logistic regression."""
+        return self.folder / "baseline.json"
 
-def fit_stage(config: RunConfig, place: Workplace, *, resume: bool) -> None:
-    """Fine-tune and leave the best network's weights in the workplace."""
+
+class TrainingRun:
+    """One configuration, its papers and its workplace."""
+
+    def __init__(self, config_path: Path, runs: Path) -> None:
+        """Read the configuration and all papers; ConfigError or DataError say what is wrong with them."""
+        self.config, self._text = read_config(config_path)
+        self.place = Workplace(runs / f"{self.config.name}-{self.config.version}")
+        self.place.folder.mkdir(parents=True, exist_ok=True)
+        self.corpus = _read(self.config)
+
+    def fit(self, *, resume: bool) -> None:
+        """Fine-tune and keep the best network's weights; with `resume`, go on where an earlier call was cut off."""
+        if resume and self.place.weights.exists():
+            _LOG.info("%s is there: fitting is done", self.place.weights)
+            return
+        set_seed(self.config.seed)
+        network = load_network(self.config.encoder, self.config.head, len(self.corpus.labels))
+        tokenizer = load_tokenizer(self.config.encoder.source)
+        encoder = PaperEncoder(tokenizer, self.config.training_input)
+        fit(
+            network,
+            EncodedPapers(encoder, self.corpus.train),
+            EncodedPapers(encoder, self.corpus.validation),
+            self.config.fit,
+            pad_id=tokenizer.token_to_id("[PAD]") or 0,
+            seed=self.config.seed,
+            folder=self.place.checkpoints,
+            resume=resume,
+        )
+        save_file(network.state_dict(), self.place.weights)
+
+    def baseline(self) -> dict[str, float]:
+        """Train and measure TF-IDF with logistic regression on the same papers."""
+        figures = baseline(self.corpus)
+        self.place.baseline.write_text(json.dumps(figures, indent=2) + "\n")
+        return figures
+
+    def publish(self, store: Store) -> Path:
+        """Quantize the fitted network, hold it to its gates and publish it."""
+        network = load_network(self.config.encoder, self.config.head, len(self.corpus.labels))
+        network.load_state_dict(load_file(self.place.weights))
+        figures = json.loads(self.place.baseline.read_text()) if self.place.baseline.exists() else self.baseline()
+        tokenizer = load_tokenizer(self.config.encoder.source)
+        return publish(Run(self.config, self._text, self.corpus, figures), network.eval(), tokenizer, store)
+
+
+def _read(config: RunConfig) -> Corpus:
     corpus = read_corpus(config.data, config.seed)
     for path, counts in corpus.report.items():
         _LOG.info("%s: %s", path, ", ".join(f"{key} {value}" for key, value in counts.items()))
-    _LOG.info("%d training and %d validation papers", len(corpus.train), len(corpus.validation))
-    set_seed(config.seed)
-    network = load_network(config.encoder, config.head, len(corpus.labels))
-    tokenizer = load_tokenizer(config.encoder.source)
-    encoder = PaperEncoder(tokenizer, config.training_input)
-    place.folder.mkdir(parents=True, exist_ok=True)
-    fit(
-        network,
-        EncodedPapers(encoder, corpus.train),
-        EncodedPapers(encoder, corpus.validation),
-        config.fit,
-        pad_id=tokenizer.token_to_id("[PAD]"),
-        seed=config.seed,
-        folder=place.checkpoints,
-        resume=resume,
-    )
-    save_file(network.state_dict(), place.weights)
-
-
-def fitted_network(config: RunConfig, corpus: Corpus, place: Workplace) -> SubjectNetwork:
-    """The network that `fit_stage` left, on the CPU and in evaluation mode."""
-    network = load_network(config.encoder, config.head, len(corpus.labels))
-    network.load_state_dict(load_file(place.weights))
-    return network.to(torch.device("cpu")).eval()
+    _LOG.info("%d training papers, %d validation papers", len(corpus.train), len(corpus.validation))
+    return corpus

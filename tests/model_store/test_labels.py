@@ -1,0 +1,55 @@
+"""Thresholds, decisions and the uncertain rule."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_store.labels import Label, UncertainRule, assigned, closeness, decide, slug
+
+RULE = UncertainRule(margin=0.3, share=0.1, error_rate_uncertain=0.5, error_rate_ok=0.1)
+LABELS = [Label(id=f"l{i}", name=f"L{i}", threshold=threshold) for i, threshold in enumerate((0.5, 0.2, 0.7))]
+SCORES = st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3).map(np.array)
+
+
+def test_labels_at_or_above_their_threshold_are_assigned_most_probable_first() -> None:
+    decision = decide(np.array([0.5, 0.9, 0.1]), LABELS, RULE.model_copy(update={"margin": 0.0}))
+    assert decision.labels == (1, 0)
+    assert decision.status == "ok"
+
+
+def test_a_paper_no_label_fits_is_uncertain() -> None:
+    assert decide(np.array([0.01, 0.01, 0.01]), LABELS, RULE) == ((), "uncertain")
+
+
+def test_a_close_call_is_uncertain() -> None:
+    assert decide(np.array([0.99, 0.21, 0.01]), LABELS, RULE) == ((0, 1), "uncertain")
+
+
+def test_a_score_of_exactly_one_is_no_close_call() -> None:
+    assert decide(np.array([1.0, 0.0, 0.0]), LABELS, RULE) == ((0,), "ok")
+
+
+@given(SCORES)
+def test_a_label_is_assigned_if_and_only_if_it_reaches_its_own_threshold(scores: np.ndarray) -> None:
+    decision = decide(scores, LABELS, RULE)
+    assert set(decision.labels) == {i for i, label in enumerate(LABELS) if scores[i] >= label.threshold}
+
+
+@given(SCORES)
+def test_without_a_label_or_with_a_close_call_and_only_then_a_person_should_look(scores: np.ndarray) -> None:
+    close = closeness(scores, [label.threshold for label in LABELS]) < RULE.margin
+    decision = decide(scores, LABELS, RULE)
+    assert (decision.status == "uncertain") == (not decision.labels or bool(close))
+
+
+def test_many_papers_are_decided_as_one_by_one() -> None:
+    scores = np.array([[0.5, 0.1, 0.9], [0.1, 0.3, 0.2]])
+    assert assigned(scores, [0.5, 0.2, 0.7]).tolist() == [[True, False, True], [False, True, False]]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("Quantitative Biology", "quantitative-biology"), ("C++ & más", "c-m-s"), ("数学", "label")]
+)
+def test_a_slug_is_made_of_lower_case_words(name: str, expected: str) -> None:
+    assert slug(name) == expected

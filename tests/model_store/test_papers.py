@@ -1,0 +1,99 @@
+"""The text preparation that training and serving share."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from model_store.errors import PaperError
+from model_store.papers import InputFormat, Paper, PaperEncoder, Truncation, tidy
+from tests import builders
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def encoder(max_tokens: int = 12, truncation: Truncation = "head", head_tokens: int = 2) -> PaperEncoder:
+    return PaperEncoder(
+        builders.tokenizer(), InputFormat(max_tokens=max_tokens, truncation=truncation, head_tokens=head_tokens)
+    )
+
+
+def words(paper_encoder: PaperEncoder, ids: list[int]) -> str:
+    return " ".join(str(paper_encoder.tokenizer.id_to_token(i)) for i in ids)
+
+
+def test_title_and_abstract_are_separated_and_typed() -> None:
+    made = encoder()
+    (encoding,) = made.encode([Paper("a proof", "of a theorem")])
+    assert words(made, encoding.input_ids) == "[CLS] a proof [SEP] of a theorem [SEP]"
+    assert encoding.token_type_ids == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert (encoding.tokens, encoding.tokens_used, encoding.truncated) == (5, 5, False)
+
+
+def test_a_missing_abstract_leaves_no_empty_segment() -> None:
+    made = encoder()
+    (encoding,) = made.encode([Paper("a proof")])
+    assert words(made, encoding.input_ids) == "[CLS] a proof [SEP]"
+
+
+def test_a_special_token_written_in_a_text_stays_text() -> None:
+    made = encoder()
+    (encoding,) = made.encode([Paper("a [SEP] b", "[CLS] c")])
+    assert words(made, encoding.input_ids) == "[CLS] a [ sep ] b [SEP] [ cls ] c [SEP]"
+
+
+def test_settings_left_in_a_tokenizer_file_do_not_count() -> None:
+    words_file = builders.tokenizer()
+    words_file.enable_truncation(max_length=3)
+    words_file.enable_padding(length=20)
+    made = PaperEncoder(Tokenizer.from_str(words_file.to_str()), InputFormat(max_tokens=12))
+    (encoding,) = made.encode([Paper("a proof", "of a theorem")])
+    assert encoding.tokens_used == 5
+
+
+@pytest.mark.parametrize(
+    ("truncation", "kept"),
+    [("head", "the a of we and"), ("tail", "b c . , quantum"), ("head+tail", "the a . , quantum")],
+)
+def test_a_long_abstract_is_cut_as_the_format_says_and_the_cut_is_told(truncation: Truncation, kept: str) -> None:
+    made = encoder(max_tokens=10, truncation=truncation)
+    (encoding,) = made.encode([Paper("star proof", "the a of we and b c . , quantum")])
+    assert words(made, encoding.input_ids) == f"[CLS] star proof [SEP] {kept} [SEP]"
+    assert (encoding.tokens, encoding.tokens_used, encoding.truncated) == (12, 7, True)
+
+
+def test_a_title_longer_than_the_format_leaves_no_room_for_the_abstract() -> None:
+    made = encoder(max_tokens=8)
+    (encoding,) = made.encode([Paper("a proof " * 10, "of a theorem")])
+    assert words(made, encoding.input_ids) == "[CLS] a proof a proof a [SEP]"
+    assert encoding.tokens == 23
+
+
+@pytest.mark.parametrize("paper", [Paper("", ""), Paper(" \n\t", "\u2003"), Paper("\u200b", "\u0007")])
+def test_a_paper_without_text_is_refused(paper: Paper) -> None:
+    with pytest.raises(PaperError, match="neither a title nor an abstract"):
+        encoder().encode([paper])
+
+
+def test_a_tokenizer_without_the_format_s_special_tokens_is_refused() -> None:
+    format_ = InputFormat(max_tokens=12, cls_token="<s>")
+    with pytest.raises(PaperError, match="<s>"):
+        PaperEncoder(builders.tokenizer(), format_).encode([Paper("a")])
+
+
+def test_white_space_of_any_kind_is_one_space() -> None:
+    assert tidy(" a\n\n b\u00a0\t c ") == "a b c"
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
+def test_a_paper_is_encoded_alike_alone_and_among_others(texts: list[tuple[str, str]]) -> None:
+    made = encoder()
+    papers = [Paper("a" + title, abstract) for title, abstract in texts]
+    assert made.encode(papers) == [made.encode([paper])[0] for paper in papers]
+
+
+@given(TEXT, TEXT)
+def test_no_encoding_is_longer_than_the_format_allows(title: str, abstract: str) -> None:
+    (encoding,) = encoder(max_tokens=8).encode([Paper("a" + title, abstract)])
+    assert len(encoding.input_ids) == len(encoding.token_type_ids) <= 8
+    assert encoding.tokens_used <= encoding.tokens

@@ -1,0 +1,86 @@
+"""The fitted network as an ONNX graph that ends in the sigmoid, in fp32 and in dynamic int8."""
+
+import tempfile
+from pathlib import Path
+
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from training.config import QuantizationConfig
+from training.network import SubjectNetwork
+
+_OPSET = 18
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class _Probabilities(nn.Module):
+    """The network as it is served: with the sigmoid, here and nowhere else."""
+
+    def __init__(self, network: SubjectNetwork) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        return torch.sigmoid(self._network(input_ids, attention_mask, token_type_ids)["logits"])
+
+
+def export_graph(network: SubjectNetwork) -> bytes:
+    """The fp32 graph: three int64 inputs (papers, tokens) → probabilities (papers, labels)."""
+    # Eager attention: the exporter turns the fused kind into a longer and slower graph.
+    network.encoder.set_attn_implementation("eager")  # type: ignore[operator]
+    # Three tensors of their own: the exporter takes one passed twice for one input.
+    example = tuple(torch.full((2, 16), fill, dtype=torch.long) for fill in (1, 1, 0))
+    named = {0: torch.export.Dim("papers", min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
+    alike = dict.fromkeys(named, torch.export.Dim.AUTO)
+    program = torch.onnx.export(
+        _Probabilities(network).eval(),
+        example,
+        input_names=_INPUTS,
+        output_names=["probabilities"],
+        dynamic_shapes=(named, alike, alike),
+        opset_version=_OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    return bytes(program.model_proto.SerializeToString())
+
+
+def quantize(graph: bytes, config: QuantizationConfig) -> bytes:
+    """The same graph with int8 weights, word pieces included, and activations quantized as they come."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared, quantized = Path(folder, "prepared.onnx"), Path(folder, "int8.onnx")
+        onnx.save(_without_stale_shapes(graph), prepared)
+        quantize_dynamic(
+            prepared,
+            quantized,
+            weight_type=QuantType.QInt8,
+            per_channel=config.per_channel,
+            reduce_range=config.reduce_range,
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+        return quantized.read_bytes()
+
+
+def scheme(config: QuantizationConfig) -> str:
+    """What `quantize` did, in words for the manifest."""
+    return (
+        "dynamic int8 (onnxruntime quantize_dynamic, "
+        f"{'per channel' if config.per_channel else 'per tensor'}, "
+        f"{'7-bit weights: no saturation on any processor' if config.reduce_range else '8-bit weights'}), "
+        "one paper per run"
+    )
+
+
+def _without_stale_shapes(graph: bytes) -> onnx.ModelProto:
+    """Drop the exporter's notes on initializers' shapes.
+
+    quantize_dynamic transposes weights and then trips over them (microsoft/onnxruntime#25890).
+    """
+    model = onnx.load_model_from_string(graph)
+    weights = {initializer.name for initializer in model.graph.initializer}
+    kept = [value for value in model.graph.value_info if value.name not in weights]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(kept)
+    return model
