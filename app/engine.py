@@ -1,0 +1,206 @@
+"""The async side of the classifier: admission, a hop to the threads, the decision, reload and drain.
+
+Knows papers and versions; knows no HTTP. Deadlines reach it as cancellation: whatever a cancelled
+request still had waiting is withdrawn before it costs an inference.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Literal, NamedTuple
+
+from app import logs
+from app.admission import Admission, Pace
+from app.errors import ArtefactRefused, ServiceError
+from app.health import Health
+from app.jobs import Job, Queue, Result, Scored
+from app.settings import Settings
+from app.telemetry import Telemetry
+from app.versions import Classifier, Versions
+from app.watchdog import Watchdog
+from app.workers import Workers
+from model_store.errors import GoldenMismatch, ModelStoreError, PaperError
+from model_store.labels import Decision, decide
+from model_store.manifest import Manifest
+from model_store.papers import Encoding, Paper
+
+_EXIT_S = 1.0
+
+
+class Verdict(NamedTuple):
+    """One classified paper."""
+
+    encoding: Encoding
+    scored: Scored
+    decision: Decision
+
+
+Outcome = Verdict | PaperError | ServiceError
+
+
+class Answer(NamedTuple):
+    """What became of the papers of one request, in their order, and who answered."""
+
+    manifest: Manifest
+    sha256: str
+    outcomes: list[Outcome]
+    tokenize_s: float
+
+
+class Engine:
+    """Classifies papers, many requests at a time."""
+
+    def __init__(self, settings: Settings, versions: Versions, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._versions = versions
+        self._telemetry = telemetry
+        self._queue = Queue()
+        self._pace = Pace(settings.threads)
+        self._admission = Admission(
+            settings.max_queue, settings.max_queue_tokens, settings.request_timeout_s, self._pace
+        )
+        self._tokenizers = ThreadPoolExecutor(settings.threads, thread_name_prefix="tokenizer")
+        self._reloading = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+        self.health = Health(settings.ready_window_s, settings.live_window_s)
+
+    @property
+    def current(self) -> Classifier:
+        """The classifier that new requests get."""
+        return self._versions.current
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can still get well by itself."""
+        return self.health.alive() and self._watching is not None and not self._watching.done()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Have workers and a watchdog while the block runs."""
+        self._announce()
+        workers = Workers(self._settings.threads, self._queue, self._settings.stall_timeout_s)
+        watchdog = Watchdog(workers, self._queue, self.health, self._telemetry, self._prove)
+        self._watching = asyncio.create_task(
+            watchdog.watch(self._settings.stall_timeout_s, self._settings.probe_interval_s)
+        )
+        try:
+            yield
+        finally:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._tokenizers.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(workers.stop, _EXIT_S)
+
+    async def classify(self, papers: Sequence[Paper], deadline: float) -> Answer:
+        """One outcome per paper; `deadline` is a time.monotonic().
+
+        Raises QueueFull, NotReady or Draining if the request as a whole is not taken.
+        """
+        if ailment := self.health.ailment():
+            raise ailment
+        classifier = self.current
+        with self._admission.permit(len(papers)) as permit:
+            began = time.monotonic()
+            encodings = await self._encode(classifier, papers)
+            tokenize_s = time.monotonic() - began
+            self._telemetry.tokenize.observe(tokenize_s)
+            legible = [encoding for encoding in encodings if isinstance(encoding, Encoding)]
+            permit.weigh(sum(len(encoding.input_ids) for encoding in legible))
+            scored = iter(await self._score(classifier, legible, deadline))
+        manifest = classifier.manifest
+        outcomes: list[Outcome] = [
+            encoding if isinstance(encoding, PaperError) else self._judge(manifest, encoding, next(scored))
+            for encoding in encodings
+        ]
+        return Answer(manifest, classifier.sha256, outcomes, tokenize_s)
+
+    async def reload(self) -> Literal["switched", "unchanged"]:
+        """Change to the wanted version if it is another one and proves itself; raises ArtefactRefused."""
+        async with self._reloading:
+            try:
+                successor = await asyncio.to_thread(self._versions.successor)
+            except ModelStoreError as error:
+                raise self._refused(error) from None
+            if successor is None:
+                self._telemetry.reloads.labels("unchanged").inc()
+                return "unchanged"
+            self._versions.switch(successor)
+            self._telemetry.reloads.labels("switched").inc()
+            self._announce()
+            return "switched"
+
+    async def drain(self) -> None:
+        """Take no new work and wait until what was accepted is done, at most for the drain time-out."""
+        self.health.draining = True
+        self._telemetry.ready.set(0)
+        logs.event(logging.INFO, "draining", papers=self._admission.papers)
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < self._settings.drain_timeout_s:
+            if waited >= self._settings.drain_notice_s and not self._admission.papers:
+                return
+            await asyncio.sleep(0.02)
+        logs.event(logging.WARNING, "drain limit reached", papers_lost=self._admission.papers)
+
+    async def _encode(self, classifier: Classifier, papers: Sequence[Paper]) -> list[Encoding | PaperError]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._tokenizers, lambda: [_encode_one(classifier, paper) for paper in papers]
+        )
+
+    async def _score(self, classifier: Classifier, encodings: Sequence[Encoding], deadline: float) -> list[Result]:
+        if not encodings:
+            return []
+        job = Job(classifier, encodings, deadline, self._observe)
+        self._queue.put(job)
+        try:
+            return await job.results()
+        finally:
+            self._queue.withdraw(job)
+
+    async def _prove(self) -> None:
+        """One tiny inference on the way that all papers take; readiness hears of it like of any other."""
+        classifier = self.current
+        encodings = classifier.encode([Paper("A question of health")])
+        async with asyncio.timeout(self._settings.ready_window_s):
+            await self._score(classifier, encodings, time.monotonic() + self._settings.ready_window_s)
+
+    def _observe(self, encoding: Encoding, result: Result) -> None:
+        if isinstance(result, Scored):
+            self.health.succeed()
+            self._pace.observe(len(encoding.input_ids), result.infer_s)
+
+    def _judge(self, manifest: Manifest, encoding: Encoding, result: Result) -> Outcome:
+        if isinstance(result, ServiceError):
+            return result
+        decision = decide(result.scores, manifest.labels, manifest.uncertain)
+        self._telemetry.paper(encoding.tokens, encoding.truncated, result.queue_s, result.infer_s)
+        self._telemetry.answer(
+            decision.status,
+            [manifest.labels[i].id for i in decision.labels],
+            {label.id: float(p) for label, p in zip(manifest.labels, result.scores, strict=True)},
+        )
+        return Verdict(encoding, result, decision)
+
+    def _announce(self) -> None:
+        manifest, threads = self.current.manifest, self._settings.threads
+        self._telemetry.in_service(manifest.name, manifest.version, self.current.sha256)
+        self._telemetry.threads.set(threads)
+        logs.event(logging.INFO, "in service", model=manifest.name, version=manifest.version, threads=threads)
+
+    def _refused(self, error: ModelStoreError) -> ArtefactRefused:
+        self._telemetry.reloads.labels("refused").inc()
+        if isinstance(error, GoldenMismatch):
+            self._telemetry.golden_failures.inc()
+        kept = self.current.manifest.version
+        logs.event(logging.ERROR, "artefact refused", reason=str(error), still_in_service=kept)
+        return ArtefactRefused(f"The artefact was refused, the log says why; version {kept} keeps answering.")
+
+
+def _encode_one(classifier: Classifier, paper: Paper) -> Encoding | PaperError:
+    try:
+        return classifier.encode([paper])[0]
+    except PaperError as error:
+        return error

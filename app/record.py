@@ -1,0 +1,58 @@
+"""What is remembered of one request for its log line, its metrics and its headers; never its text."""
+
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+# version-traceid-parentid-flags, https://www.w3.org/TR/trace-context/
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass
+class Record:
+    """One request; times in seconds."""
+
+    id: str
+    trace_id: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    status: int | None = None
+    """Of the answer, once it has begun."""
+    key_name: str | None = None
+    papers: int = 0
+    tokens: int = 0
+    tokenize_s: float = 0.0
+    queue_s: float = 0.0
+    infer_s: float = 0.0
+    model_version: str | None = None
+    problems: list[str] = field(default_factory=list)
+    """Codes of what was refused: the request, or papers of a batch."""
+
+    @property
+    def server_timing(self) -> str:
+        """The Server-Timing header, https://www.w3.org/TR/server-timing/; milliseconds."""
+        stages = {"tokenize": self.tokenize_s, "queue": self.queue_s, "infer": self.infer_s}
+        return ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in stages.items())
+
+
+def open_record(scope: Scope) -> Record:
+    """The record of a request that just arrived; a request id is taken over if it is a harmless one."""
+    headers = Headers(scope=scope)
+    given = headers.get("x-request-id", "")
+    trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    record = Record(
+        id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        trace_id=trace.group(1) if trace else None,
+    )
+    scope.setdefault("state", {})["record"] = record
+    return record
+
+
+def record_of(scope: Scope) -> Record:
+    """The record that `open_record` made."""
+    record: Record = scope["state"]["record"]
+    return record

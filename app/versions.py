@@ -1,0 +1,71 @@
+"""Which artefact answers, and the change from one to the next. Knows the store; knows no HTTP and no threads."""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.errors import ArtefactDamaged, ModelStoreError
+from model_store.manifest import Manifest
+from model_store.papers import Encoding, Paper
+from model_store.store import Store
+
+
+class Classifier(Protocol):
+    """What the service needs of a classifier; runs of `score` from several threads may overlap."""
+
+    manifest: Manifest
+    sha256: str
+
+    def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
+        """One encoding per paper; raises PaperError for a paper without text."""
+        ...
+
+    def score(self, encoding: Encoding) -> NDArray[np.float32]:
+        """Probabilities of one paper, shape (labels,)."""
+        ...
+
+
+class Versions:
+    """The classifier in service, and where its successor comes from."""
+
+    def __init__(self, current: Classifier, store: Store | None = None, wanted: str = "latest") -> None:
+        self.current = current
+        self._store = store
+        self._wanted = wanted
+
+    @classmethod
+    def open(cls, store: Store, wanted: str) -> Self:
+        """Start with the wanted version ("latest": the newest); raises ArtefactError."""
+        return cls(_load(store, wanted), store, wanted)
+
+    def successor(self) -> Classifier | None:
+        """The wanted version, loaded and proven beside the current one; None if that is the current one.
+
+        Takes seconds; nothing changes until `switch`. Raises ArtefactError.
+        """
+        if self._store is None:
+            return None
+        if self._store.resolve(self._wanted) == self.current.manifest.version:
+            return None
+        return _load(self._store, self._wanted)
+
+    def switch(self, successor: Classifier) -> None:
+        """From now on new requests get `successor`; those under way keep the classifier they began with."""
+        self.current = successor
+
+
+def _load(store: Store, wanted: str) -> Classifier:
+    artefact = store.open(wanted)
+    try:
+        # One thread within a run: the workers beside each other already fill the processors.
+        classifier = artefact.classifier(threads=1)
+        artefact.golden().replay(classifier)
+    except ModelStoreError:
+        raise
+    except Exception as error:
+        # Checksums hold, yet onnxruntime, the tokenizer or the golden papers are not what they should be;
+        # their libraries raise whatever they like, and the caller needs one kind of refusal.
+        raise ArtefactDamaged(f"artefact {artefact.manifest.version} cannot be loaded: {error}") from error
+    return classifier

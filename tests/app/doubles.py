@@ -1,0 +1,83 @@
+"""Classifiers with faults, to be passed where a real one is expected; and other small stand-ins."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.settings import Settings
+from app.versions import Classifier
+from model_store.papers import Encoding, Paper
+from model_store.store import Store
+
+
+class Interposed:
+    """The real classifier of a store, with something done before each run; faults are chosen by the paper's length."""
+
+    def __init__(self, store: Store, before: Callable[[Encoding], None]) -> None:
+        self._real: Classifier = store.open().classifier()
+        self._before = before
+        self.manifest = self._real.manifest
+        self.sha256 = self._real.sha256
+        self.scored = 0
+        self._lock = threading.Lock()
+
+    def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
+        return self._real.encode(papers)
+
+    def score(self, encoding: Encoding) -> NDArray[np.float32]:
+        self._before(encoding)
+        with self._lock:
+            self.scored += 1
+        return self._real.score(encoding)
+
+
+def slow(store: Store, seconds: float) -> Interposed:
+    """Takes so long for every paper."""
+    return Interposed(store, lambda encoding: time.sleep(seconds))
+
+
+def failing(store: Store, error: BaseException) -> Interposed:
+    """Raises on papers of a single word; the probe and longer papers are scored."""
+
+    def before(encoding: Encoding) -> None:
+        if encoding.tokens == 1:
+            raise error
+
+    return Interposed(store, before)
+
+
+def hanging(store: Store, until: threading.Event) -> Interposed:
+    """Hangs on papers of a single word until the event."""
+
+    def before(encoding: Encoding) -> None:
+        if encoding.tokens == 1:
+            until.wait()
+
+    return Interposed(store, before)
+
+
+def hung(store: Store, until: threading.Event) -> Interposed:
+    """Hangs on every paper until the event."""
+
+    def before(encoding: Encoding) -> None:
+        until.wait()
+
+    return Interposed(store, before)
+
+
+def impatient(store: Store, **changes: object) -> Settings:
+    """Settings with short times, so that tests of faults take no minutes."""
+    quick: dict[str, object] = {
+        "artefacts": store.root,
+        "threads": 1,
+        "request_timeout_s": 5.0,
+        "stall_timeout_s": 0.2,
+        "probe_interval_s": 0.2,
+        "ready_window_s": 1.0,
+        "live_window_s": 2.0,
+        "drain_timeout_s": 3.0,
+    }
+    return Settings.model_validate(quick | changes)

@@ -1,0 +1,76 @@
+"""The service as its users run it: `python -m app` in a process of its own, on a port of the system's choice."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_URL = re.compile(r"running on (http://[\d.:]+)")
+ROOT = Path(__file__).parents[2]
+
+
+class Running:
+    """A started service; its log lines are JSON."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.url = self._await_url()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    def messages(self) -> list[str]:
+        return [line["message"] for line in self.log()]
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, **options)
+
+    def _await_url(self) -> str:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and self.process.poll() is None:
+            if found := _URL.search(self._log.read_text()):
+                return found.group(1)
+            time.sleep(0.05)
+        raise AssertionError(f"the service did not start: {self._log.read_text()}")
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """This process's environment with exactly these settings of the service."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPERS_")}
+    given = {f"PAPERS_{name.upper()}": str(value) for name, value in settings.items()}
+    return kept | {"PAPERS_PORT": "0", "PAPERS_LOG_FORMAT": "json"} | given
+
+
+def spawn(log: Path, module: str = "app", **settings: object) -> subprocess.Popen[bytes]:
+    """Start the service, its standard error going to `log`."""
+    with log.open("wb") as stream:
+        return subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=environment(**settings), stderr=stream)
+
+
+@contextmanager
+def running(folder: Path, module: str = "app", **settings: object) -> Iterator[Running]:
+    """A service that listens, ended with the block whatever happens in it."""
+    log = folder / "service.log"
+    process = spawn(log, module, **settings)
+    try:
+        yield Running(process, log)
+    finally:
+        process.kill()
+        process.wait(10)

@@ -1,0 +1,89 @@
+"""POST /classify and /classify/batch: what is answered."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from model_store.store import Store
+
+PAPER = {"title": "A quantum algorithm", "abstract": "We prove a theorem and a proof.", "id": "a/1"}
+
+
+def test_a_paper_gets_a_probability_for_every_label_in_the_artefacts_order(client: TestClient) -> None:
+    answer = client.post("/classify", json=PAPER).json()
+    assert list(answer["probabilities"]) == ["Computer Science", "Physics", "Mathematics"]
+    assert all(0 <= probability <= 1 for probability in answer["probabilities"].values())
+
+
+def test_probabilities_are_those_of_the_classifier(client: TestClient, store: Store) -> None:
+    golden = store.open().golden()
+    for paper in golden.papers:
+        answer = client.post("/classify", json={"title": paper.title, "abstract": paper.abstract}).json()
+        assert list(answer["probabilities"].values()) == pytest.approx(paper.scores, abs=1e-6)
+
+
+def test_labels_are_those_at_their_threshold_most_probable_first(client: TestClient) -> None:
+    answer = client.post("/classify", json={"title": "quantum quantum quantum algorithm algorithm"}).json()
+    assert answer["labels"] == ["Physics", "Computer Science"]
+    assert answer["status"] == "ok"
+
+
+def test_a_paper_that_reaches_no_label_is_uncertain(client: TestClient) -> None:
+    answer = client.post("/classify", json={"title": "the and of"}).json()
+    assert (answer["labels"], answer["status"]) == ([], "uncertain")
+
+
+def test_what_the_model_saw_is_told(client: TestClient) -> None:
+    seen = client.post("/classify", json={"title": "a star", "abstract": "we " * 50}).json()["input"]
+    assert seen == {"tokens": 52, "tokens_used": 29, "truncated": True, "abstract": True}
+
+
+def test_the_answer_names_the_artefact(client: TestClient, store: Store) -> None:
+    response = client.post("/classify", json=PAPER)
+    expected = {"name": "tiny-subjects", "version": "1.0.0", "sha256": store.open().sha256}
+    assert response.json()["model"] == expected
+    assert response.headers["x-model-version"] == "1.0.0"
+
+
+def test_the_id_is_echoed_when_given_and_absent_otherwise(client: TestClient) -> None:
+    assert client.post("/classify", json=PAPER).json()["id"] == "a/1"
+    assert client.post("/classify", json={"title": "star", "id": ""}).json()["id"] == ""
+    assert "id" not in client.post("/classify", json={"title": "star"}).json()
+
+
+def test_an_abstract_alone_is_enough(client: TestClient) -> None:
+    assert client.post("/classify", json={"abstract": "a proof"}).json()["labels"] == ["Mathematics"]
+
+
+def test_stages_are_timed(client: TestClient) -> None:
+    stages = client.post("/classify", json=PAPER).headers["server-timing"].split(", ")
+    assert [stage.split(";")[0] for stage in stages] == ["tokenize", "queue", "infer"]
+
+
+def test_a_batch_answers_like_single_requests_in_any_order(client: TestClient) -> None:
+    titles = ["quantum star", "a proof of the theorem", "software", "the and", "network plasma algebra " * 20]
+    alone = [client.post("/classify", json={"title": title}).json() for title in titles]
+    for order in (titles, titles[::-1]):
+        batch = client.post("/classify/batch", json={"papers": [{"title": title} for title in order]}).json()
+        expected = alone if order is titles else alone[::-1]
+        assert [{**result, "model": batch["model"]} for result in batch["results"]] == expected
+
+
+def test_an_invalid_paper_of_a_batch_hurts_no_other(client: TestClient) -> None:
+    bad = [{"title": " "}, 7, {"id": "x", "title": "a\x00b"}, {"title": "a", "extra": 1}, {"title": "\x07"}]
+    results = client.post("/classify/batch", json={"papers": [PAPER, *bad, PAPER]}).json()["results"]
+    assert results[0] == results[-1]
+    assert results[0]["labels"]
+    assert [result["error"]["status"] for result in results[1:-1]] == [422] * len(bad)
+    assert results[3]["id"] == "x"
+
+
+def test_faults_of_a_batch_point_to_their_paper(client: TestClient) -> None:
+    results = client.post("/classify/batch", json={"papers": [PAPER, {"title": 5}, {"title": ""}]}).json()["results"]
+    pointers = [result["error"]["errors"][0]["pointer"] for result in results[1:]]
+    assert pointers == ["#/papers/1/title", "#/papers/2"]
+
+
+def test_a_batch_of_invalid_papers_only_is_answered_too(client: TestClient) -> None:
+    response = client.post("/classify/batch", json={"papers": [{}]})
+    assert response.status_code == 200
+    assert response.json()["results"][0]["error"]["code"] == "invalid_request"

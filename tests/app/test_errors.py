@@ -1,0 +1,132 @@
+"""Every refusal is a problem document, and says nothing of what was sent."""
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.errors import KINDS
+
+JSON = {"content-type": "application/json"}
+SECRET = "zanzibar"
+
+
+def post(
+    client: TestClient, body: bytes | str, path: str = "/classify", **headers: str
+) -> tuple[int, dict[str, object]]:
+    response = client.post(path, content=body, headers={**JSON, **headers})
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["instance"] == response.headers["x-request-id"]
+    return response.status_code, response.json()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "", "{", "nope", '{"title": NaN}', '{"title": Infinity}', '{"title": "a", "title": "b"}', b"\xff\xfe",
+        "[" * 100_000,
+        '{"a":' * 50_000, "1" * 5_000, b"\xef\xbb\xbf{}", "{'title': 'a'}", '{"title": "a"} x', '{"title": "\n"}',
+    ],
+)  # fmt: skip
+def test_what_is_no_json_is_a_400(client: TestClient, body: bytes | str) -> None:
+    status, problem = post(client, body)
+    assert (status, problem["code"]) == (400, "not_json")
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [
+        ({}, "#"), ([], "#"), (None, "#"), (3, "#"), ("text", "#"), ({"title": ""}, "#"), ({"title": " \t\n"}, "#"),
+        ({"title": "\x07"}, "#"), ({"title": None}, "#/title"), ({"title": 3}, "#/title"),
+        ({"title": ["a"]}, "#/title"),
+        ({"title": "a\x00b"}, "#/title"), ({"title": "a", "abstract": None}, "#/abstract"),
+        ({"title": True}, "#/title"),
+        ({"title": "a", "abstract": "b\x00"}, "#/abstract"), ({"title": "a", "id": 7}, "#/id"),
+        ({"title": "a", "id": None}, "#/id"), ({"title": "a", "id": "i" * 129}, "#/id"),
+        ({"title": "a", "year": 2001}, "#/year"), ({"title": "a", "an unknown, long name": 1}, "#"),
+        ({"title": "a" * 2001}, "#/title"), ({"title": "a", "abstract": "a" * 100_001}, "#/abstract"),
+        ({"papers": []}, "#/papers"),
+    ],
+)  # fmt: skip
+def test_json_of_the_wrong_shape_is_a_422_that_points_there(client: TestClient, document: object, pointer: str) -> None:
+    status, problem = post(client, json.dumps(document))
+    assert (status, problem["code"]) == (422, "invalid_request")
+    assert isinstance(problem["errors"], list)
+    assert problem["errors"][0]["pointer"] == pointer
+
+
+def test_half_a_surrogate_pair_is_a_422(client: TestClient) -> None:
+    for body in (r'{"title": "\ud83d"}', r'{"title": "a", "id": "\udc00"}', r'{"\ud800": 1, "title": "a"}'):
+        assert post(client, body)[0] == 422
+    assert post(client, r'{"title": "a star \ud83d\ude00"}')[0] == 200
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"papers": {}}, {"papers": []}, {"papers": [1] * 65}, [], {"papers": [], "x": 1}]
+)
+def test_a_wrong_envelope_is_a_422_for_all(client: TestClient, document: object) -> None:
+    assert post(client, json.dumps(document), "/classify/batch")[0] == 422
+
+
+def test_a_length_over_the_limit_names_limit_and_length(client: TestClient) -> None:
+    _, problem = post(client, json.dumps({"title": "a" * 2001}))
+    assert (problem["limit"], problem["actual"]) == (2000, 2001)
+    _, problem = post(client, json.dumps({"papers": [{"title": "a"}] * 65}), "/classify/batch")
+    assert (problem["limit"], problem["actual"]) == (64, 65)
+
+
+def test_a_body_over_the_limit_is_a_413(client: TestClient) -> None:
+    status, problem = post(client, b" " * (1024 * 1024 + 1))
+    assert (status, problem["limit"], problem["actual"]) == (413, 1024 * 1024, 1024 * 1024 + 1)
+    assert post(client, b" " * (1024 * 1024))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "text/plain"}, {"content-type": "application/xml"}, {"content-type": ""},
+        {"content-type": "application/json; charset=latin-1"}, {"content-encoding": "gzip"}, {"content-encoding": "br"},
+    ],
+)  # fmt: skip
+def test_what_is_not_declared_as_plain_json_is_a_415(client: TestClient, headers: dict[str, str]) -> None:
+    assert post(client, '{"title": "a star"}', **headers)[0] == 415
+
+
+def test_a_declared_charset_of_utf8_is_fine(client: TestClient) -> None:
+    assert post(client, '{"title": "a star"}', **{"content-type": "Application/JSON; charset=UTF-8"})[0] == 200
+
+
+def test_the_framework_refuses_with_problems_too(client: TestClient) -> None:
+    for method, path, status in (("GET", "/nowhere", 404), ("GET", "/classify", 405), ("POST", "/classify/", 404)):
+        response = client.request(method, path)
+        assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    assert client.get("/classify").headers["allow"] == "POST"
+
+
+def test_no_refusal_repeats_what_was_sent(client: TestClient) -> None:
+    documents = [
+        {"title": SECRET, "abstract": 1}, {"title": SECRET * 1000}, {"title": SECRET + "\x00"},
+        {f"{SECRET} {SECRET}": 1}, {"title": [SECRET]}, {"id": SECRET * 20, "title": "a"},
+        {"papers": [SECRET]}, SECRET, [SECRET],
+    ]  # fmt: skip
+    for document in documents:
+        for path in ("/classify", "/classify/batch"):
+            assert SECRET not in client.post(path, json=document).text
+    assert SECRET not in client.post("/classify", content='{"title": "' + SECRET, headers=JSON).text
+
+
+@pytest.mark.parametrize("code", [kind.code for kind in KINDS.values()])
+def test_every_problem_type_is_explained_where_its_type_points(client: TestClient, code: str) -> None:
+    assert client.get(f"/problems/{code}").json()["code"] == code
+    page = client.get(f"/problems/{code}", headers={"accept": "text/html"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert code in page.text
+
+
+def test_an_unknown_problem_type_is_a_404(client: TestClient) -> None:
+    assert client.get("/problems/bad_luck").status_code == 404
+
+
+def test_the_type_of_a_problem_resolves(client: TestClient) -> None:
+    assert client.get(client.get("/nowhere").json()["type"]).status_code == 200

@@ -1,0 +1,66 @@
+"""Everything around classification: documentation, model card, health, metrics, headers."""
+
+import re
+
+from starlette.testclient import TestClient
+
+from model_store.store import Store
+
+
+def test_the_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert "http" not in page.text.replace("http-equiv", "")
+    for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert client.get(path).status_code == 200, path
+
+
+def test_no_script_stands_within_a_page_and_the_policy_forbids_it(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert re.findall(r"<script(?![^>]* src=)", page.text) == []
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+
+
+def test_only_the_known_files_of_the_docs_are_served(client: TestClient) -> None:
+    for name in ("index.html", "..%2f__init__.py", "swagger-ui.js.map"):
+        assert client.get(f"/docs/{name}").status_code == 404
+
+
+def test_the_card_tells_thresholds_and_quality_of_every_label(client: TestClient, store: Store) -> None:
+    card = client.get("/model").json()
+    assert [label["id"] for label in card["labels"]] == ["computer-science", "physics", "mathematics"]
+    assert (
+        card["labels"][1] | {"threshold": 0.4, "support": 10, "f1": 0.9, "f1_interval": [0.8, 1.0]} == card["labels"][1]
+    )
+    assert (card["sha256"], card["base_encoder"], card["version"]) == (store.open().sha256, "none", "1.0.0")
+
+
+def test_the_card_is_sent_once(client: TestClient) -> None:
+    tag = client.get("/model").headers["etag"]
+    again = client.get("/model", headers={"if-none-match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get("/model", headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_a_fresh_service_is_alive_and_ready(client: TestClient) -> None:
+    assert client.get("/livez").json() == {"status": "live"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_a_harmless_request_id_is_taken_over_and_any_other_replaced(client: TestClient) -> None:
+    assert client.get("/livez", headers={"x-request-id": "batch-7/3"}).headers["x-request-id"] == "batch-7/3"
+    for given in ("", "two words", "x" * 129, "a;b", 'quo"te'):
+        made = client.get("/livez", headers={"x-request-id": given}).headers["x-request-id"]
+        assert re.fullmatch(r"[0-9a-f]{32}", made)
+
+
+def test_every_answer_has_the_security_headers(client: TestClient) -> None:
+    for path in ("/livez", "/nowhere", "/docs", "/metrics"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert client.post("/classify", json={"title": "star"}).headers["cache-control"] == "no-store"
+
+
+def test_origins_are_not_told_anything_by_default(client: TestClient) -> None:
+    assert "access-control-allow-origin" not in client.get("/livez", headers={"origin": "https://example.org"}).headers
