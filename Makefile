@@ -1,0 +1,62 @@
+# Two commands do everything: `make serve` answers requests, `make test` passes the tests.
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-slow check lint types imports train train-smoke lock clean
+
+PYTHON ?= python3
+SERVE := .venv-serve/bin/python
+DEV := .venv/bin/python
+PIP_QUIET := --quiet --disable-pip-version-check
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+serve: .venv-serve/.installed ## start the service on http://127.0.0.1:8000 with the bundled artefact
+	@exec $(SERVE) -m app
+
+test: .venv/.installed ## all checks and tests but the slow ones
+	$(MAKE) --no-print-directory check
+	$(DEV) -m pytest -m "not slow"
+
+test-slow: .venv/.installed ## soak, overload and chaos: minutes each
+	$(DEV) -m pytest -m slow
+
+check: lint types imports ## format, lint, types, directions of import
+
+lint: .venv/.installed
+	$(DEV) -m ruff format --check .
+	$(DEV) -m ruff check .
+
+types: .venv/.installed
+	$(DEV) -m mypy
+
+imports: .venv/.installed
+	.venv/bin/lint-imports
+
+train: .venv/.installed ## train, quantize and publish the bundled artefact (hours on two cores; resumes)
+	$(DEV) -m training run training/configs/full.toml --resume
+
+train-smoke: .venv/.installed ## the same path in two minutes, published under runs/
+	$(DEV) -m training run training/configs/smoke.toml --store runs/artefacts
+
+lock: .venv/.installed ## pin the requirements anew from pyproject.toml
+	for set in "serve --extra serve" "test --extra serve --extra train --extra dev"; do \
+	  .venv/bin/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate \
+	    $${set#* } --output-file requirements/$${set%% *}.txt pyproject.toml || exit 1; \
+	done
+
+clean: ## remove the environments and caches, never runs/ or artefacts
+	rm -rf .venv .venv-serve .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The stamp is written last, so that an interrupted installation is started again.
+.venv-serve/.installed: requirements/serve.txt
+	$(PYTHON) -m venv --clear .venv-serve
+	$(SERVE) -m pip install $(PIP_QUIET) --no-deps --require-hashes -r requirements/serve.txt
+	touch $@
+
+# torch comes first and by itself: its builds differ by platform, so it has no one hash to pin.
+.venv/.installed: requirements/test.txt
+	$(PYTHON) -m venv --clear .venv
+	$(DEV) -m pip install $(PIP_QUIET) torch==2.13.0
+	$(DEV) -m pip install $(PIP_QUIET) --no-deps --require-hashes -r requirements/test.txt
+	touch $@

@@ -1,0 +1,60 @@
+"""Files of papers in every format, good and bad."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from tests.training import tiny
+from training.errors import DataError
+from training.rows import read_rows
+
+
+def test_all_formats_give_the_same_rows(tmp_path: Path) -> None:
+    rows = [{key: str(value) for key, value in row.items()} for row in tiny.papers(5)]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "a.jsonl").write_text(lines)
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress((lines + "\n\n").encode()))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    tiny.write_csv(tmp_path / "a.csv", list(rows))  # type: ignore[arg-type]
+    tiny.write_csv(tmp_path / "a.csv.gz", list(rows))  # type: ignore[arg-type]
+    for name in ("a.jsonl", "a.json.gz", "a.parquet", "a.csv", "a.csv.gz"):
+        assert [row.cells for row in read_rows(tmp_path / name)] == rows, name
+
+
+def test_a_byte_order_mark_and_line_breaks_in_cells_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfTITLE,ABSTRACT\r\n"a\nb","c ""d"""\r\n')
+    assert read_rows(tmp_path / "a.csv")[0].cells == {"TITLE": "a\nb", "ABSTRACT": 'c "d"'}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"TITLE,ABSTRACT\nfine,fine\ncaf\xe9,b\n", r"row 2, column 'TITLE': holds bytes that are not UTF-8"),
+        ("a.csv", b"TITLE,ABSTRACT\na\n", "row 1: has not the 2 cells"),
+        ("a.csv", b"TITLE,ABSTRACT\na,b,c\n", "row 1: has not the 2 cells"),
+        ("a.csv", b'TITLE,ABSTRACT\na,"b\n', "line"),
+        ("a.csv", b"TITLE,ABSTRACT\n", "has no rows"),
+        ("a.csv", b"", "has no rows"),
+        ("a.jsonl", b'{"title": "a"}\n{"title"', "row 2: is no JSON"),
+        ("a.jsonl", b"[1]\n", "row 1: is a JSON list"),
+        ("a.jsonl", b'{"title": "\xff"}\n', "row 1, column 'title'"),
+        ("a.csv.gz", b"no gzip", "cannot be read"),
+        ("a.csv.gz", gzip.compress(b"TITLE\na\n" * 999)[:-20], "cannot be read"),
+        ("a.parquet", b"no parquet", "cannot be read"),
+        ("a.xlsx", b"", "unknown format; expected .csv"),
+    ],
+)
+def test_a_bad_file_is_named_with_the_place(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=said) as caught:
+        read_rows(tmp_path / name)
+    assert name in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere\.csv cannot be read"):
+        read_rows(tmp_path / "nowhere.csv")

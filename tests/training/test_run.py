@@ -1,0 +1,131 @@
+"""A whole run on a tiny encoder: from files to an artefact that the service answers with; cut off and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from safetensors.numpy import load_file
+
+from app.main import create_app
+from app.settings import Settings
+from model_store.errors import VersionExists
+from model_store.labels import assigned
+from model_store.papers import Paper
+from model_store.store import Store
+from tests.training import tiny
+from training.__main__ import main
+from training.config import DataConfig, Source
+from training.corpus import read_corpus
+from training.metrics import micro_f1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a whole run has been made."""
+    folder = tmp_path_factory.mktemp("run")
+    code = main(["run", str(tiny.config(folder)), "--runs", str(folder / "runs"), "--store", str(folder / "store")])
+    assert code == 0
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
+class TestWholeRun:
+    """One run, looked at from several sides."""
+
+    def test_the_artefact_replays_its_golden_papers(self, folder: Path) -> None:
+        artefact = Store(folder / "store").open("0.1.0")
+        assert artefact.golden().replay(artefact.classifier()) < 1e-4
+
+    def test_the_figures_of_the_manifest_are_those_of_the_shipped_file(self, folder: Path) -> None:
+        artefact = Store(folder / "store").open()
+        corpus = read_corpus(
+            DataConfig(train=(Source(path=folder / "train.csv"),), validation=folder / "validation.csv.gz"), seed=3
+        )
+        scores = artefact.classifier().scores(corpus.validation.papers)
+        decisions = assigned(scores, [label.threshold for label in artefact.manifest.labels])
+        assert artefact.manifest.quality.micro_f1 == pytest.approx(micro_f1(corpus.validation.targets > 0, decisions))
+
+    def test_it_learned_what_the_words_mean(self, folder: Path) -> None:
+        assert Store(folder / "store").open().manifest.quality.micro_f1 > 0.8
+
+    def test_the_manifest_holds_what_it_takes_to_train_again(self, folder: Path) -> None:
+        provenance = Store(folder / "store").open().manifest.provenance
+        assert provenance.config == (folder / "run.toml").read_text()
+        assert provenance.seed == 3
+        assert {"torch", "onnxruntime"} <= provenance.libraries.keys()
+        assert all(isinstance(facts, dict) and "sha256" in facts for facts in provenance.data.values())
+
+    def test_the_graph_keeps_its_weights_in_int8(self, folder: Path) -> None:
+        manifest = Store(folder / "store").open().manifest
+        assert manifest.files["model.onnx"].bytes < manifest.quantization.bytes_fp32
+
+    def test_the_card_tells_quality_quantization_and_baseline(self, folder: Path) -> None:
+        card = Store(folder / "store").open().card()
+        for heading in ("## Quality", "## When a person should look", "## Quantization", "TF-IDF"):
+            assert heading in card
+
+    def test_the_service_answers_with_it(self, folder: Path) -> None:
+        app = create_app(Settings(artefacts=folder / "store"))
+        expected = Store(folder / "store").open().classifier().scores([Paper("a quantum star", "of the plasma")])[0]
+        with TestClient(app) as client:
+            answer = client.post("/classify", json={"title": "a quantum star", "abstract": "of the plasma"}).json()
+        assert list(answer["probabilities"]) == list(tiny.LABELS)
+        assert list(answer["probabilities"].values()) == pytest.approx(expected.tolist(), abs=1e-4)
+
+    def test_progress_is_left_in_a_file(self, folder: Path) -> None:
+        lines = (folder / "runs/tiny-0.1.0/checkpoints/metrics.jsonl").read_text().splitlines()
+        evaluated = [json.loads(line)["step"] for line in lines if "eval_micro_f1" in line]
+        assert evaluated == [12, 24, 36, 48, 60, 72, 75]
+
+    def test_a_published_version_is_not_trained_over(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        arguments = ["publish", str(folder / "run.toml"), "--runs", str(folder / "runs"), "--store"]
+        assert main([*arguments, str(folder / "store")]) == 2
+        assert VersionExists.__doc__
+        assert "already published" in capsys.readouterr().err
+
+
+def test_a_wrong_input_is_an_error_message_and_not_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny.config(tmp_path)
+    (tmp_path / "train.csv").write_text("TITLE,ABSTRACT,X\na,b,2\n")
+    assert main(["fit", str(path), "--runs", str(tmp_path)]) == 2
+    assert "train.csv, row 1, column 'X': holds '2', expected 0 or 1" in capsys.readouterr().err
+
+
+def test_a_run_killed_and_resumed_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path)
+    fit(config, tmp_path / "whole")
+    killed = start(config, tmp_path / "cut")
+    wait_for(tmp_path / "cut/tiny-0.1.0/checkpoints/checkpoint-24", killed)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "cut/tiny-0.1.0/network.safetensors").exists()
+    fit(config, tmp_path / "cut")
+    whole, resumed = (load_file(tmp_path / run / "tiny-0.1.0/network.safetensors") for run in ("whole", "cut"))
+    assert whole.keys() == resumed.keys()
+    for name, weights in whole.items():
+        np.testing.assert_allclose(resumed[name], weights, atol=1e-6, err_msg=name)
+
+
+def start(config: Path, runs: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "training", "fit", str(config), "--runs", str(runs), "--resume"]
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def fit(config: Path, runs: Path) -> None:
+    assert start(config, runs).wait(timeout=300) == 0
+
+
+def wait_for(checkpoint: Path, process: subprocess.Popen[bytes]) -> None:
+    # The state file is written last; killing before would only test an earlier checkpoint.
+    while not (checkpoint / "trainer_state.json").exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
