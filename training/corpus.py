@@ -78,6 +78,13 @@ def read_corpus(config: DataConfig, seed: int) -> Corpus:
     return corpus
 
 
+def read_papers(path: Path, categories: Mapping[str, tuple[str, ...]] | None = None) -> tuple[tuple[str, ...], Papers]:
+    """One labelled file, cleaned, with its labels in their order; errors as in `read_corpus`."""
+    config = DataConfig(train=(Source(path=path),), categories=dict(categories) if categories else None)
+    labels, papers, _ = _read_source(config.train[0], config, set(), np.random.default_rng(0))
+    return labels, _stack(papers, labels)
+
+
 def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """The columns that are labels: all that are neither id, title nor abstract."""
     return tuple(column for column in columns if column.strip().lower() not in {_ID, _TITLE, _ABSTRACT})
