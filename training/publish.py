@@ -25,6 +25,7 @@ from training.corpus import Corpus
 from training.export import export_graph, quantize, scheme
 from training.metrics import quality
 from training.network import SubjectNetwork
+from training.report import draw
 from training.thresholds import best_thresholds, uncertain_rule
 from training.verify import Comparison, compare, graph_scores, hold_gates, hold_parity
 
@@ -37,6 +38,9 @@ _PARITY_PAPERS = 16
 
 class Run(NamedTuple):
     """What publishing needs to know of a run."""
+
+    folder: Path
+    """Where pictures go; metrics.jsonl is read from `checkpoints` below it."""
 
     config: RunConfig
     text: str
@@ -64,6 +68,9 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
     _LOG.info("int8 against fp32: %s", found)
     hold_gates(found, run.config.gates)
     manifest = _manifest(run, scores, found)
+    draw(
+        run.folder / "report", manifest, run.corpus.validation.targets, scores, run.folder / "checkpoints/metrics.jsonl"
+    )
     return store.publish(
         manifest,
         {

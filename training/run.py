@@ -86,7 +86,8 @@ class TrainingRun:
         network.load_state_dict(load_file(self.place.weights))
         figures = json.loads(self.place.baseline.read_text()) if self.place.baseline.exists() else self.baseline()
         tokenizer = load_tokenizer(self.config.encoder.source)
-        return publish(Run(self.config, self._text, self.corpus, figures), network.eval(), tokenizer, store)
+        run = Run(self.place.folder, self.config, self._text, self.corpus, figures)
+        return publish(run, network.eval(), tokenizer, store)
 
 
 def _read(config: RunConfig) -> Corpus:

@@ -81,6 +81,10 @@ class TestWholeRun:
         evaluated = [json.loads(line)["step"] for line in lines if "eval_micro_f1" in line]
         assert evaluated == [12, 24, 36, 48, 60, 72, 75]
 
+    def test_pictures_are_drawn(self, folder: Path) -> None:
+        drawn = {path.name for path in (folder / "runs/tiny-0.1.0/report").iterdir()}
+        assert drawn == {"labels.png", "reliability.png", "learning.png"}
+
     def test_a_published_version_is_not_trained_over(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["publish", str(folder / "run.toml"), "--runs", str(folder / "runs"), "--store"]
         assert main([*arguments, str(folder / "store")]) == 2
