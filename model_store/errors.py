@@ -7,7 +7,8 @@ ModelStoreError
 │   ├── ArtefactTooNew       written by a later schema than this code reads
 │   └── GoldenMismatch       this machine does not reproduce the recorded scores
 ├── VersionExists            publishing over a version that is already there
-└── PaperError               a paper that cannot be classified
+├── PaperError               a paper that cannot be classified
+└── RowError                 a file of papers, at a row that cannot be read
 """
 
 
@@ -41,3 +42,7 @@ class VersionExists(ModelStoreError):
 
 class PaperError(ModelStoreError):
     """The paper cannot be classified; the message never contains its text."""
+
+
+class RowError(ModelStoreError):
+    """A file of papers cannot be read; names file, row and column."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.papers import Paper, tidy
+from model_store.rows import Row, read_rows
 from training.config import DataConfig, Source
 from training.errors import DataError
-from training.rows import Row, read_rows
 
 _ID, _TITLE, _ABSTRACT, _CATEGORIES, _DATE = "id", "title", "abstract", "categories", "update_date"
 _BINARY = {"0": False, "1": True, 0: False, 1: True}
@@ -54,7 +54,7 @@ def read_corpus(config: DataConfig, seed: int) -> Corpus:
     """Read, clean and split.
 
     A paper that is also among the validation papers never enters the training set. Raises
-    DataError naming file, row and column.
+    DataError naming file, row and column, or RowError where a file cannot even be read.
     """
     rng = np.random.default_rng(seed)
     seen: set[str] = set()
@@ -93,7 +93,7 @@ def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
 def _read_source(
     source: Source, config: DataConfig, seen: set[str], rng: np.random.Generator
 ) -> tuple[tuple[str, ...], list[LabelledPaper], dict[str, int | str]]:
-    rows = read_rows(source.path)
+    rows = list(read_rows(source.path))
     columns = {column.strip().lower(): column for column in rows[0].cells}
     for needed in (_TITLE, _ABSTRACT):
         if needed not in columns:
@@ -123,7 +123,7 @@ def _labels_of(path: Path, first: Row, config: DataConfig) -> tuple[str, ...]:
 
 
 def _labels_of_file(path: Path, config: DataConfig) -> tuple[str, ...]:
-    return _labels_of(path, read_rows(path)[0], config)
+    return _labels_of(path, next(read_rows(path)), config)
 
 
 def _same_labels(path: Path, found: tuple[str, ...], expected: tuple[str, ...]) -> None:
