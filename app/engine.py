@@ -59,9 +59,9 @@ class Engine:
         self._telemetry = telemetry
         self._queue = Queue()
         self._pace = Pace(settings.threads)
-        self._admission = Admission(
-            settings.max_queue, settings.max_queue_tokens, settings.request_timeout_s, self._pace
-        )
+        # Half of the deadline, so that who was let in is answered in time even if the pace halves meanwhile.
+        longest_wait_s = settings.request_timeout_s / 2
+        self._admission = Admission(settings.max_queue, settings.max_queue_tokens, longest_wait_s, self._pace)
         self._tokenizers = ThreadPoolExecutor(settings.threads, thread_name_prefix="tokenizer")
         self._reloading = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -132,17 +132,18 @@ class Engine:
             self._announce()
             return "switched"
 
-    async def drain(self) -> None:
-        """Take no new work and wait until what was accepted is done, at most for the drain time-out."""
+    async def drain(self) -> bool:
+        """Take no new work and wait until what was accepted is done, at most for the drain time-out; whether it was."""
         self.health.draining = True
         self._telemetry.ready.set(0)
         logs.event(logging.INFO, "draining", papers=self._admission.papers)
         began = time.monotonic()
         while (waited := time.monotonic() - began) < self._settings.drain_timeout_s:
             if waited >= self._settings.drain_notice_s and not self._admission.papers:
-                return
+                return True
             await asyncio.sleep(0.02)
         logs.event(logging.WARNING, "drain limit reached", papers_lost=self._admission.papers)
+        return False
 
     async def _encode(self, classifier: Classifier, papers: Sequence[Paper]) -> list[Encoding | PaperError]:
         loop = asyncio.get_running_loop()

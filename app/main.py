@@ -50,7 +50,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
         openapi_url=None,
         redirect_slashes=False,
         telemetry=_tracing(settings),
-        middleware=_middleware(settings, keys, telemetry),
+        middleware=_middleware(service),
         exception_handlers={ServiceError: _refused, HTTPException: _refused_by_framework},
     )
     app.include_router(routes.router)
@@ -68,14 +68,15 @@ def _tracing(settings: Settings) -> TelemetryConfig:
     return {"tracing": on, "auto_configure": on, "metrics": False, "logs": False, "operation_spans": False}
 
 
-def _middleware(settings: Settings, keys: ApiKeys, telemetry: Telemetry) -> list[Middleware]:
+def _middleware(service: Service) -> list[Middleware]:
     """From outside to inside."""
+    settings = service.settings
     cors = [Middleware(ProblemCors, origins=settings.cors_origins)] if settings.cors_origins else []
     paths = frozenset(route.path for route in routes.router.routes if isinstance(route, APIRoute))
     return [
-        Middleware(Observe, telemetry=telemetry, paths=paths),
+        Middleware(Observe, telemetry=service.telemetry, paths=paths, health=service.engine.health),
         *cors,
-        Middleware(Gate, keys=keys, open_health=settings.open_health),
+        Middleware(Gate, keys=service.keys, open_health=settings.open_health),
         Middleware(Patience, settings=settings),
     ]
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs, problems
 from app.errors import (
+    BadRequest,
     BodyTimeout,
     BodyTooLarge,
     DeadlinePassed,
@@ -21,6 +22,7 @@ from app.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
+from app.health import Health
 from app.keys import ApiKeys
 from app.record import Record, open_record, record_of
 from app.settings import Settings
@@ -46,9 +48,10 @@ _SECURITY = {
 class Observe:
     """Outermost: opens the record, closes it with one log line and the metrics, answers for bugs."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, paths: Collection[str], health: Health) -> None:
         """`paths` are the route templates, for requests that are refused before they are routed."""
         self._app = app
+        self._health = health
         self._telemetry = telemetry
         self._paths = paths
 
@@ -56,7 +59,7 @@ class Observe:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         record = open_record(scope)
-        sending = _with_headers(send, record)
+        sending = _with_headers(send, record, self._health)
         with self._telemetry.inflight.track_inprogress():
             try:
                 await self._app(scope, receive, sending)
@@ -112,6 +115,7 @@ class Patience:
             return await self._app(scope, receive, send)
         try:
             _refuse_long_headers(scope)
+            _refuse_two_lengths(Headers(scope=scope))
             _refuse_encoded(Headers(scope=scope))
             body = await self._read(scope, receive)
             if body is not None:
@@ -171,7 +175,7 @@ async def refuse(
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _with_headers(send: Send, record: Record) -> Send:
+def _with_headers(send: Send, record: Record, health: Health) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             record.status = message["status"]
@@ -179,6 +183,9 @@ def _with_headers(send: Send, record: Record) -> Send:
             headers["X-Request-ID"] = record.id
             for name, value in _SECURITY.items():
                 headers.setdefault(name, value)
+            if health.draining:
+                # So that no client sends its next request into a connection that is about to close.
+                headers["Connection"] = "close"
         await send(message)
 
     return sending
@@ -227,6 +234,12 @@ def _refuse_long_headers(scope: Scope) -> None:
     actual = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope.get("raw_path") or b"")
     if actual > MOST_HEADER_BYTES:
         raise HeadersTooLarge("Request line and headers are too long.", limit=MOST_HEADER_BYTES, actual=actual)
+
+
+def _refuse_two_lengths(headers: Headers) -> None:
+    # A proxy that believes the other one would see another request than we do (RFC 9112, section 6.1).
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise BadRequest("Content-Length and Transfer-Encoding contradict each other; send one of them.")
 
 
 def _refuse_encoded(headers: Headers) -> None:

@@ -81,7 +81,8 @@ class DrainingServer(uvicorn.Server):
         """Ten times a second; the last time, drain while newcomers still get a 503 instead of no answer."""
         leaving = await super().on_tick(counter)
         if leaving:
-            await self._service.engine.drain()
+            drained = await self._service.engine.drain()
+            self.force_exit = self.force_exit or not drained
         return leaving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

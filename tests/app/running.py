@@ -58,17 +58,18 @@ def environment(**settings: object) -> dict[str, str]:
     return kept | {"PAPERS_PORT": "0", "PAPERS_LOG_FORMAT": "json"} | given
 
 
-def spawn(log: Path, module: str = "app", **settings: object) -> subprocess.Popen[bytes]:
-    """Start the service, its standard error going to `log`."""
+def spawn(log: Path, *command: str, **settings: object) -> subprocess.Popen[bytes]:
+    """Start the service, or what the command names instead, its standard error going to `log`."""
+    module = ["-m", *(command or ["app"])]
     with log.open("wb") as stream:
-        return subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=environment(**settings), stderr=stream)
+        return subprocess.Popen([sys.executable, *module], cwd=ROOT, env=environment(**settings), stderr=stream)
 
 
 @contextmanager
-def running(folder: Path, module: str = "app", **settings: object) -> Iterator[Running]:
+def running(folder: Path, *command: str, **settings: object) -> Iterator[Running]:
     """A service that listens, ended with the block whatever happens in it."""
     log = folder / "service.log"
-    process = spawn(log, module, **settings)
+    process = spawn(log, *command, **settings)
     try:
         yield Running(process, log)
     finally:

@@ -1,0 +1,17 @@
+"""`python -m tests.app.slow_service SECONDS`: the real service, each paper made to take so many seconds."""
+
+import os
+import sys
+
+from app import logs
+from app.main import create_app
+from app.server import serve
+from app.settings import Settings
+from model_store.store import Store
+from tests.app.doubles import slow
+
+if __name__ == "__main__":
+    settings = Settings.read(os.environ)
+    logs.configure(settings.log_level, settings.log_format, sys.stderr)
+    store = Store(settings.artefacts)
+    serve(create_app(settings, slow(store, float(sys.argv[1]))), settings)

@@ -1,0 +1,125 @@
+"""Under load: goodput holds at four times the capacity, and a termination loses nothing; the long ones are `slow`.
+
+The slow ones run on the bundled artefact if there is one, otherwise on the tiny one.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import Settings
+from model_store.store import Store
+from tests.app.load import Caller, Reply, at_rate, one_after_another
+from tests.app.running import Running, running
+
+SLOW = "tests.app.slow_service"
+PAPER = {"title": "A quantum algorithm", "abstract": "We prove a theorem about a particle."}
+SOAK_REQUESTS = int(os.environ.get("SOAK_REQUESTS", "50000"))
+OVERLOAD_S = float(os.environ.get("OVERLOAD_S", "60"))
+WORDS = ("network", "star", "proof", "theorem", "we", "show", "that", "a", "particle", "of", "software", "bounds")
+
+
+def for_seconds(seconds: float) -> Any:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() < end
+
+
+def p99(replies: list[Reply]) -> float:
+    return statistics.quantiles((reply.seconds for reply in replies), n=100)[-1]
+
+
+def assert_overload_is_survived(service: Running, seconds: float, deadline_s: float) -> None:
+    peak = len(asyncio.run(one_after_another(service, 16, for_seconds(seconds / 2), PAPER))) / (seconds / 2)
+    replies = asyncio.run(at_rate(service, 4 * peak, seconds, PAPER))
+    accepted = [reply for reply in replies if reply.status == 200]
+    assert {reply.status for reply in replies} == {200, 429}
+    assert p99(accepted) < deadline_s
+    assert len(accepted) / seconds >= 0.9 * peak, f"{len(accepted) / seconds:.0f}/s of {peak:.0f}/s"
+
+
+def test_at_four_times_the_capacity_goodput_holds_and_nobody_waits_too_long(tmp_path: Path, store: Store) -> None:
+    settings: dict[str, Any] = {"artefacts": store.root, "threads": 2, "request_timeout_s": 1.5}
+    with running(tmp_path, SLOW, "0.04", **settings) as service:
+        assert_overload_is_survived(service, 4.0, 1.5)
+
+
+def test_a_termination_under_load_loses_no_request(tmp_path: Path, store: Store) -> None:
+    async def story() -> list[Reply]:
+        asking = asyncio.create_task(one_after_another(service, 16, lambda: True, PAPER))
+        await asyncio.sleep(1.0)
+        service.signal(signal.SIGTERM)
+        return await asking
+
+    with running(tmp_path, SLOW, "0.02", artefacts=store.root, threads=2, drain_notice_s=1) as service:
+        replies = asyncio.run(story())
+        assert service.process.wait(10) == 0
+    statuses = [reply.status for reply in replies]
+    assert (statuses.count(503), statuses.count(0)) == (16, 0)
+    assert statuses.count(200) == len(statuses) - 16 > 50
+
+
+@pytest.fixture
+def bundled(store: Store) -> Store:
+    shipped = Store(Settings().artefacts)
+    return shipped if shipped.versions() else store
+
+
+def requests(count: int) -> list[tuple[str, Any]]:
+    """A fixed mixture: single papers short and long, small batches, now and then a full one."""
+    chance = random.Random(7)
+
+    def paper(longest: int) -> dict[str, str]:
+        words = [chance.choice(WORDS) for _ in range(chance.randint(1, longest))]
+        return {"title": " ".join(words[:12]), "abstract": " ".join(words[12:])}
+
+    singles: list[tuple[str, Any]] = [("/classify", paper(250)) for _ in range(60)]
+    batches = [("/classify/batch", {"papers": [paper(80) for _ in range(size)]}) for size in (2, 3, 5, 8)]
+    full = [("/classify/batch", {"papers": [paper(6) for _ in range(64)]})]
+    return chance.choices([*singles, *batches, *full], k=count)
+
+
+def resident_bytes(service: Running) -> int:
+    lines = Path(f"/proc/{service.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+async def soak(service: Running, planned: list[tuple[str, Any]], known: dict[str, bytes]) -> None:
+    remaining = iter(planned)
+
+    async def call() -> None:
+        caller = Caller(service)
+        for path, document in remaining:
+            reply = await caller.post(path, document)
+            assert reply.status == 200
+            assert known.setdefault(str(document), reply.body) == reply.body
+        caller.close()
+
+    await asyncio.gather(*(call() for _ in range(4)))
+
+
+@pytest.mark.slow
+def test_memory_stays_level_and_no_answer_changes_over_a_long_time(
+    tmp_path: Path, bundled: Store, record_property: Any
+) -> None:
+    planned, known = requests(SOAK_REQUESTS), dict[str, bytes]()
+    warm = SOAK_REQUESTS // 10
+    with running(tmp_path, artefacts=bundled.root, log_level="warning", request_timeout_s=60) as service:
+        asyncio.run(soak(service, planned[:warm], known))
+        before = resident_bytes(service)
+        asyncio.run(soak(service, planned[warm:], known))
+        after = resident_bytes(service)
+    record_property("resident_mib", f"{before / 2**20:.0f} -> {after / 2**20:.0f}")
+    assert after <= before * 1.05, f"{before / 2**20:.0f} MiB grew to {after / 2**20:.0f} MiB"
+
+
+@pytest.mark.slow
+def test_the_bundled_artefact_survives_four_times_the_capacity(tmp_path: Path, bundled: Store) -> None:
+    with running(tmp_path, artefacts=bundled.root, log_level="warning") as service:
+        assert_overload_is_survived(service, OVERLOAD_S, Settings().request_timeout_s)

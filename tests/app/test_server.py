@@ -1,0 +1,202 @@
+"""The process as a whole: start, signals, draining, slow clients, and what it never does."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from model_store.store import Store
+from tests import builders
+from tests.app.running import Running, environment, running, spawn
+
+SLOW = "tests.app.slow_service"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("service")
+    store = builders.publish(folder / "artefacts")
+    with running(folder, artefacts=store.root, header_timeout_s=0.5, body_timeout_s=0.5) as service:
+        yield service
+
+
+def talk(service: Running, *parts: bytes, pause_s: float = 0.0) -> bytes:
+    """Send the parts one after another and return all that comes back until the connection is closed."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        for part in parts:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(part)
+            time.sleep(pause_s)
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            while chunk := connection.recv(65536):
+                received += chunk
+        return received
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    lines = [b"POST /classify HTTP/1.1", b"Host: papers", b"Content-Type: application/json", *headers]
+    return b"\r\n".join([*lines, b"", body])
+
+
+def started(folder: Path, **settings: str | int | Path) -> tuple[int, str]:
+    process = spawn(folder / "log", **settings)
+    code = process.wait(30)
+    return code, (folder / "log").read_text()
+
+
+def test_an_unknown_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:
+    code, said = started(tmp_path, prot=8000)
+    assert code == 2
+    assert said == "PAPERS_PROT is not a setting of this service; did you mean PAPERS_PORT?\n"
+
+
+def test_a_broken_artefact_stops_the_start_with_one_sentence(tmp_path: Path, store: Store) -> None:
+    (store.root / "1.0.0/model.onnx").write_bytes(b"")
+    code, said = started(tmp_path, artefacts=store.root, log_format="human")
+    assert code == 1
+    assert len(said.splitlines()) == 1
+    assert "model.onnx has 0 bytes, expected" in said
+
+
+def test_a_missing_version_stops_the_start_with_one_sentence(tmp_path: Path, store: Store) -> None:
+    code, said = started(tmp_path, artefacts=store.root, version="9.9.9", log_format="human")
+    assert code == 1
+    assert "no artefact of version '9.9.9'" in said
+
+
+def test_headers_that_trickle_in_are_cut_off(service: Running) -> None:
+    began = time.monotonic()
+    assert talk(service, b"POST /classify HTTP/1.1\r\n", b"Host: a\r\n", b"X: y\r\n", pause_s=0.3) == b""
+    assert time.monotonic() - began < 3
+
+
+def test_a_connection_that_says_nothing_is_closed(service: Running) -> None:
+    assert talk(service) == b""
+
+
+def test_a_body_that_trickles_in_is_a_408(service: Running) -> None:
+    answer = talk(service, post(b'{"ti', b"Content-Length: 20"), b"tle", pause_s=0.3)
+    assert b" 408 " in answer.splitlines()[0]
+    assert b"body_timeout" in answer
+
+
+def test_a_declared_length_over_the_limit_is_a_413_before_any_of_it_came(service: Running) -> None:
+    assert b" 413 " in talk(service, post(b"", b"Content-Length: 999999999999"))
+
+
+def test_a_chunked_body_is_counted_while_it_streams(service: Running) -> None:
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    assert b" 413 " in talk(service, post(b"", b"Transfer-Encoding: chunked"), *[chunk] * 17)
+
+
+def test_a_body_shorter_than_declared_disturbs_nobody(service: Running) -> None:
+    assert b" 408 " in talk(service, post(b"{}", b"Content-Length: 3"))
+    with service.client() as client:
+        assert client.get("/readyz").status_code == 200
+
+
+def test_what_is_no_http_is_refused_with_a_problem(service: Running) -> None:
+    answer = talk(service, b"HELO papers\r\n\r\n")
+    assert b" 400 " in answer.splitlines()[0]
+    assert b"application/problem+json" in answer
+    both = talk(service, post(b"{}", b"Content-Length: 2", b"Transfer-Encoding: chunked"))
+    assert b" 400 " in both.splitlines()[0]
+
+
+def test_headers_over_the_limit_are_a_431(service: Running) -> None:
+    assert b" 431 " in talk(service, b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000 + b"\r\n\r\n")
+    assert b" 431 " in talk(
+        service, b"GET /livez HTTP/1.1\r\nHost: a\r\nX: ", b"a" * 40_000, b"a" * 40_000, pause_s=0.1
+    )
+
+
+def test_the_server_does_not_name_itself(service: Running) -> None:
+    with service.client() as client:
+        assert "server" not in client.get("/livez").headers
+
+
+def test_a_termination_lets_accepted_work_finish_and_exits_well(tmp_path: Path, store: Store) -> None:
+    with running(tmp_path, SLOW, "0.05", artefacts=store.root, threads=1, drain_notice_s=0.5) as service:
+        with service.client() as client, ThreadPoolExecutor() as pool:
+            batch = {"papers": [{"title": "star"}] * 20}
+            accepted = [pool.submit(httpx.post, f"{service.url}/classify/batch", json=batch) for _ in range(3)]
+            client.get("/livez")
+            time.sleep(0.5)
+            service.signal(signal.SIGTERM)
+            time.sleep(0.2)
+            ready = client.get("/readyz")
+            refused = client.post("/classify", json={"title": "star"})
+            answers = [future.result() for future in accepted]
+        assert (ready.status_code, ready.json()["code"]) == (503, "draining")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert [len(answer.json()["results"]) for answer in answers] == [20] * 3
+        assert service.process.wait(10) == 0
+
+
+def test_a_drain_ends_at_its_limit(tmp_path: Path, store: Store) -> None:
+    with running(tmp_path, SLOW, "0.5", artefacts=store.root, threads=1, drain_timeout_s=0.5) as service:
+        with ThreadPoolExecutor() as pool:
+            batch = {"papers": [{"title": "star"}] * 64}
+            pool.submit(httpx.post, f"{service.url}/classify/batch", json=batch)
+            time.sleep(0.5)
+            service.signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert service.process.wait(10) == 0
+        assert time.monotonic() - began < 5
+        assert "drain limit reached" in service.messages()
+
+
+def test_work_of_a_closed_connection_is_dropped(tmp_path: Path, store: Store) -> None:
+    body = b'{"papers": [' + b", ".join([b'{"title": "star"}'] * 50) + b"]}"
+    request = post(body, b"Content-Length: %d" % len(body)).replace(b"/classify", b"/classify/batch")
+    with running(tmp_path, SLOW, "0.1", artefacts=store.root, threads=1) as service, service.client() as client:
+        with socket.create_connection(("127.0.0.1", service.port)) as connection:
+            connection.sendall(request)
+            time.sleep(0.3)
+        began = time.monotonic()
+        assert client.post("/classify", json={"title": "proof"}).status_code == 200
+        assert time.monotonic() - began < 1.0
+        assert 'http_response_status_code="499"' in client.get("/metrics").text
+
+
+def test_sighup_brings_the_newest_version_into_service(tmp_path: Path, store: Store) -> None:
+    with running(tmp_path, artefacts=store.root) as service, service.client() as client:
+        assert client.get("/model").json()["version"] == "1.0.0"
+        builders.publish(store.root, "1.1.0")
+        service.signal(signal.SIGHUP)
+        until = time.monotonic() + 5
+        while client.get("/model").json()["version"] != "1.1.0":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_the_service_is_free_of_torch() -> None:
+    program = "import sys, app.main, app.server; print({'torch', 'transformers', 'sklearn'} & sys.modules.keys())"
+    assert subprocess.check_output([sys.executable, "-c", program], env=environment()) == b"set()\n"
+
+
+def test_no_text_reaches_the_log(service: Running) -> None:
+    with service.client() as client:
+        for document in ({"title": "zanzibar star"}, {"title": ["zanzibar"]}, {"papers": [{"title": "zanzibar"}, 1]}):
+            for path in ("/classify", "/classify/batch"):
+                client.post(path, json=document)
+        client.get("/zanzibar?zanzibar=1")
+    assert "zanzibar" not in str(service.log())
+
+
+def test_every_request_is_one_line_of_json(service: Running) -> None:
+    with service.client(headers={"x-request-id": "r-1"}) as client:
+        client.post("/classify", json={"title": "a star"})
+    (line,) = [line for line in service.log() if line.get("request_id") == "r-1"]
+    expected = {"request_id": "r-1", "route": "/classify", "status": 200, "papers": 1, "tokens": 2}
+    assert line | expected | {"model_version": "1.0.0"} == line
+    assert {"tokenize_ms", "queue_ms", "infer_ms", "total_ms"} <= line.keys()

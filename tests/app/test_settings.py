@@ -1,0 +1,68 @@
+"""Settings come from the environment, and a wrong one is named."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.settings import PREFIX, Settings, SettingsError
+
+VARIABLES = [PREFIX + name.upper() for name in Settings.model_fields]
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    settings = Settings.read({"HOME": "/root", "PAPER_PORT": "1"})
+    assert settings == Settings()
+    assert (settings.host, settings.port, settings.version) == ("127.0.0.1", 8000, "latest")
+    assert settings.threads >= 1
+
+
+def test_each_variable_sets_its_field() -> None:
+    given = {"PAPERS_PORT": "9000", "PAPERS_ARTEFACTS": "/srv/a", "PAPERS_OPEN_HEALTH": "false"}
+    settings = Settings.read(given | {"PAPERS_CORS_ORIGINS": "https://a.example, https://b.example"})
+    assert (settings.port, settings.artefacts, settings.open_health) == (9000, Path("/srv/a"), False)
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PAPERS_PORT", "http"), ("PAPERS_PORT", "65536"), ("PAPERS_THREADS", "0"), ("PAPERS_LOG_LEVEL", "loud"),
+        ("PAPERS_REQUEST_TIMEOUT_S", "nan"), ("PAPERS_REQUEST_TIMEOUT_S", "inf"), ("PAPERS_MAX_QUEUE", "-1"),
+        ("PAPERS_DRAIN_NOTICE_S", "-0.1"), ("PAPERS_OPEN_HEALTH", "perhaps"), ("PAPERS_VERSION", ""),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_named_with_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{variable} is '{value}'"):
+        Settings.read({variable: value})
+
+
+@pytest.mark.parametrize("given", [{"PAPERS_MAX_PAPERS": "300"}, {"PAPERS_MAX_QUEUE_TOKENS": "100"}])
+def test_a_queue_smaller_than_one_batch_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="PAPERS_MAX_"):
+        Settings.read(given)
+
+
+def test_health_windows_out_of_order_are_refused() -> None:
+    with pytest.raises(SettingsError, match="PAPERS_READY_WINDOW_S"):
+        Settings.read({"PAPERS_READY_WINDOW_S": "1"})
+
+
+@given(st.text(st.characters(codec="ascii", categories=["Lu", "Nd"], include_characters="_"), max_size=20))
+def test_an_unknown_variable_is_named(name: str) -> None:
+    if PREFIX + name not in VARIABLES:
+        with pytest.raises(SettingsError, match=f"{PREFIX}{name} is not a setting"):
+            Settings.read({PREFIX + name: "1"})
+
+
+@given(st.sampled_from(VARIABLES), st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])))
+def test_any_value_is_taken_or_refused_with_a_sentence(variable: str, value: str) -> None:
+    with contextlib.suppress(SettingsError):
+        Settings.read({variable: value})
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().port = 1  # type: ignore[misc]
