@@ -59,9 +59,10 @@ class Admission:
 
     @contextmanager
     def permit(self, papers: int) -> Iterator[Permit]:
-        """Come in with so many papers; raises QueueFull."""
+        """Come in with so many papers; raises QueueFull, before they have cost anything."""
         if self.papers + papers > self._most_papers:
-            raise self._full("papers", self._most_papers, self.papers + papers)
+            raise self._full("Too many papers are waiting", self._most_papers, self.papers + papers)
+        self._refuse_hopeless(self.tokens)
         permit = Permit(self, papers)
         self.papers += papers
         try:
@@ -71,15 +72,17 @@ class Admission:
             self.tokens -= permit.tokens
 
     def refuse_tokens(self, tokens: int) -> None:
-        """Raise QueueFull if so many more tokens have no room, or could not be done before their deadline."""
+        """Raise QueueFull if so many more tokens have no room, or could not be done in time."""
         total = self.tokens + tokens
         if total > self._most_tokens:
-            raise self._full("tokens", self._most_tokens, total)
-        # An empty house always lets one in: a wrong estimate must not lock everybody out for good.
-        if self.tokens and self._pace.seconds_for(total) > self._longest_wait_s:
-            raise self._full("tokens", self.tokens, total)
+            raise self._full("Too many tokens are waiting", self._most_tokens, total)
+        self._refuse_hopeless(total)
 
-    def _full(self, what: str, limit: int, actual: int) -> QueueFull:
+    def _refuse_hopeless(self, tokens: int) -> None:
+        # An empty house always lets one in: a wrong estimate must not lock everybody out for good.
+        if self.tokens and self._pace.seconds_for(tokens) > self._longest_wait_s:
+            raise self._full("More is waiting than can be answered in time")
+
+    def _full(self, what: str, limit: int | None = None, actual: int | None = None) -> QueueFull:
         seconds = min(_LONGEST_RETRY_S, max(1, math.ceil(self._pace.seconds_for(self.tokens))))
-        detail = f"Too many {what} are waiting; come back in {seconds} s."
-        return QueueFull(detail, limit=limit, actual=actual, retry_after_s=seconds)
+        return QueueFull(f"{what}; come back in {seconds} s.", limit=limit, actual=actual, retry_after_s=seconds)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import problems
 from app.errors import Forbidden
+from app.middleware import refuse
 
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent")
 _ANSWER_HEADERS = ("X-Request-ID", "X-Model-Version", "Retry-After", "Server-Timing", "ETag")
@@ -26,10 +25,12 @@ class ProblemCors(CORSMiddleware):
             expose_headers=_ANSWER_HEADERS,
         )
 
-    def preflight_response(self, request_headers: Headers) -> Response:
-        """The answer to OPTIONS with an Origin."""
-        answer = super().preflight_response(request_headers)
-        if answer.status_code < 400:
-            return answer
-        refusal = Forbidden("This origin, method or header is not among those that PAPERS_CORS_ORIGINS allows.")
-        return problems.response(refusal, request_headers.get("x-request-id", ""))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._refuses(scope["method"], Headers(scope=scope)):
+            allowed = "This origin, method or header is not among those that PAPERS_CORS_ORIGINS allows."
+            return await refuse(Forbidden(allowed), scope, receive, send)
+        return await super().__call__(scope, receive, send)
+
+    def _refuses(self, method: str, headers: Headers) -> bool:
+        preflight = method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+        return preflight and self.preflight_response(headers).status_code >= 400

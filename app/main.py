@@ -15,7 +15,8 @@ from app import docs, openapi, problems, routes
 from app.cors import ProblemCors
 from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
 from app.keys import ApiKeys
-from app.middleware import Gate, Observe, Patience
+from app.middleware import Gate, Observe
+from app.patience import Patience
 from app.record import record_of
 from app.service import Service, State
 from app.settings import Settings, SettingsError

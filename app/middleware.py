@@ -1,36 +1,24 @@
-"""What surrounds every request, as plain ASGI: its record, the API key, the body's limits, the deadline.
+"""What surrounds every request, as plain ASGI: its record, its headers, the API key. Knows no papers.
 
-Knows no papers. The order, from outside: Observe, Gate, Patience.
+The order, from outside: Observe, Gate, then `app.patience`.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Collection, Iterator
+from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs, problems
-from app.errors import (
-    BadRequest,
-    BodyTimeout,
-    BodyTooLarge,
-    DeadlinePassed,
-    HeadersTooLarge,
-    InternalError,
-    ServiceError,
-    Unauthorized,
-    UnsupportedMediaType,
-)
+from app.errors import InternalError, ServiceError, Unauthorized
 from app.health import Health
 from app.keys import ApiKeys
 from app.record import Record, open_record, record_of
-from app.settings import Settings
 from app.telemetry import Telemetry
 
 # nginx' word for it; nobody receives this status, it is for logs and metrics.
 CLIENT_CLOSED_REQUEST = 499
-MOST_HEADER_BYTES = 32 * 1024
 _LINGER_S = 1.0
 _OPEN = ("/docs", "/openapi.json", "/problems/")
 _HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
@@ -103,61 +91,6 @@ class Gate:
         return path.startswith(_OPEN) or (self._open_health and path in _HEALTH)
 
 
-class Patience:
-    """Reads the body within its limits, then allows the request its time; drops the work when nobody waits."""
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        self._settings = settings
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        try:
-            _refuse_long_headers(scope)
-            _refuse_two_lengths(Headers(scope=scope))
-            _refuse_encoded(Headers(scope=scope))
-            body = await self._read(scope, receive)
-            if body is not None:
-                await self._answer(body, scope, receive, send)
-        except ServiceError as refusal:
-            await refuse(refusal, scope, receive, send)
-        return None
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None if the client went away before its end."""
-        limit = self._settings.max_body_bytes
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared[:20]) > limit:
-            raise _too_large(limit, int(declared[:20]))
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._settings.body_timeout_s):
-                while (message := await receive())["type"] == "http.request":
-                    body += message.get("body", b"")
-                    if len(body) > limit:
-                        raise _too_large(limit, len(body))
-                    if not message.get("more_body", False):
-                        return bytes(body)
-        except TimeoutError:
-            raise BodyTimeout(f"The body did not arrive within {self._settings.body_timeout_s:g} s.") from None
-        return None
-
-    async def _answer(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.create_task(_until_gone(receive))
-        work = asyncio.create_task(_run(self._app(scope, _replay(body, gone), send)))
-        left = record_of(scope).began + self._settings.request_timeout_s - time.monotonic()
-        try:
-            done, _ = await asyncio.wait({work, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            await _end(work)
-        if work in done:
-            work.result()
-        elif not done and record_of(scope).status is None:
-            raise DeadlinePassed(f"Not done within {self._settings.request_timeout_s:g} s; the work was dropped.")
-
-
 async def refuse(
     error: ServiceError, scope: Scope, receive: Receive, send: Send, headers: dict[str, str] | None = None
 ) -> None:
@@ -196,57 +129,6 @@ async def _discard(receive: Receive) -> None:
         pass
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _run(work: Awaitable[None]) -> None:
-    await work
-
-
-async def _end(work: asyncio.Task[None]) -> None:
-    """Cancel, and wait until everything it held is given back."""
-    if not work.done():
-        work.cancel()
-        # Gathered, not awaited: what a dropped request raises on its way out interests nobody.
-        await asyncio.gather(work, return_exceptions=True)
-
-
-def _replay(body: bytes, gone: asyncio.Task[None]) -> Receive:
-    messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receive() -> Message:
-        for message in messages:
-            return message
-        await asyncio.wait({gone})
-        return {"type": "http.disconnect"}
-
-    return receive
-
-
 def _presented(headers: Headers) -> str:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-
-
-def _refuse_long_headers(scope: Scope) -> None:
-    actual = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope.get("raw_path") or b"")
-    if actual > MOST_HEADER_BYTES:
-        raise HeadersTooLarge("Request line and headers are too long.", limit=MOST_HEADER_BYTES, actual=actual)
-
-
-def _refuse_two_lengths(headers: Headers) -> None:
-    # A proxy that believes the other one would see another request than we do (RFC 9112, section 6.1).
-    if "content-length" in headers and "transfer-encoding" in headers:
-        raise BadRequest("Content-Length and Transfer-Encoding contradict each other; send one of them.")
-
-
-def _refuse_encoded(headers: Headers) -> None:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType("The body is compressed; send it as it is, without Content-Encoding.")
-
-
-def _too_large(limit: int, actual: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body has more than {limit} bytes; send fewer papers at once.", limit=limit, actual=actual)

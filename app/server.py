@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app import problems
 from app.errors import BadRequest, HeadersTooLarge
-from app.middleware import MOST_HEADER_BYTES
+from app.patience import MOST_HEADER_BYTES
 from app.service import Service
 from app.settings import Settings
 

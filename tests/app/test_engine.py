@@ -124,7 +124,7 @@ def test_work_of_a_client_that_went_away_is_dropped(store: Store) -> None:
 
 
 async def single_beside_batches(store: Store) -> None:
-    async with in_process(impatient(store), slow(store, 0.02)) as papers:
+    async with in_process(impatient(store, request_timeout_s=10.0), slow(store, 0.02)) as papers:
         batches = [asyncio.create_task(papers.classify(*["star"] * 60)) for _ in range(2)]
         await asyncio.sleep(0.1)
         began = time.monotonic()

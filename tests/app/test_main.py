@@ -1,0 +1,98 @@
+"""The wiring: what is on by setting, and what happens to a bug."""
+
+import asyncio
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings, SettingsError
+from model_store.errors import ArtefactMissing
+from model_store.papers import Encoding, Paper
+from model_store.store import Store
+from tests.app.doubles import Interposed, impatient, slow
+from tests.app.inprocess import in_process
+
+ORIGIN = "https://library.example"
+PREFLIGHT = {
+    "origin": ORIGIN,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type",
+}
+
+
+@pytest.fixture
+def browsers(store: Store) -> TestClient:
+    return TestClient(create_app(Settings(artefacts=store.root, cors_origins=(ORIGIN,))))
+
+
+def test_named_origins_may_ask_and_read_the_headers(browsers: TestClient) -> None:
+    with browsers as client:
+        assert client.options("/classify", headers=PREFLIGHT).headers["access-control-allow-origin"] == ORIGIN
+        answer = client.post("/classify", json={"title": "star"}, headers={"origin": ORIGIN})
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "Server-Timing" in answer.headers["access-control-expose-headers"]
+
+
+def test_other_origins_are_refused_with_a_problem(browsers: TestClient) -> None:
+    with browsers as client:
+        refused = client.options("/classify", headers=PREFLIGHT | {"origin": "https://elsewhere.example"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_no_artefact_is_an_error_of_the_start(store: Store) -> None:
+    with pytest.raises(ArtefactMissing, match=r"no artefact of version '2\.0\.0'"):
+        create_app(Settings(artefacts=store.root, version="2.0.0"))
+
+
+@pytest.mark.skipif(find_spec("opentelemetry.sdk") is not None, reason="the extra `otel` is installed")
+def test_traces_without_their_extra_are_an_error_of_the_start(store: Store) -> None:
+    with pytest.raises(SettingsError, match="otel"):
+        create_app(Settings(artefacts=store.root, traces=True))
+
+
+class Forgetful(Interposed):
+    """Fails in a place where nothing expects it."""
+
+    def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
+        raise KeyError("zanzibar")
+
+
+def test_a_bug_is_a_500_without_words_and_logged_without_them(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    with TestClient(create_app(Settings(artefacts=store.root), Forgetful(store, lambda encoding: None))) as client:
+        answer = client.post("/classify", json={"title": "star"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "zanzibar" not in answer.text + caplog.text + str([vars(record) for record in caplog.records])
+    assert "a bug" in caplog.messages
+
+
+async def drained(store: Store) -> None:
+    async with in_process(impatient(store, request_timeout_s=10.0), slow(store, 0.05)) as papers:
+        accepted = asyncio.create_task(papers.classify(*["star"] * 10))
+        await asyncio.sleep(0.1)
+        draining = asyncio.create_task(papers.service.engine.drain())
+        await asyncio.sleep(0.1)
+        for answer in (await papers.client.get("/readyz"), await papers.classify("proof")):
+            assert (answer.status_code, answer.json()["code"]) == (503, "draining")
+            assert answer.headers["connection"] == "close"
+        assert (await papers.client.get("/livez")).status_code == 200
+        assert len((await accepted).json()["results"]) == 10
+        assert await draining
+
+
+def test_draining_refuses_new_work_and_finishes_what_was_accepted(store: Store) -> None:
+    asyncio.run(drained(store))
+
+
+async def too_late(store: Store) -> None:
+    async with in_process(impatient(store, drain_timeout_s=0.2), slow(store, 0.1)) as papers:
+        accepted = asyncio.create_task(papers.classify(*["star"] * 20))
+        await asyncio.sleep(0.1)
+        assert not await papers.service.engine.drain()
+        accepted.cancel()
+
+
+def test_a_drain_says_when_its_time_was_too_short(store: Store) -> None:
+    asyncio.run(too_late(store))
