@@ -1,0 +1,122 @@
+"""The clients against the real application."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from app.main import create_app
+from app.settings import Settings
+from client import AsyncClient, Client, Failure, Paper, Result, Retries, ServiceError
+from tests.client.bridges import served
+
+T = TypeVar("T")
+PAPERS = [Paper("quantum star", id=str(i)) if i % 7 else Paper("a proof", "algebra", str(i)) for i in range(30)]
+
+
+def awaited(settings: Settings, ask: Callable[[AsyncClient], Awaitable[T]]) -> T:
+    """What `ask` gets from a service in this process."""
+
+    async def run() -> T:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app) as given:
+            state = dict(given or {})
+
+            async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+                await app({**scope, "state": dict(state)}, receive, send)
+
+            async with AsyncClient(transport=httpx.ASGITransport(with_state)) as client:
+                return await ask(client)
+
+    return asyncio.run(run())
+
+
+def test_a_paper_gets_labels_and_a_probability_for_each(client: Client) -> None:
+    result = client.classify("quantum star", paper_id="a/1")
+    assert (result.id, result.labels, result.status) == ("a/1", ["Physics"], "ok")
+    assert list(result.probabilities) == ["Computer Science", "Physics", "Mathematics"]
+    assert result.model.version == "1.0.0"
+
+
+def test_many_papers_come_back_in_order_in_batches_of_the_services_limit(client: Client) -> None:
+    answers = list(client.classify_many(iter(PAPERS)))
+    assert [answer.id for answer in answers] == [paper.id for paper in PAPERS]
+    assert answers[0] == client.classify(*PAPERS[0][:2], paper_id="0")
+
+
+def test_a_bad_paper_is_a_value_and_hurts_no_other(client: Client) -> None:
+    bad = [Paper(" ", id="blank"), Paper("a" * 3000), Paper("half a pair \ud800")]
+    good, *failures, last = client.classify_many([PAPERS[0], *bad, PAPERS[1]])
+    assert isinstance(good, Result)
+    assert isinstance(last, Result)
+    assert [isinstance(answer, Failure) and answer.error.code for answer in failures] == ["invalid_request"] * 3
+    assert failures[0].id == "blank"
+
+
+def test_papers_are_drawn_as_answers_are_taken(client: Client) -> None:
+    drawn: list[int] = []
+
+    def papers() -> Iterator[Paper]:
+        for i in range(1000):
+            drawn.append(i)
+            yield Paper("star")
+
+    answers = client.classify_many(papers())
+    next(answers)
+    assert len(drawn) <= 64
+
+
+def test_a_bad_single_paper_raises_with_status_code_and_detail(client: Client) -> None:
+    with pytest.raises(ServiceError, match="422 invalid_request: The paper has neither") as caught:
+        client.classify(" ")
+    assert (caught.value.status, caught.value.code) == (422, "invalid_request")
+    assert caught.value.problem is not None
+
+
+def test_the_card_and_readiness_are_told(client: Client) -> None:
+    assert client.ready()
+    card = client.card()
+    assert [label.name for label in card.labels] == ["Computer Science", "Physics", "Mathematics"]
+    assert card.labels[0].f1_interval == [0.8, 1.0]
+
+
+def test_the_awaiting_client_gives_the_same_answers(settings: Settings, client: Client) -> None:
+    async def ask(asynchronous: AsyncClient) -> list[object]:
+        many = [answer async for answer in asynchronous.classify_many(PAPERS)]
+        return [
+            many,
+            await asynchronous.classify("star", "a proof"),
+            await asynchronous.card(),
+            await asynchronous.ready(),
+        ]
+
+    expected = [list(client.classify_many(PAPERS)), client.classify("star", "a proof"), client.card(), client.ready()]
+    assert awaited(settings, ask) == expected
+
+
+def test_the_key_is_sent_as_the_service_expects(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"librarian:{hashlib.sha256(b'a key').hexdigest()}\n")
+    locked = settings.model_copy(update={"api_key_file": tmp_path / "keys"})
+    with served(locked) as transport:
+        assert Client(api_key="a key", transport=transport).classify("star").labels == ["Physics"]
+        with pytest.raises(ServiceError, match="401 unauthorized"):
+            Client(api_key="another", transport=transport).classify("star")
+
+
+def test_a_service_that_is_not_there_is_said_to_be_unreachable() -> None:
+    with Client("http://127.0.0.1:9", retries=Retries(tries=1)) as client:
+        assert not client.ready()
+        with pytest.raises(ServiceError, match=r"unreachable: no answer .*ConnectError") as caught:
+            client.classify("star")
+    assert caught.value.status is None
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:b"])
+def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="expected one like http"):
+        Client(url)

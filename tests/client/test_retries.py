@@ -1,0 +1,180 @@
+"""What is tried again, how often and when."""
+
+import asyncio
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client import AsyncClient, Client, Failure, Paper, Result, Retries, ServiceError
+from client.retries import retry_after
+from tests.client.bridges import Naps, Script, Scripted, problem, sized
+
+OK = {
+    "probabilities": {"A": 0.5}, "labels": [], "status": "uncertain",
+    "input": {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False},
+    "model": {"name": "m", "version": "1.0.0", "sha256": "0"},
+}  # fmt: skip
+
+
+def ok() -> httpx.Response:
+    return httpx.Response(200, json=OK)
+
+
+def scripted(*replies: Scripted, retries: Retries | None = None) -> tuple[Client, Script, Naps]:
+    script, naps = Script(*replies), Naps()
+    client = Client(transport=httpx.MockTransport(script), sleep=naps, clock=naps.clock, retries=retries)
+    return client, script, naps
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        problem(429, "queue_full"),
+        problem(503, "not_ready"),
+        problem(504, "deadline_passed"),
+        httpx.Response(502, text="<html>"),
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError("cut"),
+    ],
+)
+def test_what_may_pass_is_tried_again(fault: Scripted) -> None:
+    client, script, naps = scripted(fault, fault, ok())
+    assert client.classify("star").status == "uncertain"
+    assert len(script.requests) == 3
+    assert 0.125 <= naps.slept[0] <= 0.25 <= naps.slept[1] <= 0.5
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 422, 500])
+def test_what_will_not_pass_is_not_tried_again(status: int) -> None:
+    client, script, _ = scripted(problem(status, "a_code"))
+    with pytest.raises(ServiceError) as caught:
+        client.classify("star")
+    assert (caught.value.status, caught.value.code, len(script.requests)) == (status, "a_code", 1)
+
+
+def test_the_service_says_when_to_come_back() -> None:
+    client, _, naps = scripted(httpx.Response(429, headers={"Retry-After": "7"}), ok())
+    client.classify("star")
+    assert 7 <= naps.slept[0] <= 7.25
+
+
+def test_tries_are_bounded() -> None:
+    client, script, _ = scripted(problem(503, "draining"), retries=Retries(tries=3))
+    with pytest.raises(ServiceError, match="503 draining"):
+        client.classify("star")
+    assert len(script.requests) == 3
+
+
+def test_a_wait_that_would_end_too_late_is_not_begun() -> None:
+    busy = httpx.Response(429, headers={"Retry-After": "25"})
+    client, script, naps = scripted(busy, retries=Retries(tries=99, total_s=60))
+    with pytest.raises(ServiceError, match="429 no_problem"):
+        client.classify("star")
+    assert (len(script.requests), len(naps.slept)) == (3, 2)
+
+
+@given(st.integers(1, 30), st.none() | st.floats(0, 100), st.floats(0, 0.999))
+def test_a_pause_is_never_shorter_than_asked_nor_longer_than_allowed(
+    tried: int, asked: float | None, jitter: float
+) -> None:
+    pause = Retries().pause(tried, 20.0, asked, jitter)
+    assert pause is None or (asked or 0.0) <= pause <= 40.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "Fri, 02 Jan 2026 10:00:09 GMT", "date": "Fri, 02 Jan 2026 10:00:04 GMT"}, 5.0),
+        ({"retry-after": "Fri, 02 Jan 2026 10:00:00 GMT", "date": "Fri, 02 Jan 2026 10:00:04 GMT"}, 0.0),
+        ({"retry-after": "Fri, 02 Jan 2026 10:00:09 GMT"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_as_a_number_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(httpx.Headers(headers)) == seconds
+
+
+@pytest.mark.parametrize("limit", [40, 7, 1])
+def test_a_batch_too_large_for_the_service_is_sent_in_parts(limit: int) -> None:
+    seen: list[int] = []
+    client = Client(transport=httpx.MockTransport(sized(limit, seen)))
+    papers = [Paper("star", id=str(i)) for i in range(100)]
+    assert [answer.id for answer in client.classify_many(papers)] == [paper.id for paper in papers]
+    assert seen[0] == 64
+    assert sum(size for size in seen if size <= limit) == 100
+
+
+def test_a_paper_that_is_too_large_by_itself_is_a_value() -> None:
+    client = Client(transport=httpx.MockTransport(sized(0, [])))
+    (answer,) = client.classify_many([Paper("star", id="x")])
+    assert isinstance(answer, Failure)
+    assert (answer.id, answer.error.code) == ("x", "body_too_large")
+
+
+def test_the_limit_of_the_service_is_learnt_once() -> None:
+    refusal = problem(422, "invalid_request", limit=2, errors=[{"pointer": "#/papers", "detail": "64, at most 2"}])
+    result = {name: OK[name] for name in ("probabilities", "labels", "status", "input")}
+    two = httpx.Response(200, json={"results": [result] * 2, "model": OK["model"]})
+    client, script, _ = scripted(refusal, two)
+    assert len(list(client.classify_many([Paper("star")] * 70))) == 70
+    assert len(script.requests) == 1 + 35
+
+
+def test_a_paper_whose_engine_stalled_is_asked_again_by_itself() -> None:
+    stalled = {"id": "x", "error": problem(503, "engine_stalled").json()}
+    batch = httpx.Response(200, json={"results": [stalled], "model": OK["model"]})
+    client, script, _ = scripted(batch, problem(429, "queue_full"), ok())
+    (answer,) = client.classify_many([Paper("star", id="x")])
+    assert isinstance(answer, Result)
+    assert [request.url.path for request in script.requests] == ["/classify/batch", "/classify", "/classify"]
+
+
+def test_a_paper_that_stalls_the_engine_every_time_is_a_value() -> None:
+    stalled = problem(503, "engine_stalled")
+    batch = httpx.Response(200, json={"results": [{"error": stalled.json()}], "model": OK["model"]})
+    client, _, _ = scripted(batch, stalled)
+    (answer,) = client.classify_many([Paper("star")])
+    assert isinstance(answer, Failure)
+
+
+@pytest.mark.parametrize("body", ["<html>", "{}", '{"results": [], "model": null}', '{"results": [{}], "model": {}}'])
+def test_an_answer_of_another_shape_is_an_error_not_a_crash(body: str) -> None:
+    client, _, _ = scripted(httpx.Response(200, text=body))
+    with pytest.raises(ServiceError, match="unreadable"):
+        client.classify("star")
+    with pytest.raises(ServiceError, match="unreadable"):
+        list(client.classify_many([Paper("star")]))
+
+
+def test_readiness_is_no_error_while_the_service_is_starting() -> None:
+    client, script, _ = scripted(problem(503, "not_ready"), httpx.ConnectError("no"), problem(401, "unauthorized"))
+    assert (client.ready(), client.ready(), len(script.requests)) == (False, False, 2)
+    with pytest.raises(ServiceError, match="401"):
+        client.ready()
+
+
+def test_the_awaiting_client_tries_again_too() -> None:
+    script, naps = Script(httpx.ConnectError("refused"), problem(429, "queue_full"), ok()), Naps()
+
+    async def sleep(seconds: float) -> None:
+        naps(seconds)
+
+    async def ask() -> Result:
+        async with AsyncClient(transport=httpx.MockTransport(script), sleep=sleep, clock=naps.clock) as client:
+            return await client.classify("star")
+
+    assert asyncio.run(ask()).status == "uncertain"
+    assert len(naps.slept) == 2
+
+
+def test_no_error_holds_the_papers_text() -> None:
+    client, _, _ = scripted(httpx.Response(500, text="a secret star"), retries=Retries(tries=1))
+    with pytest.raises(ServiceError) as caught:
+        client.classify("a secret star")
+    assert "secret" not in str(caught.value)
