@@ -42,13 +42,17 @@ class SubjectNetwork(nn.Module):
 def load_network(encoder: EncoderConfig, head: HeadConfig, labels: int) -> SubjectNetwork:
     """A network with pretrained encoder and fresh head.
 
-    `source` is a hub id or a local folder of any BERT-like model that takes token types.
+    `source` is a hub id or a local folder of a model of the BERT family, which tells title and
+    abstract apart by token types; ConfigError for any other.
     """
     config = AutoConfig.from_pretrained(encoder.source)
     if encoder.dropout is not None:
         config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
-    if not hasattr(config, "type_vocab_size"):
-        raise ConfigError(f"encoder {encoder.source!r} is a {config.model_type}; expected one of the BERT family")
+    if getattr(config, "type_vocab_size", 0) < 2:
+        raise ConfigError(
+            f"encoder {encoder.source!r} ({config.model_type}) does not tell two segments apart; expected one of the "
+            "BERT family, such as bert-base-uncased"
+        )
     body = AutoModel.from_pretrained(encoder.source, config=config, add_pooling_layer=False)
     body.requires_grad_(not encoder.freeze)
     return SubjectNetwork(body, config.hidden_size, labels, head)
