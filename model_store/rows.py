@@ -6,15 +6,18 @@ Rows are read as they are asked for, so that a file may be larger than memory.
 import csv
 import gzip
 import io
+import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from model_store.errors import RowError
 
 # Abstracts are a few kB; the csv module's own limit of 128 kB is too small for full texts.
-_LARGEST_FIELD = 16 * 1024 * 1024
+LARGEST_FIELD = 16 * 1024 * 1024
+# Rows that are in memory at once.
+_PARQUET_BATCH = 1024
 
 
 class Row(NamedTuple):
@@ -24,22 +27,45 @@ class Row(NamedTuple):
     cells: dict[str, object]
 
 
+class BadRow(NamedTuple):
+    """A row that cannot be read, and why; never its text."""
+
+    number: int
+    reason: str
+    column: str | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.column is None else f", column {self.column!r}"
+        return f"row {self.number}{place}: {self.reason}"
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a file, its format told by its name.
 
     Raises RowError naming the file, and row and column where they are known. Parquet needs pyarrow.
     """
-    kind = path.name.removesuffix(".gz").rsplit(".", 1)[-1].lower()
+    for row in scan_rows(path):
+        if isinstance(row, BadRow):
+            raise RowError(f"{path}, {row}")
+        yield row
+
+
+def scan_rows(path: Path, kind: str | None = None) -> Iterator[Row | BadRow]:
+    """The same for those who go on after a bad row; `kind` is the format where no name tells it.
+
+    Raises RowError for what spoils the whole file.
+    """
+    kind = kind or path.name.removesuffix(".gz").rsplit(".", 1)[-1].lower()
     readers = {"csv": _csv, "jsonl": _json_lines, "json": _json_lines, "ndjson": _json_lines, "parquet": _parquet}
     if kind not in readers:
         raise RowError(f"{path}: unknown format; expected .csv, .jsonl or .json (each also .gz), or .parquet")
-    number = 0
+    row = None
     try:
-        for number, cells in enumerate(readers[kind](path), start=1):
-            yield Row(number, cells)
+        for row in readers[kind](path):
+            yield row
     except (OSError, EOFError) as error:
         raise RowError(f"{path} cannot be read: {error}") from None
-    if number == 0:
+    if row is None:
         raise RowError(f"{path} has no rows")
 
 
@@ -49,38 +75,55 @@ def _text(path: Path) -> io.TextIOWrapper:
     return io.TextIOWrapper(opened, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _csv(path: Path) -> Iterator[dict[str, object]]:
-    csv.field_size_limit(_LARGEST_FIELD)
+def _csv(path: Path) -> Iterator[Row | BadRow]:
+    csv.field_size_limit(LARGEST_FIELD)
     with _text(path) as file:
         reader = csv.DictReader(file, strict=True)
-        try:
-            for number, cells in enumerate(reader, start=1):
-                if None in cells or None in cells.values():
-                    raise RowError(
-                        f"{path}, row {number}: has not the {len(reader.fieldnames or ())} cells of the header"
-                    )
-                yield _decoded(path, number, cells)
-        except csv.Error as error:
-            raise RowError(f"{path}, line {reader.line_num}: {error}") from None
+        columns = _header(path, reader)
+        for number in itertools.count(1):
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                # The reader goes on with the next line.
+                yield BadRow(number, f"{error}, up to line {reader.line_num}")
+                continue
+            if None in cells or None in cells.values():
+                yield BadRow(number, f"has not the {len(columns)} cells of the header")
+            else:
+                yield _decoded(number, cells)
 
 
-def _json_lines(path: Path) -> Iterator[dict[str, object]]:
+def _header(path: Path, reader: "csv.DictReader[str]") -> Sequence[str]:
+    try:
+        columns = reader.fieldnames or ()
+    except csv.Error as error:
+        raise RowError(f"{path}, line {reader.line_num}: {error}") from None
+    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+        raise RowError(f"{path}: several columns are named {twice[0]!r}; expected each name once")
+    return columns
+
+
+def _json_lines(path: Path) -> Iterator[Row | BadRow]:
     with _text(path) as file:
         for number, line in enumerate(_filled(file), start=1):
             try:
                 cells = json.loads(line)
-            except ValueError as error:
-                raise RowError(f"{path}, row {number}: is no JSON: {error}") from None
-            if not isinstance(cells, dict):
-                raise RowError(f"{path}, row {number}: is a JSON {type(cells).__name__}, expected an object")
-            yield _decoded(path, number, cells)
+            except (ValueError, RecursionError) as error:
+                yield BadRow(number, f"is no JSON: {error}")
+                continue
+            if isinstance(cells, dict):
+                yield _decoded(number, cells)
+            else:
+                yield BadRow(number, f"is a JSON {type(cells).__name__}, expected an object")
 
 
 def _filled(lines: Iterable[str]) -> Iterator[str]:
     return (line for line in lines if line.strip())
 
 
-def _parquet(path: Path) -> Iterator[dict[str, object]]:
+def _parquet(path: Path) -> Iterator[Row | BadRow]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -88,17 +131,18 @@ def _parquet(path: Path) -> Iterator[dict[str, object]]:
         raise RowError(f"{path}: reading parquet needs pyarrow; install it, or convert the file to CSV") from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                yield from batch.to_pylist()
+            batches = file.iter_batches(batch_size=_PARQUET_BATCH)
+            rows = itertools.chain.from_iterable(batch.to_pylist() for batch in batches)
+            yield from itertools.starmap(Row, enumerate(rows, start=1))
     except pyarrow.ArrowInvalid as error:
         raise RowError(f"{path} cannot be read: {error}") from None
 
 
-def _decoded(path: Path, number: int, cells: dict[str, object]) -> dict[str, object]:
+def _decoded(number: int, cells: dict[str, Any]) -> Row | BadRow:
     for column, cell in cells.items():
         if isinstance(cell, str) and not _is_unicode(cell):
-            raise RowError(f"{path}, row {number}, column {column!r}: holds bytes that are not UTF-8")
-    return cells
+            return BadRow(number, "holds bytes that are not UTF-8", column)
+    return Row(number, cells)
 
 
 def _is_unicode(text: str) -> bool:
