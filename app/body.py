@@ -18,6 +18,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 # Unknown names are shown in pointers if they look like names; anything else may be somebody's text.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
 _MOST_FAULTS = 20
+# An object of ours has three fields at most; one with a hundred thousand is refused without looking at each.
+_MOST_FIELDS = 50
 
 # pydantic's wording speaks of types and parsing; callers are told what to send.
 _DETAILS: dict[str, str] = {
@@ -118,6 +120,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _shaped(shape: type[Shape], document: JsonValue, at: str, unknown: str = _DETAILS["extra_forbidden"]) -> Shape:
+    if isinstance(document, dict) and len(document) > _MOST_FIELDS:
+        _too_many("fields", at, _MOST_FIELDS, len(document))
     try:
         return shape.model_validate(document)
     except ValidationError as error:

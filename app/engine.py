@@ -60,8 +60,8 @@ class Engine:
         self._queue = Queue()
         self._pace = Pace(settings.threads)
         # Half of the deadline, so that who was let in is answered in time even if the pace halves meanwhile.
-        longest_wait_s = settings.request_timeout_s / 2
-        self._admission = Admission(settings.max_queue, settings.max_queue_tokens, longest_wait_s, self._pace)
+        self._longest_wait_s = settings.request_timeout_s / 2
+        self._admission = Admission(settings.max_queue, settings.max_queue_tokens, self._longest_wait_s, self._pace)
         self._tokenizers = ThreadPoolExecutor(settings.threads, thread_name_prefix="tokenizer")
         self._reloading = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -154,7 +154,7 @@ class Engine:
     async def _score(self, classifier: Classifier, encodings: Sequence[Encoding], deadline: float) -> list[Result]:
         if not encodings:
             return []
-        job = Job(classifier, encodings, deadline, self._observe)
+        job = Job(classifier, encodings, deadline, deadline - self._longest_wait_s, self._observe)
         self._queue.put(job)
         try:
             return await job.results()

@@ -40,9 +40,10 @@ class Job:
         classifier: Classifier,
         encodings: Sequence[Encoding],
         deadline: float,
+        urgent: float,
         observe: Callable[[Encoding, Result], None],
     ) -> None:
-        """`deadline` is a time.monotonic() after which nobody waits for the results any more.
+        """Both times are time.monotonic(): nobody waits after `deadline`, the job goes first from `urgent` on.
 
         `observe` is told of every result on the event loop, also of those that come too late.
         """
@@ -50,6 +51,7 @@ class Job:
         self._encodings = encodings
         self._observe = observe
         self.deadline = deadline
+        self.urgent = urgent
         self.queued = time.monotonic()
         self.waiting = deque(enumerate(encodings))
         self._results: dict[int, Result] = {}
@@ -90,7 +92,11 @@ class Task(NamedTuple):
 
 
 class Queue:
-    """Hands out one paper of each waiting job in turn, so that a large batch cannot starve a single paper."""
+    """Hands out one paper of each waiting job in turn, so that a large batch cannot starve a single paper.
+
+    Nor can a flood of single papers starve a batch: a job that has waited long goes first, the oldest of them
+    before the others. Admission lets in no more than can be done in that remaining time.
+    """
 
     def __init__(self) -> None:
         self._jobs: deque[Job] = deque()
@@ -132,7 +138,10 @@ class Queue:
             return sum(len(job.waiting) for job in self._jobs)
 
     def _next(self) -> Task:
-        job = self._jobs.popleft()
+        now = time.monotonic()
+        urgent = [job for job in self._jobs if job.urgent <= now]
+        job = min(urgent, key=lambda job: job.queued) if urgent else self._jobs[0]
+        self._jobs.remove(job)
         task = job.take()
         if job.waiting:
             self._jobs.append(job)
@@ -140,5 +149,6 @@ class Queue:
 
     def _drop_expired(self) -> None:
         now = time.monotonic()
-        while self._jobs and self._jobs[0].deadline <= now:
-            self._jobs.popleft().waiting.clear()
+        for job in [job for job in self._jobs if job.deadline <= now]:
+            self._jobs.remove(job)
+            job.waiting.clear()

@@ -3,7 +3,7 @@
 Knows nothing of limits that are settings: lengths are checked where a body is read.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
@@ -69,7 +69,7 @@ class BatchIn(_Request):
         json_schema_extra={"example": {"papers": [PAPER_EXAMPLE, {"title": "On primes in short intervals"}]}}
     )
 
-    papers: list[JsonValue] = Field(min_length=1)
+    papers: list[Any] = Field(min_length=1)
 
 
 class InputOut(_Response):

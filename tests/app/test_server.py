@@ -156,7 +156,7 @@ def test_a_drain_ends_at_its_limit(tmp_path: Path, store: Store) -> None:
 
 
 def test_work_of_a_closed_connection_is_dropped(tmp_path: Path, store: Store) -> None:
-    body = b'{"papers": [' + b", ".join([b'{"title": "star"}'] * 50) + b"]}"
+    body = b'{"papers": [' + b", ".join([b'{"title": "star"}'] * 30) + b"]}"
     request = post(body, b"Content-Length: %d" % len(body)).replace(b"/classify", b"/classify/batch")
     with running(tmp_path, SLOW, "0.1", artefacts=store.root, threads=1) as service, service.client() as client:
         with socket.create_connection(("127.0.0.1", service.port)) as connection:

@@ -43,7 +43,7 @@ def test_a_stalled_worker_is_replaced_and_its_paper_answered_with_503(store: Sto
         )
         await until(papers, "/readyz", 200)
         assert (await papers.classify("star star")).status_code == 200
-        assert papers.metric('papers_workers_replaced_total{reason="stalled"}') == 1
+        assert papers.metric('papers_workers_replaced_total{reason="stalled"}') >= 1
         released.set()
 
     run(store, hanging(store, released), story)
@@ -55,7 +55,7 @@ def test_a_dead_worker_is_replaced_and_its_paper_answered_with_503(store: Store)
         assert (await papers.classify("star")).json()["code"] == "engine_stalled"
         await until(papers, "/readyz", 200)
         assert (await papers.classify("star star")).status_code == 200
-        assert papers.metric('papers_workers_replaced_total{reason="dead"}') == 1
+        assert papers.metric('papers_workers_replaced_total{reason="dead"}') >= 1
         assert await status(papers, "/livez") == 200
 
     run(store, failing(store, SystemExit()), story)
