@@ -1,0 +1,61 @@
+"""The manifest: what it keeps, and that nothing odd gets past it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from model_store.errors import ArtefactError
+from model_store.manifest import Manifest
+from model_store.store import Artefact
+from tests import builders
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = sorted(Manifest.model_fields)
+
+
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = builders.manifest().model_dump(mode="json")
+    return loaded
+
+
+def refused(changed: dict[str, Any]) -> set[object]:
+    """Names of the fields that are at fault; empty if the document is valid."""
+    try:
+        Manifest.model_validate(changed)
+    except ValidationError as error:
+        return {fault["loc"][0] for fault in error.errors()}
+    return set()
+
+
+def test_a_manifest_survives_being_written_and_read() -> None:
+    manifest = builders.manifest()
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+
+
+@given(st.sampled_from(FIELDS), JSON)
+def test_a_field_is_either_valid_or_refused_by_its_name(field: str, value: object) -> None:
+    assert refused(document() | {field: value}) <= {field}
+
+
+@pytest.mark.parametrize("field", [name for name, field in Manifest.model_fields.items() if field.is_required()])
+def test_every_required_field_is_required(field: str) -> None:
+    short = {name: value for name, value in document().items() if name != field}
+    with pytest.raises(ValidationError, match=field):
+        Manifest.model_validate(short)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_whatever_stands_in_the_file_the_refusal_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(ArtefactError, match=r"manifest\.json"):
+        Artefact(tmp_path)
