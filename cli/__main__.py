@@ -1,0 +1,59 @@
+"""`python -m cli`, installed as `papers`: one entry point for people. Knows exit codes."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cli import classify, doctor, models, serve
+from cli.errors import CliError
+from cli.terminal import Terminal
+from model_store.errors import ModelStoreError
+
+_EPILOG = """\
+start here:
+  papers classify --title "A compiler for quantum circuits"
+  papers classify papers.csv -o labelled.csv
+  papers serve
+  papers doctor
+
+Every command has its own --help with examples.
+"""
+
+
+def main(argv: Sequence[str] | None = None, terminal: Terminal | None = None) -> int:
+    """Run one command; 2 for what cannot be done, 130 after Ctrl-C, otherwise the command's own status."""
+    terminal = terminal or Terminal.standard()
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args, terminal)
+        terminal.out.flush()
+    except (CliError, ModelStoreError) as error:
+        terminal.warn(f"papers {args.command}: {error}")
+        return 2
+    except KeyboardInterrupt:
+        terminal.warn("\ninterrupted; a table that is written to .csv or .jsonl goes on with --resume")
+        return 130
+    except BrokenPipeError:
+        # The reader, say `head`, has seen enough; Python would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        terminal.warn(f"papers {args.command}: {error.filename or 'the output'}: {error.strerror}")
+        return 2
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="papers", description="Label papers by subject.", epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (serve, classify, doctor, models):
+        command.add(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""From papers to verdicts, in this process. Knows no files and no service."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from model_store.classifier import Classifier
+from model_store.errors import PaperError
+from model_store.labels import decide
+from model_store.papers import Paper
+
+
+class Verdict(NamedTuple):
+    """The labels of one paper, most probable first; `probabilities` are in the order of all labels."""
+
+    labels: list[str]
+    status: str
+    probabilities: list[float]
+
+
+class Refusal(NamedTuple):
+    """Why there is no verdict; never holds the paper's text."""
+
+    reason: str
+
+
+Outcome = Verdict | Refusal
+
+
+class Labeller(Protocol):
+    """Labels papers; several threads may call it at once."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names, in the order of probabilities."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many papers one call should bring."""
+        ...
+
+    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
+        """One outcome per paper, in order."""
+        ...
+
+
+class LocalLabeller:
+    """With a classifier in this process."""
+
+    at_once = 8
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._manifest = classifier.manifest
+        self.labels = tuple(label.name for label in self._manifest.labels)
+
+    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
+        return [self._label(paper) for paper in papers]
+
+    def _label(self, paper: Paper) -> Outcome:
+        try:
+            scores = self._classifier.scores([paper])[0]
+        except PaperError as error:
+            return Refusal(str(error))
+        decision = decide(scores, self._manifest.labels, self._manifest.uncertain)
+        names = [self.labels[i] for i in decision.labels]
+        # The shortest decimal that is this float32, as the service writes it too.
+        return Verdict(names, decision.status, [float(str(score)) for score in scores])

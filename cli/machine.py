@@ -1,0 +1,66 @@
+"""What a machine offers to int8 inference: processor features, processors, quota. Knows Linux' files."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_store.cpus import usable_cpus
+
+# More than any machine has: what comes back smaller is the quota.
+_BOUNDLESS = 1 << 20
+# By the kernel's names. One of the fast ones multiplies int8 in a single instruction; without
+# them AVX2 takes three and may saturate on the way, which the golden papers show.
+_X86 = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
+_ARM = ("asimddp", "i8mm")
+_FAST = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`features` are those that matter to int8, None where the system does not tell."""
+
+    architecture: str
+    processor: str
+    features: dict[str, bool] | None
+    processors: int
+    affinity: int
+    quota: int | None
+    threads: int
+
+    @property
+    def fast_int8(self) -> bool | None:
+        """Whether one instruction multiplies int8."""
+        return None if self.features is None else any(self.features[name] for name in _FAST & self.features.keys())
+
+
+def read_machine(
+    cpuinfo: Path = Path("/proc/cpuinfo"),
+    cgroup: Path = Path("/sys/fs/cgroup"),
+    architecture: str | None = None,
+) -> Machine:
+    """This machine, as the process may use it."""
+    architecture = architecture or platform.machine()
+    told = _first_processor(cpuinfo)
+    # x86 says flags, ARM says Features.
+    flags = told.get("flags", told.get("Features", "")).split()
+    names = _ARM if architecture in ("aarch64", "arm64") else _X86
+    quota = usable_cpus(_BOUNDLESS, cgroup)
+    return Machine(
+        architecture=architecture,
+        processor=told.get("model name", "unknown"),
+        features={name: name in flags for name in names} if flags else None,
+        processors=os.cpu_count() or 1,
+        affinity=len(os.sched_getaffinity(0)),
+        quota=None if quota == _BOUNDLESS else quota,
+        threads=usable_cpus(cgroup=cgroup),
+    )
+
+
+def _first_processor(cpuinfo: Path) -> dict[str, str]:
+    try:
+        paragraph = cpuinfo.read_text().split("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = [line.partition(":") for line in paragraph.splitlines()]
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,0 +1,71 @@
+"""Runs the command line in this process, and writes and reads tables for it."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cli.__main__ import main
+from cli.terminal import Terminal
+
+ADDED = ("labels", "status", "Computer Science", "Physics", "Mathematics")
+ROWS = [
+    {"ID": "1", "TITLE": "quantum star", "ABSTRACT": "a\nparticle, we"},
+    {"ID": "2", "TITLE": "a proof", "ABSTRACT": "algebra"},
+    {"ID": "3", "TITLE": "software algorithm", "ABSTRACT": ""},
+]
+
+
+class Screen(io.StringIO):
+    """A terminal to watch."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Ran(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Command(NamedTuple):
+    """The command line with an artefact."""
+
+    artefacts: Path
+
+    def __call__(self, command: str, *args: object, stdin: Path = Path("/dev/null"), watched: bool = False) -> Ran:
+        terminal = Terminal(stdin, io.StringIO(), Screen() if watched else io.StringIO())
+        status = main([command, *map(str, args), "--artefacts", str(self.artefacts)], terminal)
+        return Ran(status, _said(terminal.out), _said(terminal.err))
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_lines(path: Path, rows: Sequence[object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _said(stream: Any) -> str:
+    text: str = stream.getvalue()
+    return text

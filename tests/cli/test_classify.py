@@ -1,0 +1,225 @@
+"""`papers classify`: what goes in and what comes out."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from model_store.papers import Paper
+from model_store.store import Store
+from tests.cli.command import ADDED, ROWS, Command, read_csv, read_lines, write_csv, write_lines
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_one_paper_is_told_for_people(papers: Command) -> None:
+    ran = papers("classify", "--title", "quantum star")
+    assert ran.out.startswith("Physics (ok)\n\n  0.9")
+    assert len(ran.out.splitlines()) == 2 + 3
+
+
+def test_one_paper_is_told_for_programs(papers: Command, artefacts: Path) -> None:
+    answer = json.loads(papers("classify", "--abstract", "a proof", "--format", "jsonl").out)
+    scores = Store(artefacts).open().classifier().scores([Paper("", "a proof")])[0]
+    assert answer["labels"] == ["Mathematics"]
+    assert [answer[name] for name in ADDED[2:]] == pytest.approx(scores, abs=1e-6)
+
+
+def test_one_paper_without_text_is_refused(papers: Command) -> None:
+    ran = papers("classify", "--title", " ")
+    assert (ran.status, ran.out) == (1, "")
+    assert "neither a title nor an abstract" in ran.err
+
+
+def test_a_csv_keeps_its_columns_and_gets_labels_and_probabilities(papers: Command, tmp_path: Path) -> None:
+    ran = papers("classify", write_csv(tmp_path / "in.csv", ROWS), "-o", tmp_path / "out.csv")
+    rows = read_csv(tmp_path / "out.csv")
+    assert ran.status == 0
+    assert list(rows[0]) == ["ID", "TITLE", "ABSTRACT", *ADDED]
+    assert [{name: row[name] for name in ROWS[0]} for row in rows] == ROWS
+    assert [row["labels"] for row in rows] == ["Physics", "Mathematics", "Computer Science"]
+    assert "3 papers labelled" in ran.err
+    assert not (tmp_path / "out.csv.errors.jsonl").exists()
+
+
+def test_several_labels_are_joined_in_csv_and_a_list_in_json(papers: Command, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", [{"title": "quantum algorithm"}])
+    papers("classify", source, "-o", tmp_path / "out.csv")
+    papers("classify", source, "-o", tmp_path / "out.jsonl")
+    names = read_lines(tmp_path / "out.jsonl")[0]["labels"]
+    assert sorted(names) == ["Computer Science", "Physics"]
+    assert read_csv(tmp_path / "out.csv")[0]["labels"] == "; ".join(names)
+
+
+@pytest.mark.parametrize("target", ["out.csv", "out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("source", ["in.csv", "in.jsonl", "in.jsonl.gz", "in.parquet"])
+def test_every_format_becomes_every_other(papers: Command, tmp_path: Path, source: str, target: str) -> None:
+    assert papers("classify", _written(tmp_path / source), "-o", tmp_path / target).status == 0
+    rows = _read(tmp_path / target)
+    assert [{name: row[name] for name in ROWS[0]} for row in rows] == ROWS
+    assert [row["status"] for row in rows] == ["ok"] * 3
+    assert [float(row["Physics"]) > 0.9 for row in rows] == [True, False, False]
+
+
+def test_parquet_keeps_its_types(papers: Command, tmp_path: Path) -> None:
+    typed = pyarrow.table({"year": pyarrow.array([1999, None], pyarrow.int16()), "title": ["a star", "a proof"]})
+    pyarrow.parquet.write_table(typed, tmp_path / "in.parquet")
+    assert papers("classify", tmp_path / "in.parquet", "-o", tmp_path / "out.parquet").status == 0
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table.schema.field("year").type == pyarrow.int16()
+    assert table.schema.field("labels").type == pyarrow.list_(pyarrow.string())
+    assert not (tmp_path / "out.parquet.part").exists()
+
+
+def test_values_of_json_lines_stay_what_they_are(papers: Command, tmp_path: Path) -> None:
+    rows = [{"title": "star", "year": 1999, "tags": ["a", {"b": None}]}, {"title": "proof", "extra": True}]
+    source = write_lines(tmp_path / "in.jsonl", rows)
+    papers("classify", source, "-o", tmp_path / "out.jsonl")
+    labelled = read_lines(tmp_path / "out.jsonl")
+    assert [{name: row[name] for name in row if name not in ADDED} for row in labelled] == rows
+    ran = papers("classify", source, "-o", tmp_path / "out.csv")
+    assert ran.status == 1
+    assert read_csv(tmp_path / "out.csv")[0]["tags"] == '["a", {"b": null}]'
+    assert "'extra' that the first row has not" in (tmp_path / "out.csv.errors.jsonl").read_text()
+
+
+def test_standard_input_goes_to_standard_output(papers: Command, tmp_path: Path) -> None:
+    ran = papers("classify", "--format", "jsonl", stdin=write_lines(tmp_path / "a", ROWS))
+    assert [json.loads(line)["labels"] for line in ran.out.splitlines()][1] == ["Mathematics"]
+    ran = papers("classify", "-", "--format", "csv", stdin=write_csv(tmp_path / "b", ROWS))
+    assert ran.out.splitlines()[0].endswith("ABSTRACT,labels,status,Computer Science,Physics,Mathematics")
+
+
+def test_bad_rows_are_kept_apart_with_their_numbers_and_without_their_text(papers: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(
+        b'id,title,abstract\n1,star,\n2,secret\n3,secre"t"\xff,\n4,"secret"x,\n5, ,\n6,proof,\n7,"secret'
+    )
+    ran = papers("classify", tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    faults = read_lines(tmp_path / "out.csv.errors.jsonl")
+    assert ran.status == 1
+    assert [row["id"] for row in read_csv(tmp_path / "out.csv")] == ["1", "6"]
+    assert [fault["row"] for fault in faults] == [2, 3, 4, 5, 7]
+    assert faults[0] == {"row": 2, "reason": "has not the 3 cells of the header"}
+    assert faults[1]["reason"] == "column 'title' holds bytes that are not UTF-8"
+    assert "5 left out, see" in ran.err
+    assert "secret" not in (tmp_path / "out.csv.errors.jsonl").read_text() + ran.err
+
+
+def test_bad_lines_of_json_hurt_no_other(papers: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        '{"title": "star"}\n{"tit\n[]\n{"title": 5}\n{"title": null}\n{"title": "proof"}\n'
+    )
+    ran = papers("classify", tmp_path / "in.jsonl", "--threads", 1)
+    assert [json.loads(line)["title"] for line in ran.out.splitlines()] == ["star", "proof"]
+    assert [line.partition(":")[0] for line in ran.err.splitlines()[:4]] == ["row 2", "row 3", "row 4", "row 5"]
+    assert "row 4: the title is a int, expected text" in ran.err
+
+
+def test_columns_are_found_in_any_case_or_named(papers: Command, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", [{"Name": "a star", "Text": "", " Title ": "a proof"}])
+    assert "Mathematics" in papers("classify", source).out.splitlines()[1]
+    named = papers("classify", source, "--title-column", "Name", "--abstract-column", "Text")
+    assert "Physics" in named.out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["in.csv", "--title-column", "Name"], "no column 'Name'; there are 'a', 'b'. Name them with --title-column"),
+        (["in.csv"], "no column 'title' or 'abstract'"),
+        (["labelled.csv"], "the input has a column 'Physics' already; name the new ones apart, e.g. --prefix"),
+        (["in.xlsx"], "unknown format; expected a name that ends in .csv"),
+        (["nowhere.csv"], "nowhere.csv cannot be read"),
+        (["in.csv", "-o", "in.csv", "--force"], "is the input"),
+        (["in.csv", "-o", "labelled.csv"], "is there already; go on with --resume, or replace it with --force"),
+        (["in.csv", "-o", "out.csv.gz"], "compressed output"),
+        (["in.csv", "-o", "out.parquet", "--resume"], "parquet cannot be appended to"),
+        (["in.csv", "--format", "parquet"], "name a file with --output"),
+        (["in.csv", "--title", "a star"], "for one paper, without INPUT"),
+        (["in.csv", "--threads", "0"], "--threads is 0, expected at least 1"),
+        (["good.csv", "-o", "no/such/folder/out.csv"], "No such file or directory"),
+        (["good.csv", "--url", "nowhere"], "URL is 'nowhere', expected one like http://"),
+        (["good.csv", "--artefact-version", "9.9.9"], "no artefact of version '9.9.9'"),
+        ([], "nothing to label"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_is_written(
+    papers: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "in.csv", [{"a": "1", "b": "2"}])
+    write_csv(tmp_path / "good.csv", ROWS)
+    write_csv(tmp_path / "labelled.csv", [{"title": "star", "Physics": "1"}])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    ran = papers("classify", *args)
+    assert ran.status == 2
+    assert said in ran.err
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_standard_input_without_a_format_is_asked_for_one(papers: Command, tmp_path: Path) -> None:
+    assert "say --format csv or jsonl" in papers("classify", stdin=write_csv(tmp_path / "in", ROWS)).err
+
+
+def test_a_prefix_keeps_the_new_columns_apart(papers: Command, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", [{"title": "a star", "Physics": "1"}])
+    header = papers("classify", source, "--prefix", "predicted_").out.splitlines()[0]
+    assert header.startswith("title,Physics,predicted_labels,predicted_status,predicted_Computer Science")
+
+
+def test_force_replaces_the_output_and_its_faults(papers: Command, tmp_path: Path) -> None:
+    bad = write_csv(tmp_path / "bad.csv", [*ROWS, {"ID": "4"}])
+    good = write_csv(tmp_path / "good.csv", ROWS)
+    assert papers("classify", bad, "-o", tmp_path / "out.csv").status == 1
+    assert papers("classify", good, "-o", tmp_path / "out.csv", "--force").status == 0
+    assert len(read_csv(tmp_path / "out.csv")) == 3
+    assert not (tmp_path / "out.csv.errors.jsonl").exists()
+
+
+def test_progress_is_shown_on_a_terminal_only(papers: Command, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", ROWS)
+    assert "\r" in papers("classify", source, watched=True).err
+    assert papers("classify", source).err == ""
+
+
+def test_mixed_types_for_parquet_are_refused_without_quoting_them(papers: Command, tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "x": 1}, {"title": "star", "x": "secret"}])
+    ran = papers("classify", source, "-o", tmp_path / "out.parquet")
+    assert ran.status == 2
+    assert "JSON lines would take them" in ran.err
+    assert "secret" not in ran.err
+    assert [path.name for path in tmp_path.glob("out*")] == []
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(artefacts: Path, tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "more": "x" * 500}] * 2000)
+    program = f"{sys.executable} -m cli classify {source} --artefacts {artefacts} | head -n 1"
+    ran = subprocess.run(program, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602
+    assert len(ran.stdout.splitlines()) == 1
+    assert ran.stderr == ""
+
+
+def _written(path: Path) -> Path:
+    if path.suffix == ".csv":
+        return write_csv(path, ROWS)
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
+        return path
+    lines = write_lines(path, ROWS).read_bytes()
+    path.write_bytes(gzip.compress(lines) if path.suffix == ".gz" else lines)
+    return path
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        return list(read_csv(path))
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+        return rows
+    return read_lines(path)

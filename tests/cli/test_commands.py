@@ -1,0 +1,140 @@
+"""`papers serve`, `doctor` and `models`, and the help that teaches them."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.__main__ import main
+from cli.machine import read_machine
+from model_store.store import Store
+from tests import builders
+from tests.app.running import ROOT, Running, environment
+from tests.cli.command import Command
+
+X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512_vnni\n\nprocessor : 1\nflags : none\n"
+ARM = "processor : 0\nFeatures\t: fp asimd asimddp\n\n"
+
+
+def damage(artefacts: Path) -> None:
+    with (artefacts / "1.0.0" / "model.onnx").open("ab") as file:
+        file.write(b"x")
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["doctor"], ["models"]])
+def test_help_teaches_by_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    assert f"  papers {' '.join(command)}" in capsys.readouterr().out
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_tiny_artefact(papers: Command) -> None:
+    ran = papers("doctor", "--seconds", "0.1")
+    assert ran.status == 0
+    assert ran.out.splitlines()[-1] == "fine"
+    assert "golden     2 papers as recorded" in ran.out
+
+
+def test_the_doctor_reports_to_programs(papers: Command) -> None:
+    report = json.loads(papers("doctor", "--json", "--seconds", "0.1").out)
+    assert report["speed"]["papers_per_s"] > 0
+    assert report["golden"]["largest_difference"] <= report["golden"]["tolerance"]
+    assert set(report["artefact"]["files"]) == {"model.onnx", "tokenizer.json", "golden.json", "CARD.md"}
+    assert report["machine"]["threads"] >= 1
+    assert report["wrong"] is None
+
+
+def test_the_doctor_says_what_is_wrong(papers: Command, artefacts: Path) -> None:
+    damage(artefacts)
+    ran = papers("doctor")
+    assert ran.status == 1
+    assert "WRONG      " in ran.out
+    assert "model.onnx has" in ran.out
+
+
+def test_the_doctor_notices_other_scores_than_recorded(papers: Command, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    other.publish(builders.manifest(), builders.files(model=builders.graph(pull=6.0)))
+    ran = Command(other.root)("doctor")
+    assert ran.status == 1
+    assert "checksums fine" in ran.out
+    assert "this machine computes other scores" in ran.out
+
+
+@pytest.mark.parametrize("seconds", ["0", "nan", "601"])
+def test_a_measurement_without_end_or_beginning_is_refused(papers: Command, seconds: str) -> None:
+    assert "expected more than 0" in papers("doctor", "--seconds", seconds).err
+
+
+def test_features_that_matter_to_int8_are_read(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(X86)
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    machine = read_machine(tmp_path / "cpuinfo", tmp_path, "x86_64")
+    assert machine.features == {"avx2": True, "avx512_vnni": True, "avx_vnni": False, "amx_int8": False}
+    assert (machine.processor, machine.quota, machine.fast_int8) == ("Some CPU", 2, True)
+    (tmp_path / "cpuinfo").write_text(ARM)
+    assert read_machine(tmp_path / "cpuinfo", tmp_path, "aarch64").features == {"asimddp": True, "i8mm": False}
+    unknown = read_machine(tmp_path / "nowhere", tmp_path / "nowhere")
+    assert (unknown.features, unknown.quota, unknown.fast_int8) == (None, None, None)
+
+
+def test_models_are_listed_verified_and_described(papers: Command, artefacts: Path) -> None:
+    builders.publish(artefacts, "1.1.0")
+    listed = papers("models", "list").out.splitlines()
+    assert [line.split()[0] for line in listed] == ["1.0.0", "1.1.0"]
+    assert "tiny-subjects, 3 labels, micro-F1 0.900" in listed[0]
+    assert papers("models", "verify").out.count("fine: 4 files, 2 golden papers") == 2
+    assert papers("models", "card").out.startswith("# Tiny subjects")
+    assert json.loads(papers("models", "card", "1.0.0", "--json").out)["version"] == "1.0.0"
+
+
+def test_a_damaged_model_is_said_to_be(papers: Command, artefacts: Path) -> None:
+    builders.publish(artefacts, "1.1.0")
+    damage(artefacts)
+    ran = papers("models", "verify")
+    assert ran.status == 1
+    assert [line.split()[1] for line in ran.out.splitlines()] == ["FAILED:", "fine:"]
+    assert papers("models", "list").status == 1
+    assert papers("models", "verify", "1.1.0").status == 0
+
+
+def test_a_store_without_models_is_told(papers: Command, tmp_path: Path) -> None:
+    assert "there is no artefact in" in Command(tmp_path / "empty")("models", "list").err
+    assert "no artefact of version '3.0.0'" in papers("models", "card", "3.0.0").err
+
+
+def test_serve_is_the_service_itself(artefacts: Path, tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--artefacts", str(artefacts)]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(port=1), stderr=stream)
+    try:
+        service = Running(process, log)
+        with service.client() as client:
+            assert client.post("/classify", json={"title": "a star"}).json()["labels"] == ["Physics"]
+        service.signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_setting_that_serve_cannot_use_ends_it_with_the_services_own_words(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cli", "serve", "--port", "many"]
+    ran = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "PAPERS_PORT is 'many'" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("entry", "foreign"),
+    [("cli.__main__", {"httpx", "pyarrow", "fastapi", "torch"}), ("cli.remote", {"pyarrow", "fastapi", "torch"})],
+)
+def test_what_an_extra_brings_is_loaded_only_where_it_is_used(entry: str, foreign: set[str]) -> None:
+    program = f"import {entry}, sys; print(*({foreign} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []

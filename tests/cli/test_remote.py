@@ -1,0 +1,58 @@
+"""`papers classify --url`: the same table through a service in a process of its own."""
+
+import hashlib
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from cli.errors import CliError
+from cli.remote import RemoteLabeller, connect
+from client import Client
+from model_store.papers import Paper
+from tests import builders
+from tests.app.running import running
+from tests.cli.command import ROWS, Command, write_csv
+from tests.client.bridges import served
+
+
+class Mixed(httpx.BaseTransport):
+    """A service that is replaced by another one after it has shown its card."""
+
+    def __init__(self, card: httpx.BaseTransport, papers: httpx.BaseTransport) -> None:
+        self._card = card
+        self._papers = papers
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        transport = self._card if request.url.path == "/model" else self._papers
+        return transport.handle_request(request)
+
+
+def test_a_service_gives_the_same_table_as_the_artefact_itself(
+    papers: Command, artefacts: Path, tmp_path: Path
+) -> None:
+    source = write_csv(tmp_path / "in.csv", [*ROWS * 10, {"ID": "blank", "TITLE": " "}])
+    (tmp_path / "keys").write_text(f"curator:{hashlib.sha256(b'a key').hexdigest()}\n")
+    (tmp_path / "key").write_text("a key\n")
+    with running(tmp_path, artefacts=artefacts, api_key_file=tmp_path / "keys", max_papers=7) as service:
+        remote = ("--url", service.url, "--key-file", tmp_path / "key")
+        assert papers("classify", source, "-o", tmp_path / "remote.csv", *remote).status == 1
+        refused = papers("classify", source, "--url", service.url)
+    assert papers("classify", source, "-o", tmp_path / "local.csv").status == 1
+    assert (tmp_path / "remote.csv").read_text() == (tmp_path / "local.csv").read_text()
+    assert '"row": 31, "reason": "expected a title' in (tmp_path / "remote.csv.errors.jsonl").read_text()
+    assert (refused.status, "401 unauthorized" in refused.err) == (2, True)
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CliError, match=r"--key-file is .*nowhere, which cannot be read"):
+        connect("http://127.0.0.1:1", tmp_path / "nowhere")
+
+
+def test_a_service_that_changes_its_model_ends_the_table(tmp_path: Path) -> None:
+    older, newer = (Settings(artefacts=builders.publish(tmp_path / v, v).root) for v in ("1.0.0", "2.0.0"))
+    with served(older) as before, served(newer) as after:
+        labeller = RemoteLabeller(Client(transport=Mixed(card=before, papers=after)))
+        with pytest.raises(CliError, match=r"changed to version 2\.0\.0"):
+            labeller([Paper("star")])

@@ -1,0 +1,106 @@
+"""Memory and order: what is read ahead is bounded, whatever the table's length."""
+
+import random
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from cli.faults import Faults
+from cli.job import Job
+from cli.kept import Kept
+from cli.labellers import Outcome, Verdict
+from cli.progress import Progress
+from cli.sinks import JsonLinesSink, writer
+from cli.stream import chunks, in_order
+from cli.table import Addition, TextColumns
+from model_store.papers import Paper
+from model_store.rows import Row
+from tests.cli.command import Screen
+
+
+class Quick:
+    """Labels everything alike, at once."""
+
+    labels = ("A",)
+    at_once = 8
+
+    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
+        return [Verdict(["A"], "ok", [0.5]) for _ in papers]
+
+
+def test_results_come_in_order_whatever_finishes_first() -> None:
+    def work(item: int) -> int:
+        time.sleep(random.random() / 500)
+        return item
+
+    assert list(in_order(work, range(50), 4)) == list(range(50))
+
+
+def test_no_more_is_begun_than_twice_the_threads() -> None:
+    drawn: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(1_000_000):
+            drawn.append(item)
+            yield item
+
+    for taken in islice(in_order(lambda item: item, items(), 3), 100):
+        assert len(drawn) - taken <= 2 * 3
+
+
+def test_what_fails_in_a_thread_ends_the_stream_and_starts_nothing_more() -> None:
+    begun: list[int] = []
+    lock = threading.Lock()
+
+    def work(item: int) -> None:
+        with lock:
+            begun.append(item)
+        if item == 3:
+            raise ValueError("three")
+
+    with pytest.raises(ValueError, match="three"):
+        list(in_order(work, range(1000), 2))
+    assert len(begun) < 10
+
+
+def test_thirty_times_the_rows_take_the_same_memory(tmp_path: Path) -> None:
+    few, many = (_peak(tmp_path / str(rows), rows) for rows in (300, 10_000))
+    assert many < few + 200_000
+
+
+def test_chunks_are_drawn_as_they_are_asked_for() -> None:
+    drawn = iter(range(10))
+    assert next(chunks(drawn, 4)) == [0, 1, 2, 3]
+    assert list(drawn) == [4, 5, 6, 7, 8, 9]
+
+
+def test_progress_tells_how_long_it_takes() -> None:
+    screen, now = Screen(), [0.0]
+    progress = Progress(screen, total=100, before=50, clock=lambda: now[0])
+    for now[0] in (0.1, 2.0):
+        progress.step(bad=1)
+    assert screen.getvalue().split("\r")[1:] == [" 52%  52 papers, 1.0/s, 1 bad, 0:48 left\x1b[K"]
+
+
+def _peak(path: Path, rows: int) -> int:
+    """Bytes at most in use while so many rows, with bad ones among them, go through a job."""
+    text = "word " * 100
+    source = (Row(i, {"id": i, "title": text if i % 10 else 5}) for i in range(1, rows + 1))
+    faults = Faults(path.with_suffix(".errors"), Screen())
+    sink = JsonLinesSink(lambda: writer(path, append=False))
+    job = Job(Quick(), 2, TextColumns(), Addition(("A",)), sink, faults)
+    tracemalloc.start()
+    try:
+        tally = job.run(source, Kept(), Progress(Screen()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        sink.close(complete=True)
+        faults.close()
+    assert (tally.labelled, tally.bad) == (rows - rows // 10, rows // 10)
+    return peak
