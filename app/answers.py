@@ -9,8 +9,21 @@ from app import problems
 from app.body import Reading, no_text
 from app.engine import Answer, Outcome, Verdict
 from app.errors import InvalidRequest, ServiceError
+from app.evidence import Explanation, Weights
+from app.pieces import Piece
 from app.record import Record
-from app.schemas import BatchOut, ClassifyOut, FailureOut, InputOut, ModelOut, PaperIn, ResultOut
+from app.schemas import (
+    BatchOut,
+    ClassifyOut,
+    EvidenceOut,
+    ExplainOut,
+    FailureOut,
+    InputOut,
+    ModelOut,
+    PaperIn,
+    ResultOut,
+    SentenceOut,
+)
 from app.versions import Classifier
 from model_store.errors import PaperError
 from model_store.labels import Label
@@ -47,6 +60,19 @@ def batch(readings: Sequence[Reading], answer: Answer, record: Record) -> BatchO
         except ServiceError as error:
             results.append(_failure(reading.id, error, record))
     return BatchOut(results=results, model=_model(answer))
+
+
+def explained(given: PaperIn, explanation: Explanation) -> ExplainOut:
+    """The answer for one paper with its evidence; raises the ServiceError that took its place."""
+    answer, evidence = explanation
+    plain = single(given, answer)
+    names = list(plain.probabilities)
+    told = plain.labels or [max(plain.probabilities, key=plain.probabilities.__getitem__)]
+    return ExplainOut(
+        **dict(plain),
+        evidence=[EvidenceOut(label=name, sentences=_sentences(evidence, names.index(name))) for name in told],
+        merged=any(piece.sentences > 1 for piece, _ in evidence),
+    )
 
 
 def note(answer: Answer, record: Record, headers: MutableHeaders) -> None:
@@ -100,6 +126,13 @@ def _fields(given: PaperIn, verdict: Verdict, labels: Sequence[Label]) -> dict[s
             abstract=bool(given.abstract.strip()),
         ),
     }
+
+
+def _sentences(evidence: Sequence[tuple[Piece, Weights | None]], label: int) -> list[SentenceOut]:
+    return [
+        SentenceOut(**piece._asdict(), weight=None if weights is None else round(float(weights[label]), 4))
+        for piece, weights in evidence
+    ]
 
 
 def _shortest(probability: np.float32) -> float:

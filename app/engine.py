@@ -6,11 +6,15 @@ request still had waiting is withdrawn before it costs an inference.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app import logs
 from app.admission import Admission, Pace
@@ -116,6 +120,21 @@ class Engine:
             for encoding in encodings
         ]
         return Answer(manifest, classifier.sha256, outcomes, tokenize_s)
+
+    async def score(self, classifier: Classifier, paper: Paper) -> NDArray[np.float32]:
+        """Scores of a paper that is no caller's own: not counted as an answer, never urgent, always one at a time.
+
+        Raises QueueFull, PaperError, or what took the place of the scores.
+        """
+        with self._admission.permit(1) as permit:
+            (encoding,) = await self._encode(classifier, [paper])
+            if isinstance(encoding, PaperError):
+                raise encoding
+            permit.weigh(len(encoding.input_ids))
+            (result,) = await self._score(classifier, [encoding], deadline=math.inf)
+        if isinstance(result, ServiceError):
+            raise result
+        return result.scores
 
     async def reload(self) -> Literal["switched", "unchanged"]:
         """Change to the wanted version if it is another one and proves itself; raises ArtefactRefused."""

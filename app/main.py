@@ -11,7 +11,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from app import docs, openapi, problems, routes
+from app import docs, openapi, page, problems, routes
 from app.cors import ProblemCors
 from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
 from app.keys import ApiKeys
@@ -42,8 +42,8 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
             yield {"service": service}
 
     app = FastAPI(
-        title="Paper subjects",
-        description="Labels papers by subject. Errors are RFC 9457 problem documents.",
+        title=openapi.TITLE,
+        description=openapi.DESCRIPTION,
         version=openapi.API_VERSION,
         lifespan=lifespan,
         docs_url=None,
@@ -56,6 +56,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     )
     app.include_router(routes.router)
     app.include_router(docs.router)
+    app.include_router(page.router)
     described = openapi.document(app, settings.max_papers, keys=keys.required)
     app.openapi = lambda: described  # type: ignore[method-assign]
     return app

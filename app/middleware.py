@@ -20,7 +20,8 @@ from app.telemetry import Telemetry
 # nginx' word for it; nobody receives this status, it is for logs and metrics.
 CLIENT_CLOSED_REQUEST = 499
 _LINGER_S = 1.0
-_OPEN = ("/docs", "/openapi.json", "/problems/")
+_OPEN = ("/docs", "/openapi.json", "/problems/", "/web/")
+_PAGES = frozenset({"/", "/card"})
 _HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -71,7 +72,7 @@ class Observe:
 
 
 class Gate:
-    """Asks for an API key, where keys are in use; the documentation is open, health by setting."""
+    """Asks for an API key, where keys are in use; pages and documentation are open, health by setting."""
 
     def __init__(self, app: ASGIApp, keys: ApiKeys, open_health: bool) -> None:
         self._app = app
@@ -88,7 +89,7 @@ class Gate:
         return await self._app(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path.startswith(_OPEN) or (self._open_health and path in _HEALTH)
+        return path.startswith(_OPEN) or path in _PAGES or (self._open_health and path in _HEALTH)
 
 
 async def refuse(

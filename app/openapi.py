@@ -33,6 +33,8 @@ from app.errors import (
 from app.problems import PROBLEM_JSON, kind_of, problem
 from app.schemas import BatchIn, PaperIn, Problem
 
+TITLE = "Paper subjects"
+DESCRIPTION = "Labels papers by subject. Errors are RFC 9457 problem documents."
 # Of the face that programs rely on, not of the package.
 API_VERSION = "1.0.0"
 OPENAPI_VERSION = "3.0.3"

@@ -28,6 +28,18 @@ RESULT_EXAMPLE: dict[str, JsonValue] = {
     "status": "ok",
     "input": {"tokens": 25, "tokens_used": 25, "truncated": False, "abstract": True},
 }
+EVIDENCE_EXAMPLE: dict[str, JsonValue] = {
+    "evidence": [
+        {
+            "label": "Physics",
+            "sentences": [
+                {"field": "title", "start": 0, "end": 49, "sentences": 1, "weight": 1.93},
+                {"field": "abstract", "start": 0, "end": 84, "sentences": 1, "weight": -0.21},
+            ],
+        }
+    ],
+    "merged": False,
+}
 PROBLEM_EXAMPLE: dict[str, JsonValue] = {
     "type": "/problems/invalid_request",
     "title": "The JSON has the wrong shape",
@@ -105,6 +117,38 @@ class ClassifyOut(ResultOut):
     model_config = ConfigDict(json_schema_extra={"example": {**RESULT_EXAMPLE, "model": MODEL_EXAMPLE}})
 
     model: ModelOut
+
+
+class SentenceOut(_Response):
+    """What one sentence says of a label; several sentences in a row in a long text."""
+
+    field: Literal["title", "abstract"]
+    start: int = Field(ge=0, description="offset into the field as submitted, in Unicode code points")
+    end: int = Field(ge=0, description="the same, exclusive; white space behind the sentence is included")
+    sentences: int = Field(ge=1, description="how many sentences these are; more than 1 in long texts only")
+    weight: float | Absent = Field(
+        default=None,
+        description="by how much the label's log-odds fall when the sentence is left out: above 0 it speaks for the "
+        "label, below 0 against it. Absent where no text would be left",
+    )
+
+
+class EvidenceOut(_Response):
+    """The sentences of title and abstract in order, and what they say of one label."""
+
+    label: str
+    sentences: list[SentenceOut]
+
+
+class ExplainOut(ClassifyOut):
+    """The classification as from `/classify`, and its evidence."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {**RESULT_EXAMPLE, **EVIDENCE_EXAMPLE, "model": MODEL_EXAMPLE}}
+    )
+
+    evidence: list[EvidenceOut] = Field(description="one per label given; the most probable label if none is given")
+    merged: bool = Field(description="whether the text is so long that later sentences were taken together")
 
 
 class FaultOut(_Response):

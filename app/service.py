@@ -11,6 +11,7 @@ from app import logs
 from app.body import Limits
 from app.engine import Engine
 from app.errors import ServiceError
+from app.evidence import Explainer
 from app.keys import ApiKeys
 from app.record import Record
 from app.settings import Settings, SettingsError
@@ -19,11 +20,12 @@ from app.versions import Versions
 
 
 class Service:
-    """Settings, engine, keys and numbers of one service."""
+    """Settings, engine, explainer, keys and numbers of one service."""
 
     def __init__(self, settings: Settings, versions: Versions, keys: ApiKeys, telemetry: Telemetry) -> None:
         self.settings = settings
         self.engine = Engine(settings, versions, telemetry)
+        self.explainer = Explainer(self.engine, settings.max_explained_sentences, settings.max_waiting_explanations)
         self.keys = keys
         self.telemetry = telemetry
         self.limits = Limits(settings.max_papers, settings.max_title_chars, settings.max_abstract_chars)

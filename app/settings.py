@@ -42,6 +42,8 @@ class Settings(BaseModel):
     max_abstract_chars: Count = 100_000
     max_queue: Count = 256
     max_queue_tokens: Count = 65_536
+    max_explained_sentences: Annotated[int, Field(ge=4)] = 40
+    max_waiting_explanations: Annotated[int, Field(ge=0)] = 4
     request_timeout_s: Seconds = 10.0
     header_timeout_s: Seconds = 5.0
     body_timeout_s: Seconds = 5.0

@@ -20,13 +20,14 @@ from tests.app.running import running
 
 METHODS = {"get", "post"}
 OPERATIONS = [
-    ("POST", "/classify"), ("POST", "/classify/batch"), ("GET", "/model"), ("GET", "/livez"), ("GET", "/readyz"),
-    ("GET", "/metrics"), ("POST", "/admin/reload"),
+    ("POST", "/classify"), ("POST", "/classify/batch"), ("POST", "/explain"), ("GET", "/model"), ("GET", "/livez"),
+    ("GET", "/readyz"), ("GET", "/metrics"), ("POST", "/admin/reload"),
 ]  # fmt: skip
 # No schema can say that a paper needs some text: one of white space follows the document and is refused.
 # A batch that breaks the document in one of its papers is answered, with an error in that paper's place.
 UNSAYABLE: dict[str, list[CheckFunction]] = {
     "/classify": [positive_data_acceptance],
+    "/explain": [positive_data_acceptance],
     "/classify/batch": [negative_data_rejection],
 }
 
@@ -53,7 +54,7 @@ def test_every_request_example_is_answered_with_200(client: TestClient, document
         for example in media.get("examples", {}).values():
             assert client.request(method, path, json=example["value"]).status_code == 200
             tried += 1
-    assert tried == 4
+    assert tried == 6
 
 
 def test_every_error_has_an_example_with_its_own_status(document: dict[str, Any]) -> None:
@@ -107,7 +108,7 @@ def test_requests_that_follow_the_document_get_what_it_promises(schema: BaseSche
     fuzz(schema, method, path, GenerationMode.POSITIVE)
 
 
-@pytest.mark.parametrize("path", ["/classify", "/classify/batch"])
+@pytest.mark.parametrize("path", ["/classify", "/classify/batch", "/explain"])
 def test_requests_that_break_the_document_are_refused_as_it_says(schema: BaseSchema, path: str) -> None:
     fuzz(schema, "POST", path, GenerationMode.NEGATIVE)
 
