@@ -44,16 +44,18 @@ class ParquetSink:
         return False
 
     def close(self, complete: bool) -> None:
+        whole = False
         try:
             if complete:
                 self._flush()
+                whole = self._writer is not None
         finally:
             if self._writer is not None:
                 self._writer.close()
-        if complete and self._writer is not None:
-            self._part.replace(self._path)
-        else:
-            self._part.unlink(missing_ok=True)
+            if whole:
+                self._part.replace(self._path)
+            else:
+                self._part.unlink(missing_ok=True)
 
     def _flush(self) -> None:
         if self._writer is None and self._group:
@@ -68,7 +70,7 @@ class ParquetSink:
         try:
             if not strange:
                 return self._arrow.Table.from_pylist(self._group, schema=schema)
-        except (self._arrow.ArrowInvalid, self._arrow.ArrowTypeError):
+        except (self._arrow.ArrowException, OverflowError):
             # Its message quotes the value that does not fit, which may be somebody's text.
             pass
         rows = f"rows {self._rows + 1} to {self._rows + len(self._group)} of the output"
@@ -87,7 +89,7 @@ class ParquetSink:
         rows = [{column: cells.get(column) for column in columns} for cells in self._group]
         try:
             told = pa.Table.from_pylist(rows).schema
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except (pa.ArrowException, OverflowError):
             raise CliError("a column holds values of different types; JSON lines would take them") from None
         # A column without a single value in the first group is most likely text.
         return pa.schema([field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in told])

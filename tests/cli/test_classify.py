@@ -67,16 +67,6 @@ def test_every_format_becomes_every_other(papers: Command, tmp_path: Path, sourc
     assert [float(row["Physics"]) > 0.9 for row in rows] == [True, False, False]
 
 
-def test_parquet_keeps_its_types(papers: Command, tmp_path: Path) -> None:
-    typed = pyarrow.table({"year": pyarrow.array([1999, None], pyarrow.int16()), "title": ["a star", "a proof"]})
-    pyarrow.parquet.write_table(typed, tmp_path / "in.parquet")
-    assert papers("classify", tmp_path / "in.parquet", "-o", tmp_path / "out.parquet").status == 0
-    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
-    assert table.schema.field("year").type == pyarrow.int16()
-    assert table.schema.field("labels").type == pyarrow.list_(pyarrow.string())
-    assert not (tmp_path / "out.parquet.part").exists()
-
-
 def test_values_of_json_lines_stay_what_they_are(papers: Command, tmp_path: Path) -> None:
     rows = [{"title": "star", "year": 1999, "tags": ["a", {"b": None}]}, {"title": "proof", "extra": True}]
     source = write_lines(tmp_path / "in.jsonl", rows)
@@ -119,6 +109,13 @@ def test_bad_lines_of_json_hurt_no_other(papers: Command, tmp_path: Path) -> Non
     assert [json.loads(line)["title"] for line in ran.out.splitlines()] == ["star", "proof"]
     assert [line.partition(":")[0] for line in ran.err.splitlines()[:4]] == ["row 2", "row 3", "row 4", "row 5"]
     assert "row 4: the title is a int, expected text" in ran.err
+
+
+def test_a_late_row_with_a_column_of_an_added_name_is_bad_and_not_overwritten(papers: Command, tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [{"title": "star"}, {"title": "star", "labels": None}])
+    ran = papers("classify", source)
+    assert (ran.status, len(ran.out.splitlines())) == (1, 1)
+    assert "row 2: has a column of a name that is added here" in ran.err
 
 
 def test_columns_are_found_in_any_case_or_named(papers: Command, tmp_path: Path) -> None:
@@ -186,15 +183,6 @@ def test_progress_is_shown_on_a_terminal_only(papers: Command, tmp_path: Path) -
     source = write_csv(tmp_path / "in.csv", ROWS)
     assert "\r" in papers("classify", source, watched=True).err
     assert papers("classify", source).err == ""
-
-
-def test_mixed_types_for_parquet_are_refused_without_quoting_them(papers: Command, tmp_path: Path) -> None:
-    source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "x": 1}, {"title": "star", "x": "secret"}])
-    ran = papers("classify", source, "-o", tmp_path / "out.parquet")
-    assert ran.status == 2
-    assert "JSON lines would take them" in ran.err
-    assert "secret" not in ran.err
-    assert [path.name for path in tmp_path.glob("out*")] == []
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(artefacts: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from model_store.papers import Paper
 from tests import builders
 from tests.app.running import running
 from tests.cli.command import ROWS, Command, write_csv
-from tests.client.bridges import served
+from tests.client.bridges import problem, served
 
 
 class Mixed(httpx.BaseTransport):
@@ -56,3 +56,13 @@ def test_a_service_that_changes_its_model_ends_the_table(tmp_path: Path) -> None
         labeller = RemoteLabeller(Client(transport=Mixed(card=before, papers=after)))
         with pytest.raises(CliError, match=r"changed to version 2\.0\.0"):
             labeller([Paper("star")])
+
+
+def test_a_service_that_breaks_ends_the_table_with_its_code(tmp_path: Path) -> None:
+    broken = httpx.MockTransport(lambda request: problem(500, "internal_error"))
+    with served(Settings(artefacts=builders.publish(tmp_path).root)) as fine:
+        labeller = RemoteLabeller(Client(transport=Mixed(card=fine, papers=broken)))
+        with pytest.raises(CliError, match="stopped answering: 500 internal_error"):
+            labeller([Paper("star")])
+    with pytest.raises(CliError, match="does not answer: 500"):
+        RemoteLabeller(Client(transport=broken))

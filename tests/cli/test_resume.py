@@ -1,6 +1,10 @@
 """Interrupted at any byte, a run that is resumed ends with the same files as one that was not."""
 
 import io
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ import pytest
 from cli.errors import CliError
 from cli.faults import Faults
 from cli.kept import Kept, kept_csv, kept_json_lines
+from tests.app.running import ROOT
 from tests.cli.command import ROWS, Command, write_csv
 
 # Every third row is bad, and cells span lines and hold quotes and letters of several bytes.
@@ -57,9 +62,10 @@ def test_what_was_not_written_here_is_not_cut(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('a,b\n"x"y,z\n1,2\n')
     with pytest.raises(CliError, match=r"a\.csv, line 2: no such row"):
         kept_csv(tmp_path / "a.csv")
-    (tmp_path / "a.jsonl").write_text("[1]\n")
-    with pytest.raises(CliError, match=r"a\.jsonl, line 1: no such row"):
-        kept_json_lines(tmp_path / "a.jsonl")
+    for line in ("[1]", "{"):
+        (tmp_path / "a.jsonl").write_text(f"{line}\n")
+        with pytest.raises(CliError, match=r"a\.jsonl, line 1: no such row"):
+            kept_json_lines(tmp_path / "a.jsonl")
 
 
 def test_a_quote_left_open_is_cut_back_to_the_last_row(tmp_path: Path) -> None:
@@ -76,6 +82,27 @@ def test_faults_of_rows_that_were_not_asked_for_are_found_anew(tmp_path: Path) -
     faults.close()
     assert (tmp_path / "f").read_text() == '{"row": 2, "reason": "x"}\n'
     assert faults.count == 1
+
+
+def test_ctrl_c_is_no_loss(papers: Command, tmp_path: Path) -> None:
+    source, target = write_csv(tmp_path / "in.csv", MANY * 20), tmp_path / "out.csv"
+    command = [sys.executable, "-m", "cli", "classify", "--format", "csv", "-o", str(target)]
+    process = subprocess.Popen(
+        [*command, "--artefacts", str(papers.artefacts)], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write(source.read_bytes())
+    process.stdin.flush()
+    # The input stays open, so the run waits for more of it.
+    until = time.monotonic() + 30
+    while not target.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert (process.returncode, b"goes on with --resume" in said, b"Traceback" in said) == (130, True, False)
+    assert papers("classify", source, "-o", target, "--resume").status == 1
+    papers("classify", source, "-o", tmp_path / "whole.csv")
+    assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def _faults(path: Path) -> Path:

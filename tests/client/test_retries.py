@@ -1,6 +1,7 @@
 """What is tried again, how often and when."""
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -11,11 +12,15 @@ from client import AsyncClient, Client, Failure, Paper, Result, Retries, Service
 from client.retries import retry_after
 from tests.client.bridges import Naps, Script, Scripted, problem, sized
 
-OK = {
+OK: dict[str, object] = {
     "probabilities": {"A": 0.5}, "labels": [], "status": "uncertain",
     "input": {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False},
     "model": {"name": "m", "version": "1.0.0", "sha256": "0"},
 }  # fmt: skip
+
+
+def batch_of(*results: dict[str, object]) -> str:
+    return json.dumps({"results": results, "model": OK["model"]})
 
 
 def ok() -> httpx.Response:
@@ -143,13 +148,20 @@ def test_a_paper_that_stalls_the_engine_every_time_is_a_value() -> None:
     assert isinstance(answer, Failure)
 
 
-@pytest.mark.parametrize("body", ["<html>", "{}", '{"results": [], "model": null}', '{"results": [{}], "model": {}}'])
+@pytest.mark.parametrize("body", ["<html>", "{}", batch_of(), batch_of({}), batch_of(OK, OK)])
 def test_an_answer_of_another_shape_is_an_error_not_a_crash(body: str) -> None:
     client, _, _ = scripted(httpx.Response(200, text=body))
     with pytest.raises(ServiceError, match="unreadable"):
         client.classify("star")
     with pytest.raises(ServiceError, match="unreadable"):
         list(client.classify_many([Paper("star")]))
+
+
+def test_a_refusal_that_smaller_batches_do_not_mend_is_raised() -> None:
+    client, script, _ = scripted(problem(422, "invalid_request", limit=99, errors=[{"pointer": "#", "detail": "x"}]))
+    with pytest.raises(ServiceError, match="422 invalid_request"):
+        list(client.classify_many([Paper("star")] * 2))
+    assert len(script.requests) == 1
 
 
 def test_readiness_is_no_error_while_the_service_is_starting() -> None:
