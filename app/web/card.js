@@ -1,0 +1,88 @@
+/** The model card as a page, from GET /model. Knows the card's fields; whatever else is in it is shown as it stands. */
+
+import { element, part } from "./element.js";
+import { Key } from "./key.js";
+import { Problem, Service } from "./service.js";
+
+/** @param {number} value */
+const three = (value) => value.toFixed(3);
+/** @param {number} share */
+const percent = (share) => `${(share * 100).toFixed(1)} %`;
+/** @param {number[]} interval */
+const range = ([low, high]) => `${three(low)} to ${three(high)}`;
+
+/**
+ * @param {string} heading
+ * @param {...(Node | string)} content
+ */
+function section(heading, ...content) {
+  return element("section", {}, element("h2", {}, heading), ...content);
+}
+
+/** @param {[string, unknown][]} pairs */
+function list(pairs) {
+  const known = pairs.filter(([, value]) => value !== undefined && value !== null);
+  return element("dl", {}, ...known.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, String(value))]));
+}
+
+/** @param {any[]} labels */
+function subjects(labels) {
+  const heads = ["Subject", "Threshold", "Precision", "Recall", "F1", "95 % interval", "Papers"];
+  const cells = (/** @type {any} */ label) => [
+    label.threshold.toFixed(2), label.precision?.toFixed(3), label.recall?.toFixed(3), label.f1?.toFixed(3),
+    label.f1_interval && range(label.f1_interval), label.support?.toLocaleString("en"),
+  ];
+  return element("div", { className: "scroll", role: "region", ariaLabel: "Quality by subject", tabIndex: 0 },
+    element("table", { className: "rows" },
+      element("caption", { className: "said" }, "Threshold and quality of each subject on the validation papers"),
+      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+      element("tbody", {}, ...labels.map((label) => element("tr", {},
+        element("th", { scope: "row" }, label.name),
+        ...cells(label).map((text) => element("td", { className: "number" }, text ?? "not measured")))))));
+}
+
+/** @param {any} card */
+function quality({ quality, quantization, uncertain }) {
+  return [
+    section("How good it is", list([
+      ["Validation papers", quality.papers.toLocaleString("en")],
+      ["Micro-F1", `${three(quality.micro_f1)} (95 % interval ${range(quality.micro_f1_interval)})`],
+      ["Macro-F1", three(quality.macro_f1)],
+      ["Mean average precision", three(quality.mean_average_precision)],
+      ["All subjects right", percent(quality.subset_accuracy)],
+      ["TF-IDF baseline, micro-F1", quality.baseline?.micro_f1 && three(quality.baseline.micro_f1)],
+    ])),
+    section("When a person should look", list([
+      ["Papers marked", percent(uncertain.share)],
+      ["Of those, wrong somewhere", percent(uncertain.error_rate_uncertain)],
+      ["Of the others", percent(uncertain.error_rate_ok)],
+    ])),
+    section("What quantization cost", list([
+      ["Scheme", quantization.scheme],
+      ["Micro-F1 before", three(quantization.micro_f1_fp32)],
+      ["Papers decided differently", percent(quantization.flipped)],
+      ["Largest change of a probability", three(quantization.largest_change)],
+    ])),
+  ];
+}
+
+/** @param {any} card */
+function render(card) {
+  const { config, ...provenance } = card.provenance;
+  const limits = card.limits.length ? [section("Limits", element("ul", {}, ...card.limits.map((/** @type {string} */ limit) => element("li", {}, limit))))] : [];
+  part("heading").textContent = `${card.name} ${card.version}`;
+  part("card-note").textContent = `${card.labels.length} subjects, ${card.licence}, made ${card.created.slice(0, 10)}.`;
+  part("card").replaceChildren(
+    section("Subjects", subjects(card.labels)), ...quality(card), ...limits,
+    section("Where it comes from",
+      list([["Base encoder", card.base_encoder], ["Word pieces read", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
+      element("details", {}, element("summary", {}, "Data, libraries and commit"), element("pre", { tabIndex: 0 }, JSON.stringify(provenance, null, 2))),
+      element("details", {}, element("summary", {}, "The training run's configuration"), element("pre", { tabIndex: 0 }, config))));
+}
+
+try {
+  render(await new Service(new Key()).ask("/model"));
+} catch (error) {
+  if (!(error instanceof Problem)) throw error;
+  part("card-note").textContent = error.message;
+}

@@ -1,0 +1,62 @@
+/** Why a person should look, and what was cut, in plain words. Knows answers and the card, shows nothing. */
+
+/** @param {number} p */
+const odds = (p) => Math.log(p / (1 - p));
+/** @param {number} p */
+const clipped = (p) => Math.min(1 - 1e-7, Math.max(1e-7, p));
+/** @param {number} share */
+const percent = (share) => `${Math.round(share * 100)} %`;
+
+/**
+ * @param {any} result of /classify
+ * @param {any} card of /model
+ * @returns {string[]} sentences
+ */
+export function remarks(result, card) {
+  return [...doubts(result, card), ...cuts(result.input)];
+}
+
+/**
+ * @param {any} result
+ * @param {any} card
+ */
+function doubts(result, card) {
+  if (result.status === "ok") return [];
+  if (result.status === "out_of_scope") return ["This does not read like anything the model was trained on; take no subject for granted."];
+  const calls = card.labels.map((/** @type {any} */ label) => call(label, result.probabilities[label.name]));
+  const close = calls.filter((/** @type {any} */ one) => one.distance < card.uncertain.margin);
+  return [...(result.labels.length ? [] : [nothing(calls)]), ...close.map(closeness), record(card.uncertain)];
+}
+
+/**
+ * @param {any} label
+ * @param {number} p
+ */
+function call(label, p) {
+  return { label, p, distance: Math.abs(odds(clipped(p)) - odds(label.threshold)) };
+}
+
+/** @param {any[]} calls */
+function nothing(calls) {
+  const nearest = calls.reduce((best, one) => (one.distance < best.distance ? one : best));
+  return `No subject reached its threshold; the nearest is ${nearest.label.name} with ${nearest.p.toFixed(2)} of ${nearest.label.threshold.toFixed(2)}.`;
+}
+
+/** @param {any} call */
+function closeness({ label, p }) {
+  const side = p >= label.threshold ? "just over" : "just short of";
+  return `${label.name} is a close call: ${p.toFixed(2)} is ${side} its threshold of ${label.threshold.toFixed(2)}.`;
+}
+
+/** @param {any} rule */
+function record(rule) {
+  return `Of the validation papers marked like this, ${percent(rule.error_rate_uncertain)} had a wrong subject or lacked one; of the others, ${percent(rule.error_rate_ok)}.`;
+}
+
+/** @param {{tokens: number, tokens_used: number, truncated: boolean, abstract: boolean}} input */
+function cuts(input) {
+  const read = input.truncated
+    ? `Cut: the model read ${input.tokens_used} of ${input.tokens} word pieces and never saw the rest.`
+    : `All ${input.tokens} word pieces were read.`;
+  return input.abstract ? [read] : [read, "There is no abstract; with one, the answer is usually better."];
+}

@@ -1,0 +1,28 @@
+/** Elements: one function that makes them. Texts are only ever set as text, never read as markup. */
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [properties] DOM properties, or attributes where there is no such property
+ * @param {...(Node | string)} children
+ * @returns {HTMLElement}
+ */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/**
+ * The element of the page with this id; a missing one is a fault of the page.
+ * @param {string} id
+ * @returns {any}
+ */
+export function part(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no #${id}`);
+  return found;
+}

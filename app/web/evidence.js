@@ -1,0 +1,69 @@
+/** Evidence on a text: sentences for and against a subject, told by sign, line and words, not by colour alone. */
+
+import { element, part } from "./element.js";
+
+// Below this share of the strongest sentence, one hardly matters and is left plain.
+const FAINT = 0.08;
+
+/** @typedef {{field: "title" | "abstract", start: number, end: number, sentences: number, weight?: number}} Sentence */
+
+export class Evidence {
+  /** Take it away: the text has changed. */
+  clear() {
+    part("evidence").hidden = true;
+  }
+
+  /**
+   * @param {{title: string, abstract: string}} paper as it was asked about
+   * @param {any} explained of /explain
+   */
+  show(paper, explained) {
+    const buttons = explained.evidence.map((/** @type {any} */ entry) =>
+      element("button", { type: "button", onclick: () => this.#choose(paper, explained, entry.label) }, entry.label));
+    part("evidence-labels").replaceChildren(...buttons);
+    this.#choose(paper, explained, explained.evidence[0].label);
+    part("evidence").hidden = false;
+    part("evidence").focus();
+  }
+
+  /**
+   * @param {{title: string, abstract: string}} paper
+   * @param {any} explained
+   * @param {string} label
+   */
+  #choose(paper, explained, label) {
+    for (const button of part("evidence-labels").children) {
+      button.setAttribute("aria-pressed", String(button.textContent === label));
+    }
+    const { sentences } = explained.evidence.find((/** @type {any} */ entry) => entry.label === label);
+    const strongest = Math.max(...sentences.map((/** @type {Sentence} */ one) => Math.abs(one.weight ?? 0)), 1e-9);
+    const written = ["title", "abstract"].map((field) => {
+      // Offsets count code points, JavaScript's strings count UTF-16 units.
+      const points = Array.from(paper[field]);
+      const parts = sentences.filter((/** @type {Sentence} */ one) => one.field === field)
+        .map((/** @type {Sentence} */ one) => mark(points.slice(one.start, one.end).join(""), one, strongest));
+      return element("p", { className: field }, ...parts.flat());
+    });
+    const merged = explained.merged ? [element("p", { className: "aside" }, "The text is long: its later sentences were left out several at a time.")] : [];
+    part("evidence-text").replaceChildren(...written, ...merged);
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {Sentence} sentence
+ * @param {number} strongest
+ * @returns {(Node | string)[]}
+ */
+function mark(text, { weight }, strongest) {
+  if (weight === undefined) return [text, element("span", { className: "aside" }, "(all there is: nothing would be left without it)")];
+  const strength = Math.abs(weight) / strongest;
+  if (strength < FAINT) return [text];
+  const side = weight > 0 ? "for" : "against";
+  const shown = text.trimEnd();
+  const number = `${weight > 0 ? "+" : "−"}${Math.abs(weight).toFixed(1)}`;
+  const made = element("mark", { className: side }, shown,
+    element("span", { className: "weight" }, element("span", { className: "said" }, ` speaks ${side}, `), number));
+  made.style.setProperty("--strength", strength.toFixed(2));
+  return [made, text.slice(shown.length)];
+}

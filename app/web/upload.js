@@ -1,0 +1,163 @@
+/** The part of the page where a spreadsheet is dropped, labelled and taken back. Knows the page and the sheet. */
+
+import { element, part } from "./element.js";
+import { Problem } from "./service.js";
+import { Sheet } from "./sheet.js";
+import { Table } from "./table.js";
+
+// Where the service does not tell; its own default is larger.
+const CAUTIOUS_BATCH = 16;
+const NONE = "-1";
+
+export class Upload {
+  #service;
+  #labels;
+  #name = "papers";
+  /** @type {Sheet | null} */
+  #sheet = null;
+  /** @type {AbortController | null} */
+  #running = null;
+
+  /**
+   * @param {import("./service.js").Service} service
+   * @param {string[]} labels
+   */
+  constructor(service, labels) {
+    this.#service = service;
+    this.#labels = labels;
+    part("file").onchange = () => this.#open(part("file").files[0]);
+    part("columns").onsubmit = (/** @type {Event} */ event) => { event.preventDefault(); this.#run(); };
+    part("cancel").onclick = () => this.#running?.abort();
+    part("download").onclick = () => this.#download();
+    this.#acceptDrops();
+  }
+
+  #acceptDrops() {
+    const drop = part("drop");
+    drop.ondragover = (/** @type {DragEvent} */ event) => { event.preventDefault(); drop.classList.add("over"); };
+    drop.ondragleave = () => drop.classList.remove("over");
+    drop.ondrop = (/** @type {DragEvent} */ event) => {
+      event.preventDefault();
+      drop.classList.remove("over");
+      const file = event.dataTransfer?.files[0];
+      if (file) this.#open(file);
+    };
+  }
+
+  /** @param {File | undefined} file */
+  async #open(file) {
+    if (!file) return;
+    this.#running?.abort();
+    for (const id of ["columns", "progress", "outcome"]) part(id).hidden = true;
+    try {
+      this.#sheet = new Sheet(await textOf(file));
+      this.#name = file.name.replace(/\.[^.]*$/, "");
+      this.#offer(this.#sheet);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      say(error.message);
+    }
+  }
+
+  /** @param {Sheet} sheet */
+  #offer(sheet) {
+    for (const field of ["title", "abstract"]) {
+      const options = sheet.columns.map((name, i) => element("option", { value: String(i) }, name || `column ${i + 1}`));
+      part(`${field}-column`).replaceChildren(element("option", { value: NONE }, "no column"), ...options);
+      part(`${field}-column`).value = String(sheet.column(field));
+    }
+    part("file-note").textContent = `${sheet.entries.length.toLocaleString("en")} rows in ${this.#name}.`;
+    part("columns").hidden = false;
+    say("");
+    part("start").focus();
+  }
+
+  async #run() {
+    const sheet = this.#sheet;
+    if (!sheet) return;
+    const layout = { title: Number(part("title-column").value), abstract: Number(part("abstract-column").value) };
+    if (layout.title < 0 && layout.abstract < 0) return say("Choose at least one column with texts.");
+    const { signal } = (this.#running = new AbortController());
+    part("columns").hidden = true;
+    part("progress").hidden = false;
+    say("");
+    const asking = { signal, waiting: (/** @type {number} */ s) => say(`The service is busy; going on in ${s} s.`) };
+    const classify = (/** @type {any} */ papers) => this.#service.ask("/classify/batch", { papers }, asking);
+    try {
+      progress(sheet);
+      await sheet.label(classify, { ...layout, most: await this.#mostPapers() }, () => progress(sheet));
+      say(summary(sheet));
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof Problem)) throw error;
+      say(`${signal.aborted ? "Stopped." : error.message} ${summary(sheet)}`);
+    }
+    if (this.#sheet === sheet) this.#present(sheet);
+  }
+
+  /** The service says in its own description how many papers it takes at once. */
+  async #mostPapers() {
+    const told = await this.#service.ask("/openapi.json");
+    return told.components?.schemas?.BatchIn?.properties?.papers?.maxItems ?? CAUTIOUS_BATCH;
+  }
+
+  /** @param {Sheet} sheet */
+  #present(sheet) {
+    part("progress").hidden = true;
+    part("columns").hidden = sheet.done === sheet.entries.length;
+    const title = Math.max(0, Number(part("title-column").value));
+    const table = new Table(sheet.entries, [
+      { name: "Line", value: (entry) => entry.line, numeric: true },
+      { name: "Title", value: (entry) => (entry.cells[title] ?? "").slice(0, 120) },
+      { name: "Subjects", value: (entry) => (entry.result ? entry.result.labels.join(", ") || "none" : "") },
+      { name: "Status", value: (entry) => entry.result?.status ?? (entry.fault || "not labelled") },
+      ...this.#labels.map((label) => ({ name: label, value: (/** @type {any} */ entry) => entry.result?.probabilities[label] ?? "", numeric: true })),
+    ]);
+    part("rows").replaceChildren(table.element);
+    part("more").hidden = !table.more;
+    part("more").onclick = () => { table.grow(); part("more").hidden = !table.more; };
+    part("outcome").hidden = false;
+  }
+
+  #download() {
+    if (!this.#sheet) return;
+    // The mark at the beginning tells spreadsheets that the file is UTF-8.
+    const blob = new Blob(["\ufeff", this.#sheet.csv(this.#labels)], { type: "text/csv;charset=utf-8" });
+    const url = URL.createObjectURL(blob);
+    element("a", { href: url, download: `${this.#name}-labelled.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+}
+
+/** @param {string} sentence */
+function say(sentence) {
+  part("sheet-note").textContent = sentence;
+}
+
+/** @param {Sheet} sheet */
+function progress(sheet) {
+  part("bar").max = sheet.entries.length;
+  part("bar").value = sheet.done;
+  part("count").textContent = `${sheet.done.toLocaleString("en")} of ${sheet.entries.length.toLocaleString("en")}`;
+}
+
+/** @param {Sheet} sheet */
+function summary(sheet) {
+  const labelled = sheet.entries.filter((entry) => entry.result).length;
+  const bad = sheet.entries.filter((entry) => entry.fault);
+  const lines = bad.slice(0, 10).map((entry) => `line ${entry.line}: ${entry.fault}`).join("; ");
+  const rest = bad.length > 10 ? `; and ${bad.length - 10} more` : "";
+  return `${labelled} of ${sheet.entries.length} rows labelled.${bad.length ? ` Left out: ${lines}${rest}.` : ""}`;
+}
+
+/**
+ * UTF-8, or what old spreadsheets write.
+ * @param {File} file
+ */
+async function textOf(file) {
+  const bytes = await file.arrayBuffer();
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
