@@ -1,9 +1,7 @@
 """Train a classifier of papers and publish it.
 
-  python -m training run training/configs/full.toml     everything below, in this order
-  python -m training fit CONFIG                         fine-tune, keep the weights
-  python -m training baseline CONFIG                    what TF-IDF makes of the same papers
-  python -m training publish CONFIG                     quantize, hold to the gates, publish
+  python -m training init papers.csv                    write a commented configuration for your file
+  python -m training run training/configs/full.toml     fit, baseline and publish, in this order
 
 Files of a run are kept in runs/NAME-VERSION; the artefact goes into model_store/artefacts/VERSION.
 """
@@ -16,7 +14,8 @@ from pathlib import Path
 
 from model_store.errors import ModelStoreError
 from model_store.store import Store
-from training.errors import TrainingError
+from training.draft import draft, measure
+from training.errors import ConfigError, TrainingError
 from training.run import TrainingRun
 
 
@@ -26,11 +25,24 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     try:
-        _execute(options)
+        if options.command == "init":
+            _init(options)
+        else:
+            _execute(options)
     except (TrainingError, ModelStoreError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0
+
+
+def _init(options: argparse.Namespace) -> None:
+    if options.output.exists():
+        raise ConfigError(f"{options.output} is there already; name another file with --output")
+    text = draft(options.papers, options.encoder, measure(options.papers, options.encoder))
+    options.output.write_text(text, encoding="utf-8")
+    sys.stdout.write(
+        f"{options.output}: read it, change what you like, then\npython -m training run {options.output}\n"
+    )
 
 
 def _execute(options: argparse.Namespace) -> None:
@@ -44,20 +56,30 @@ def _execute(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=("run", "fit", "baseline", "publish"))
-    parser.add_argument("config", type=Path, help="the run's TOML file")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs keep their files (default: runs)")
-    parser.add_argument(
-        "--store",
-        type=Path,
-        default=Path("model_store/artefacts"),
-        help="where artefacts are published (default: model_store/artefacts)",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on where an earlier call was cut off")
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__, formatter_class=shape)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init = commands.add_parser("init", help="write a commented configuration for a file of labelled papers")
+    init.add_argument("papers", type=Path, help="CSV, JSON lines or parquet: title, abstract, columns of 0 and 1")
+    init.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
+    init.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
+    stages = {
+        "run": "fit, baseline and publish",
+        "fit": "fine-tune and keep the best network's weights",
+        "baseline": "measure TF-IDF with logistic regression on the same papers",
+        "publish": "quantize the fitted network, hold it to its gates, publish it",
+    }
+    for name, what in stages.items():
+        _add_stage(commands.add_parser(name, help=what, description=what.capitalize() + "."))
     return parser
+
+
+def _add_stage(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("config", type=Path, help="the run's TOML file")
+    stage.add_argument("--runs", type=Path, default=Path("runs"), help="where runs keep files (default: %(default)s)")
+    store = Path("model_store/artefacts")
+    stage.add_argument("--store", type=Path, default=store, help="where artefacts go (default: %(default)s)")
+    stage.add_argument("--resume", action="store_true", help="go on where an earlier call was cut off")
 
 
 if __name__ == "__main__":

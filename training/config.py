@@ -43,6 +43,9 @@ class DataConfig(_Section):
     train: tuple[Source, ...] = Field(min_length=1)
     validation: Path | None = Field(default=None, description="absent: split off `validation_share`")
     validation_share: float = Field(default=0.125, gt=0, lt=0.5)
+    labels: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="label columns; absent: all but id, title and abstract"
+    )
     categories: dict[str, tuple[str, ...]] | None = Field(
         default=None, description="label → arXiv archives, for files with a `categories` column"
     )

@@ -116,7 +116,9 @@ def _labels_of(path: Path, first: Row, config: DataConfig) -> tuple[str, ...]:
                 f"{path}: has a column 'categories'; say in [data.categories] which label each archive means"
             )
         return tuple(config.categories)
-    labels = label_columns(first.cells)
+    labels = config.labels or label_columns(first.cells)
+    if missing := sorted(set(labels) - first.cells.keys()):
+        raise DataError(f"{path}: has no label column {missing[0]!r}; its columns are {', '.join(first.cells)}")
     if not labels:
         raise DataError(f"{path}: has no label columns; expected 0/1 columns beside {', '.join(first.cells)}")
     return labels

@@ -42,6 +42,7 @@ def test_a_byte_order_mark_and_line_breaks_in_cells_are_read(tmp_path: Path) -> 
         ("a.csv", b'TITLE,ABSTRACT\na,"b\n', "line"),
         ("a.csv", b"TITLE,ABSTRACT\n", "has no rows"),
         ("a.csv", b"", "has no rows"),
+        ("a.csv", b"TITLE,TITLE\na,b\n", "TITLE"),
         ("a.jsonl", b'{"title": "a"}\n{"title"', "row 2: is no JSON"),
         ("a.jsonl", b"[1]\n", "row 1: is a JSON list"),
         ("a.jsonl", b'{"title": "\xff"}\n', "row 1, column 'title'"),

@@ -31,6 +31,17 @@ def test_columns_become_labels_in_their_order(tmp_path: Path) -> None:
     assert corpus.train.targets.dtype == np.float32
 
 
+def test_named_labels_leave_other_columns_alone(tmp_path: Path) -> None:
+    rows = [row | {"Year": 2020 + i} for i, row in enumerate(tiny.papers(60))]
+    corpus = read(tiny.write_csv(tmp_path / "t.csv", rows), labels=("Physics", "Mathematics"))
+    assert corpus.labels == ("Physics", "Mathematics")
+
+
+def test_a_named_label_that_is_no_column_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no label column 'Alchemy'; its columns are ID, TITLE"):
+        read(tiny.write_csv(tmp_path / "t.csv", tiny.papers(5)), labels=("Physics", "Alchemy"))
+
+
 def test_arxiv_s_own_layout_gets_labels_from_any_category(tmp_path: Path) -> None:
     lines = [
         {"id": "1", "title": "a", "abstract": "x", "categories": "cs.LG stat.ML math.CO"},
