@@ -2,8 +2,9 @@
 
 import { element, part } from "./element.js";
 
-// Below this share of the strongest sentence, one hardly matters and is left plain.
+// Below this share of the strongest sentence, or this many log-odds, one hardly matters and is left plain.
 const FAINT = 0.08;
+const NOTHING = 0.05;
 
 /** @typedef {{field: "title" | "abstract", start: number, end: number, sentences: number, weight?: number}} Sentence */
 
@@ -44,9 +45,19 @@ export class Evidence {
         .map((/** @type {Sentence} */ one) => mark(points.slice(one.start, one.end).join(""), one, strongest));
       return element("p", { className: field }, ...parts.flat());
     });
-    const merged = explained.merged ? [element("p", { className: "aside" }, "The text is long: its later sentences were left out several at a time.")] : [];
-    part("evidence-text").replaceChildren(...written, ...merged);
+    part("evidence-text").replaceChildren(...written, ...asides(explained.merged, strongest));
   }
+}
+
+/**
+ * @param {boolean} merged
+ * @param {number} strongest
+ */
+function asides(merged, strongest) {
+  const told = [];
+  if (merged) told.push("The text is long: its later sentences were left out several at a time.");
+  if (strongest < NOTHING) told.push("No single sentence matters much here.");
+  return told.map((sentence) => element("p", { className: "aside" }, sentence));
 }
 
 /**
@@ -58,7 +69,7 @@ export class Evidence {
 function mark(text, { weight }, strongest) {
   if (weight === undefined) return [text, element("span", { className: "aside" }, "(all there is: nothing would be left without it)")];
   const strength = Math.abs(weight) / strongest;
-  if (strength < FAINT) return [text];
+  if (strength < FAINT || Math.abs(weight) < NOTHING) return [text];
   const side = weight > 0 ? "for" : "against";
   const shown = text.trimEnd();
   const number = `${weight > 0 ? "+" : "−"}${Math.abs(weight).toFixed(1)}`;

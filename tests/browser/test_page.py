@@ -1,0 +1,195 @@
+"""The page in a real browser: typing, examples, evidence, links, keys, and what a busy service does to it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Route, expect
+
+from tests import builders
+from tests.app.running import Running, running
+from tests.browser.conftest import Visit
+
+UNCERTAIN = "No subject A person should look"
+
+
+def test_typing_moves_the_bars_and_tells_the_decision(visit: Visit) -> None:
+    visitor = visit()
+    visitor.write("quantum quantum quantum star", "A particle.")
+    visitor.reads("Physics")
+    expect(visitor.bar("Physics")).to_have_class("chosen")
+    expect(visitor.bar("Physics").locator("td").last).to_have_text("0.40")
+    expect(visitor.bar("Computer Science")).not_to_have_class("chosen")
+    visitor.write("the and of")
+    visitor.reads(UNCERTAIN)
+    expect(visitor.page.locator("#notes")).to_contain_text("No subject reached its threshold; the nearest is")
+    visitor.write()
+    visitor.reads("Nothing to read yet.")
+
+
+def test_a_close_call_and_a_cut_are_told_in_words(visit: Visit) -> None:
+    visitor = visit()
+    visitor.write("star and of the a b the", "we " * 50)
+    expect(visitor.page.locator("#notes")).to_contain_text("the model read 29 of 57 word pieces")
+
+
+def test_typing_letter_by_letter_asks_few_questions(visit: Visit) -> None:
+    visitor = visit()
+    visitor.page.get_by_label("Title", exact=True).press_sequentially("quantum star particle plasma", delay=15)
+    visitor.reads("Physics")
+    assert visitor.questions("/classify") <= 3
+
+
+def test_every_example_gets_a_decision(visit: Visit) -> None:
+    visitor = visit()
+    examples = visitor.page.locator("#examples button")
+    assert examples.count() >= 7
+    for i in range(examples.count()):
+        with visitor.page.expect_response("**/classify") as answer:
+            examples.nth(i).click()
+        assert answer.value.ok
+    expect(visitor.page.locator("#decision strong")).not_to_be_empty()
+
+
+def test_evidence_is_shown_by_words_and_signs(visit: Visit) -> None:
+    visitor = visit()
+    visitor.write("𝒳 proof of the theorem algebra.", "We star the network. The and of.")
+    visitor.press("Why?")
+    expect(visitor.page.locator("mark.for")).to_contain_text("𝒳 proof of the theorem algebra. speaks for, +")
+    expect(visitor.page.locator("mark.against").first).to_contain_text("We star the network. speaks against, −")
+    visitor.write("another text")
+    expect(visitor.page.locator("#evidence")).to_be_hidden()
+
+
+def test_a_link_reopens_the_result_and_its_text_stays_in_the_browser(visit: Visit) -> None:
+    visitor = visit()
+    visitor.write("quantum star & plasma #1", "A particle: 100 % é𝒳.")
+    visitor.reads("Physics")
+    visitor.press("Copy a link")
+    expect(visitor.page.locator("#link-note")).not_to_be_empty()
+    link = visitor.page.url.removeprefix(visitor.url)
+    other = visit(link)
+    other.reads("Physics")
+    assert other.page.get_by_role("textbox", name="Abstract").input_value() == "A particle: 100 % é𝒳."
+    assert not [url for _, url in other.asked if "plasma" in url.partition("#")[0]]
+
+
+def test_a_link_of_another_version_says_so(visit: Visit) -> None:
+    visitor = visit("/#title=star&version=0.9.0")
+    expect(visitor.page.locator("#link-note")).to_contain_text("made with version 0.9.0")
+
+
+def test_a_busy_service_is_waited_for_in_calm(visit: Visit) -> None:
+    visitor = visit()
+    busy = {"detail": "Too many papers are waiting.", "code": "queue_full"}
+    refusals: list[int] = []
+
+    def refuse_once(route: Route) -> None:
+        if refusals:
+            return route.continue_()
+        refusals.append(429)
+        return route.fulfill(status=429, headers={"Retry-After": "1"}, json=busy)
+
+    visitor.page.route("**/classify", refuse_once)
+    visitor.write("quantum star")
+    visitor.reads("The service is busy; asking again in 1 s.")
+    visitor.reads("Physics")
+
+
+def test_a_refusal_is_told_in_the_service_s_words(visit: Visit) -> None:
+    visitor = visit()
+    visitor.write("star " * 500)
+    expect(visitor.page.locator("#decision")).to_contain_text("expected at most 2000")
+
+
+def test_the_card_is_a_page_to_read(visit: Visit) -> None:
+    visitor = visit("/card")
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
+    expect(visitor.page.get_by_role("row", name="Mathematics")).to_contain_text("0.50")
+    expect(visitor.page.locator("#card")).to_contain_text("Knows twelve words.")
+
+
+def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
+    visitor = visit()
+    keyboard = visitor.page.keyboard
+    keyboard.press("Tab")
+    expect(visitor.page.get_by_text("Skip to the text fields")).to_be_focused()
+    keyboard.press("Enter")
+    keyboard.press("Tab")
+    keyboard.type("a proof of the theorem")
+    keyboard.press("Tab")
+    keyboard.type("algebra. A manifold.")
+    visitor.reads("Mathematics")
+    for _ in range(20):
+        if visitor.page.evaluate("document.activeElement.id") == "why":
+            break
+        keyboard.press("Tab")
+    keyboard.press("Enter")
+    expect(visitor.page.locator("#evidence")).to_be_focused()
+
+
+def test_nothing_comes_from_another_host(visit: Visit) -> None:
+    visitor = visit()
+    visitor.write("quantum star")
+    visitor.reads("Physics")
+    visitor.go("/card")
+    expect(visitor.page.locator("#card section").first).to_be_visible()
+    assert {url[: len(visitor.url) + 1] for _, url in visitor.asked} == {f"{visitor.url}/"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit: Visit, scheme: str) -> None:
+    visitor = visit(color_scheme=scheme, reduced_motion="reduce")
+    visitor.write("proof of the theorem algebra.", "We star the network.")
+    visitor.press("Why?")
+    visitor.page.locator("#evidence").wait_for()
+    visitor.page.locator("#file").set_input_files(
+        {"name": "a.csv", "mimeType": "text/csv", "buffer": b'title\nstar\n"two\nlines"\n'}
+    )
+    visitor.press("Label them")
+    expect(visitor.page.locator("#outcome")).to_be_visible()
+    for path in ("", "/card"):
+        if path:
+            visitor.go(path)
+            visitor.page.locator("#card section").first.wait_for()
+        found = Axe().run(visitor.page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), [("dark", 1280, "dark"), ("phone", 390, "light")])
+def test_nothing_runs_over_the_edge(visit: Visit, tmp_path: Path, name: str, width: int, scheme: str) -> None:
+    visitor = visit(color_scheme=scheme, viewport={"width": width, "height": 844})
+    visitor.write("proof of the theorem algebra.", "We star the network. " + "x" * 300)
+    visitor.press("Why?")
+    visitor.page.locator("#evidence").wait_for()
+    visitor.page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Running]:
+    store = builders.publish(tmp_path / "artefacts")
+    keys = tmp_path / "keys"
+    keys.write_text(f"reader:{hashlib.sha256(b'open sesame').hexdigest()}\n")
+    with running(tmp_path, artefacts=store.root, threads=1, api_key_file=keys) as service:
+        yield service
+
+
+def test_a_key_is_asked_for_only_where_one_is_needed(visit: Visit, locked: Running) -> None:
+    expect(visit().page.locator("#key")).to_be_hidden()
+    visitor = visit(url=locked.url)
+    field = visitor.page.get_by_label("This service asks for an API key")
+    expect(field).to_be_focused()
+    field.fill("guess")
+    visitor.press("Use this key")
+    expect(visitor.page.locator("#key-note")).to_have_text("That key was not accepted.")
+    field.fill("open sesame")
+    visitor.press("Use this key")
+    visitor.write("quantum star")
+    visitor.reads("Physics")
+    visitor.go("/card")
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
+    assert "open sesame" not in json.dumps(visitor.asked)

@@ -1,0 +1,158 @@
+"""A spreadsheet through the page: CSV in, labelled CSV out; the parser against Python's own."""
+
+import csv
+import io
+import random
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.visitor import Visitor
+
+PAPERS = """Shelf,Title,Abstract
+7,quantum star,"A particle,
+a ""plasma""."
+8,,
+9,=cmd|' /C calc'!A0,a proof of the theorem
+10,too,many,cells
+-11,"algebra, manifold",
+12,compiler,software
+13,star,
+14,network,
+"""
+CELLS = (
+    "plain",
+    "",
+    'a "quoted" word',
+    "comma, inside",
+    "line\nbreak",
+    "carriage\r\nreturn",
+    " spaces ",
+    "é𝒳",
+    ";",
+    "\t",
+)
+
+
+def give(visitor: Visitor, content: bytes, name: str = "papers.csv") -> None:
+    visitor.page.locator("#file").set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+
+
+def download(visitor: Visitor, path: Path) -> list[dict[str, str]]:
+    with visitor.page.expect_download() as found:
+        visitor.press("Download as CSV")
+    assert found.value.suggested_filename == "papers-labelled.csv"
+    found.value.save_as(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_csv_comes_back_labelled_with_its_columns_kept(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit()
+    give(visitor, PAPERS.encode())
+    visitor.press("Label them")
+    note = visitor.page.locator("#sheet-note")
+    expect(note).to_have_text(
+        "6 of 8 rows labelled. Left out: line 4: neither a title nor an abstract; "
+        "line 6: 4 cells, where the first line has 3."
+    )
+    rows = download(visitor, tmp_path / "labelled.csv")
+    assert [row["Shelf"] for row in rows] == ["7", "8", "9", "10", "-11", "12", "13", "14"]
+    assert rows[0]["Abstract"] == 'A particle,\na "plasma".'
+    assert [row["labels"] for row in rows[2:5:2]] == ["Mathematics", "Mathematics"]
+    assert 0 < float(rows[0]["Physics"]) < 1
+    assert rows[1]["problem"] == "neither a title nor an abstract"
+
+
+def test_no_cell_of_the_download_is_taken_for_a_formula(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit()
+    give(visitor, b"title,note\nstar,=1+1\nstar,+49 30\nstar,-12.5\nstar,@SUM(A1)\nstar,\t=2\nstar,a=b\n")
+    visitor.press("Label them")
+    notes = [row["note"] for row in download(visitor, tmp_path / "safe.csv")]
+    assert notes == ["'=1+1", "'+49 30", "-12.5", "'@SUM(A1)", "'\t=2", "a=b"]
+
+
+def test_papers_go_in_batches_of_the_service_s_limit(visit: Visit) -> None:
+    visitor = visit()
+    give(visitor, b"title\n" + b"star\n" * 10)
+    visitor.press("Label them")
+    expect(visitor.page.locator("#sheet-note")).to_have_text("10 of 10 rows labelled.")
+    assert visitor.questions("/classify/batch") == 3
+
+
+def test_the_table_sorts_by_the_column_that_is_pressed(visit: Visit) -> None:
+    visitor = visit()
+    give(visitor, b"title\nstar\nproof\nstar star star quantum\n")
+    visitor.press("Label them")
+    head = visitor.page.get_by_role("columnheader", name="Physics")
+    head.get_by_role("button").click()
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(visitor.page.locator("#rows tbody tr").last).to_contain_text("proof")
+
+
+def test_a_long_file_can_be_stopped_and_gone_on_with(visit: Visit) -> None:
+    visitor = visit()
+    held: list[Route] = []
+    visitor.page.route("**/classify/batch", lambda route: held.append(route) if len(held) == 1 else _pass(held, route))
+    give(visitor, b"title\n" + b"star\n" * 12)
+    visitor.press("Label them")
+    expect(visitor.page.locator("#count")).to_have_text("4 of 12")
+    visitor.press("Stop here")
+    expect(visitor.page.locator("#sheet-note")).to_have_text("Stopped. 4 of 12 rows labelled.")
+    visitor.press("Label them")
+    expect(visitor.page.locator("#sheet-note")).to_have_text("12 of 12 rows labelled.")
+
+
+def _pass(held: list[Route], route: Route) -> None:
+    held.append(route)
+    route.continue_()
+
+
+@pytest.mark.parametrize("content", [b"", b"title\n", b"\n\n"])
+def test_a_file_without_rows_is_refused_in_words(visit: Visit, content: bytes) -> None:
+    visitor = visit()
+    give(visitor, content)
+    expect(visitor.page.locator("#sheet-note")).to_contain_text("at least one row")
+
+
+def test_columns_are_chosen_and_old_spreadsheets_are_read(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit()
+    give(visitor, "Titel;Land\nstar;Österreich\n".encode("cp1252"))
+    visitor.page.get_by_label("Titles are in").select_option("Titel")
+    visitor.press("Label them")
+    (row,) = download(visitor, tmp_path / "old.csv")
+    assert (row["Titel"], row["Land"], row["labels"]) == ("star", "Österreich", "Physics")
+
+
+def test_the_parser_reads_what_python_writes(visit: Visit) -> None:
+    chance = random.Random(5)
+    tables = [[[chance.choice(CELLS) for _ in range(3)] for _ in range(4)] for _ in range(60)]
+    written = []
+    for i, table in enumerate(tables):
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=",;\t"[i % 3], lineterminator=("\r\n", "\n")[i % 2]).writerows(table)
+        written.append([text.getvalue(), ",;\t"[i % 3]])
+    read = """async (texts) => {
+        const { rows } = await import("/web/csv.js");
+        return texts.map(([text, delimiter]) => [...rows(text, delimiter)].map((row) => row.cells));
+    }"""
+    assert visit().page.evaluate(read, written) == tables
+
+
+def test_python_reads_what_the_page_writes(visit: Visit) -> None:
+    chance = random.Random(6)
+    table = [[chance.choice(CELLS[:8]) for _ in range(3)] for _ in range(100)]
+    write = 'async (table) => (await import("/web/csv.js")).csv(table)'
+    text = visit().page.evaluate(write, table)
+    assert list(csv.reader(io.StringIO(text, newline=""))) == table
+
+
+def test_a_broken_row_is_told_with_its_line(visit: Visit) -> None:
+    read = 'async (text) => [...(await import("/web/csv.js")).rows(text)].map((row) => [row.line, row.fault])'
+    told = visit().page.evaluate(read, 'a,b\n"x\ny",1\n"c"d,2\n\n"never,3\nz,4\n')
+    assert told == [
+        [1, ""], [2, ""], [4, "text follows a closing quotation mark"], [6, "a quotation mark is never closed"],
+    ]  # fmt: skip

@@ -1,0 +1,51 @@
+"""A person at the page: types, reads, and notices what goes wrong. Knows the page by its labels and ids."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, expect
+
+
+class Visitor:
+    """One visit in a fresh profile."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.url = url
+        self._context = browser.new_context(**options)
+        self.page = self._context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.faults: list[str] = []
+        self.asked: list[tuple[str, str]] = []
+        self.page.on("request", lambda request: self.asked.append((request.method, request.url)))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._listen)
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def write(self, title: str = "", abstract: str = "") -> None:
+        self.page.get_by_label("Title", exact=True).fill(title)
+        self.page.get_by_role("textbox", name="Abstract").fill(abstract)
+
+    def reads(self, decision: str) -> None:
+        """Wait until this is the decision."""
+        expect(self.page.locator("#decision")).to_have_text(decision)
+
+    def bar(self, label: str) -> Locator:
+        return self.page.locator("#bars tbody tr", has_text=label)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).click()
+
+    def questions(self, path: str) -> int:
+        """How often the page has asked the service this."""
+        return sum(urlsplit(url).path == path for _, url in self.asked)
+
+    def leave(self) -> None:
+        self._context.close()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        # The browser itself reports each refusal of a request; how the page bears it is what tests look at.
+        if message.type in ("error", "warning") and not re.match("Failed to load resource", message.text):
+            self.faults.append(message.text)
