@@ -48,12 +48,18 @@ _EXPLANATION = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="icon" href="/web/icon.svg">
+<link rel="stylesheet" href="/web/style.css">
 </head>
 <body>
+<header class="masthead"><a class="name" href="/">Paper subjects</a></header>
+<main class="reading">
 <h1>{title}</h1>
-<p><code>{code}</code>, HTTP {status}</p>
+<p class="lede"><code>{code}</code>, HTTP {status}</p>
 <p>{meaning}</p>
 <p>{remedy}</p>
+<p><a href="/docs">All paths and their answers</a></p>
+</main>
 </body>
 </html>
 """
@@ -96,5 +102,6 @@ async def problem_type(request: Request) -> Response:
     if found is None:
         raise NotFound("There is no such problem type.")
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(_EXPLANATION.format_map({name: html.escape(str(text)) for name, text in found.items()}))
+        page = _EXPLANATION.format_map({name: html.escape(str(text)) for name, text in found.items()})
+        return HTMLResponse(page, headers={"Content-Security-Policy": _CSP})
     return JSONResponse(found)
