@@ -34,7 +34,7 @@ class Page {
     part("link").onclick = () => this.#link();
     part("why").onclick = () => this.#reasons.ask(this.#paper);
     part("examples").replaceChildren(...EXAMPLES.map(({ name, ...paper }) =>
-      element("button", { type: "button", onclick: () => this.#write(paper) }, name)));
+      element("button", { type: "button", onclick: () => this.#take(paper) }, name)));
     window.addEventListener("hashchange", () => this.#reopen());
     new Upload(service, card.labels.map((/** @type {any} */ label) => label.name));
     this.#reopen();
@@ -50,6 +50,15 @@ class Page {
     part("title").value = title;
     part("abstract").value = abstract;
     this.#changed(0);
+  }
+
+  /**
+   * An example; on a phone its result would be out of sight.
+   * @param {Paper} paper
+   */
+  #take(paper) {
+    this.#write(paper);
+    part("finding").scrollIntoView({ block: "nearest" });
   }
 
   /** @param {number} [pause] */
