@@ -14,8 +14,11 @@ import { Upload } from "./upload.js";
 
 class Page {
   #service;
+  /** @type {any} */
   #card;
+  /** @type {any} */
   #finding;
+  #upload;
   #evidence = new Evidence();
   #questions = new Latest((/** @type {Paper} */ paper, signal) => this.#classify(paper, signal));
   #reasons = new Latest((/** @type {Paper} */ paper, signal) => this.#explain(paper, signal), 0);
@@ -26,8 +29,8 @@ class Page {
    */
   constructor(service, card) {
     this.#service = service;
-    this.#card = card;
-    this.#finding = new Finding(card);
+    this.#upload = new Upload(service);
+    this.#adopt(card);
     for (const field of ["title", "abstract"]) part(field).oninput = () => this.#changed();
     part("paper").onsubmit = (/** @type {Event} */ event) => event.preventDefault();
     part("clear").onclick = () => { this.#write({ title: "", abstract: "" }); part("title").focus(); };
@@ -36,8 +39,20 @@ class Page {
     part("examples").replaceChildren(...EXAMPLES.map(({ name, ...paper }) =>
       element("button", { type: "button", onclick: () => this.#take(paper) }, name)));
     window.addEventListener("hashchange", () => this.#reopen());
-    new Upload(service, card.labels.map((/** @type {any} */ label) => label.name));
+    // What was typed while the card was on its way, or kept by the browser.
+    this.#changed(0);
     this.#reopen();
+  }
+
+  /**
+   * From now on this model answers: its labels, its thresholds.
+   * @param {any} card
+   */
+  #adopt(card) {
+    this.#card = card;
+    this.#finding = new Finding(card);
+    this.#upload.labels = card.labels.map((/** @type {any} */ label) => label.name);
+    part("model").textContent = `${card.name} ${card.version} answers here, ${card.licence}.`;
   }
 
   /** @returns {Paper} */
@@ -87,7 +102,10 @@ class Page {
     this.#finding.busy(true);
     const waiting = (/** @type {number} */ s) => this.#finding.tell(`The service is busy; asking again in ${s} s.`);
     try {
-      this.#finding.show(await this.#service.ask("/classify", paper, { signal, waiting }));
+      const result = await this.#service.ask("/classify", paper, { signal, waiting });
+      // The service may change its model while the page is open.
+      if (result.model.sha256 !== this.#card.sha256) this.#adopt(await this.#service.ask("/model", undefined, { signal }));
+      this.#finding.show(result);
       part("why").hidden = false;
     } catch (error) {
       if (signal.aborted) return;
@@ -137,9 +155,7 @@ class Page {
 
 const service = new Service(new Key());
 try {
-  const card = await service.ask("/model");
-  part("model").textContent = `${card.name} ${card.version} answers here, ${card.licence}.`;
-  new Page(service, card);
+  new Page(service, await service.ask("/model"));
 } catch (error) {
   if (!(error instanceof Problem)) throw error;
   part("decision").textContent = error.message;

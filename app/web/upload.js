@@ -11,20 +11,17 @@ const NONE = "-1";
 
 export class Upload {
   #service;
-  #labels;
+  /** @type {string[]} of the model that answers */
+  labels = [];
   #name = "papers";
   /** @type {Sheet | null} */
   #sheet = null;
   /** @type {AbortController | null} */
   #running = null;
 
-  /**
-   * @param {import("./service.js").Service} service
-   * @param {string[]} labels
-   */
-  constructor(service, labels) {
+  /** @param {import("./service.js").Service} service */
+  constructor(service) {
     this.#service = service;
-    this.#labels = labels;
     part("file").onchange = () => this.#open(part("file").files[0]);
     part("columns").onsubmit = (/** @type {Event} */ event) => { event.preventDefault(); this.#run(); };
     part("cancel").onclick = () => this.#running?.abort();
@@ -110,7 +107,7 @@ export class Upload {
       { name: "Title", value: (entry) => (entry.cells[title] ?? "").slice(0, 120) },
       { name: "Subjects", value: (entry) => (entry.result ? entry.result.labels.join(", ") || "none" : "") },
       { name: "Status", value: (entry) => entry.result?.status ?? (entry.fault || "not labelled") },
-      ...this.#labels.map((label) => ({ name: label, value: (/** @type {any} */ entry) => entry.result?.probabilities[label] ?? "", numeric: true })),
+      ...this.labels.map((label) => ({ name: label, value: (/** @type {any} */ entry) => entry.result?.probabilities[label] ?? "", numeric: true })),
     ]);
     part("rows").replaceChildren(table.element);
     part("more").hidden = !table.more;
@@ -121,7 +118,7 @@ export class Upload {
   #download() {
     if (!this.#sheet) return;
     // The mark at the beginning tells spreadsheets that the file is UTF-8.
-    const blob = new Blob(["\ufeff", this.#sheet.csv(this.#labels)], { type: "text/csv;charset=utf-8" });
+    const blob = new Blob(["\ufeff", this.#sheet.csv(this.labels)], { type: "text/csv;charset=utf-8" });
     const url = URL.createObjectURL(blob);
     element("a", { href: url, download: `${this.#name}-labelled.csv` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);

@@ -99,6 +99,26 @@ def test_a_busy_service_is_waited_for_in_calm(visit: Visit) -> None:
     visitor.reads("Physics")
 
 
+def test_a_model_that_changes_while_the_page_is_open_brings_its_own_labels(visit: Visit) -> None:
+    visitor = visit("/card")
+    asked: list[int] = []
+
+    def an_older_one_first(route: Route) -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            return route.continue_()
+        card = route.fetch().json()
+        label = card["labels"][0] | {"name": "Alchemy"}
+        return route.fulfill(json=card | {"labels": [label], "sha256": "0" * 64})
+
+    visitor.page.route("**/model", an_older_one_first)
+    visitor.go("/")
+    expect(visitor.page.locator("#bars tbody")).to_contain_text("Alchemy")
+    visitor.write("quantum star")
+    visitor.reads("Physics")
+    expect(visitor.page.locator("#bars tbody tr")).to_have_count(3)
+
+
 def test_a_refusal_is_told_in_the_service_s_words(visit: Visit) -> None:
     visitor = visit()
     visitor.write("star " * 500)
