@@ -131,3 +131,17 @@ def test_whoever_goes_away_leaves_room_for_the_next(store: Store) -> None:
             assert (await running.client.post("/explain", json={"title": "A star"})).status_code == 200
 
     asyncio.run(scene())
+
+
+def test_an_explanation_under_way_is_finished_before_the_service_ends(store: Store) -> None:
+    async def scene() -> None:
+        scored = doubles.slow(store, 0.02)
+        async with in_process(doubles.impatient(store), scored) as running:
+            under_way = asyncio.create_task(running.client.post("/explain", json={"abstract": "A star. " * 20}))
+            while scored.scored < 3:
+                await asyncio.sleep(0.01)
+            assert await running.service.engine.drain()
+            assert (await under_way).status_code == 200
+            assert (await running.client.post("/explain", json=PAPER)).status_code == 503
+
+    asyncio.run(scene())
