@@ -1,6 +1,6 @@
 # Two commands do everything: `make serve` answers requests, `make test` passes the tests.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow check lint types imports train train-smoke lock clean
+.PHONY: help serve test test-slow check lint types imports browser openapi train train-smoke lock clean
 
 PYTHON ?= python3
 SERVE := .venv-serve/bin/python
@@ -31,6 +31,9 @@ types: .venv/.installed
 
 imports: .venv/.installed
 	.venv/bin/lint-imports
+
+browser: ## install Debian's Chromium for the browser tests, where there is none
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 train: .venv/.installed ## train, quantize and publish the bundled artefact (hours on two cores; resumes)
 	$(DEV) -m training run training/configs/full.toml --resume
