@@ -5,6 +5,8 @@ import { element, part } from "./element.js";
 // Below this share of the strongest sentence, or this many log-odds, one hardly matters and is left plain.
 const FAINT = 0.08;
 const NOTHING = 0.05;
+// What fills the tint, unless a sentence weighs more: a faint case must not look like a strong one.
+const STRONG = 1;
 
 /** @typedef {{field: "title" | "abstract", start: number, end: number, sentences: number, weight?: number}} Sentence */
 
@@ -56,7 +58,7 @@ export class Evidence {
 function asides(merged, strongest) {
   const told = [];
   if (merged) told.push("The text is long: its later sentences were left out several at a time.");
-  if (strongest < NOTHING) told.push("No single sentence matters much here.");
+  if (strongest < NOTHING) told.push("No single sentence matters much: without any one of them, the others still carry the subject.");
   return told.map((sentence) => element("p", { className: "aside" }, sentence));
 }
 
@@ -75,6 +77,6 @@ function mark(text, { weight }, strongest) {
   const number = `${weight > 0 ? "+" : "−"}${Math.abs(weight).toFixed(1)}`;
   const made = element("mark", { className: side }, shown,
     element("span", { className: "weight" }, element("span", { className: "said" }, ` speaks ${side}, `), number));
-  made.style.setProperty("--strength", strength.toFixed(2));
+  made.style.setProperty("--strength", (Math.abs(weight) / Math.max(strongest, STRONG)).toFixed(2));
   return [made, text.slice(shown.length)];
 }
