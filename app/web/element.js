@@ -7,7 +7,7 @@
  * @returns {HTMLElement}
  */
 export function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+  const made = /** @type {any} */ (document.createElement(tag));
   for (const [name, value] of Object.entries(properties)) {
     if (name in made) made[name] = value;
     else made.setAttribute(name, value);

@@ -40,7 +40,7 @@ export class Evidence {
     }
     const { sentences } = explained.evidence.find((/** @type {any} */ entry) => entry.label === label);
     const strongest = Math.max(...sentences.map((/** @type {Sentence} */ one) => Math.abs(one.weight ?? 0)), 1e-9);
-    const written = ["title", "abstract"].map((field) => {
+    const written = /** @type {const} */ (["title", "abstract"]).map((field) => {
       // Offsets count code points, JavaScript's strings count UTF-16 units.
       const points = Array.from(paper[field]);
       const parts = sentences.filter((/** @type {Sentence} */ one) => one.field === field)

@@ -85,8 +85,9 @@ export class Upload {
       await sheet.label(classify, { ...layout, most: await this.#mostPapers() }, () => progress(sheet));
       say(summary(sheet));
     } catch (error) {
-      if (!signal.aborted && !(error instanceof Problem)) throw error;
-      say(`${signal.aborted ? "Stopped." : error.message} ${summary(sheet)}`);
+      if (signal.aborted) say(`Stopped. ${summary(sheet)}`);
+      else if (error instanceof Problem) say(`${error.message} ${summary(sheet)}`);
+      else throw error;
     }
     if (this.#sheet === sheet) this.#present(sheet);
   }
