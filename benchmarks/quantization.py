@@ -1,6 +1,6 @@
 """Ways to make the network small, measured on the same papers in one run.
 
-    python -m benchmarks.quantization training/configs/full.toml --papers 600
+    python -m benchmarks.quantization training/configs/full.toml
 
 Needs the fitted weights of that run. Speed is the median over papers, every scheme in turn on each
 paper, so that a machine whose speed drifts drifts for all of them.
@@ -32,7 +32,7 @@ from training.run import TrainingRun
 from training.thresholds import best_thresholds
 
 Scores = NDArray[np.float32]
-_SPEED_PAPERS = 100
+_SPEED_PAPERS = 40
 _BATCH = 8
 
 
@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--papers", type=int, default=600)
+    parser.add_argument("--papers", type=int, default=200)
     return parser
 
 
