@@ -11,6 +11,7 @@ LABEL org.opencontainers.image.title="paper-subjects" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     PAPERS_HOST=0.0.0.0 \
     PAPERS_PORT=8000
 WORKDIR /srv
