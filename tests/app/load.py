@@ -40,6 +40,9 @@ class Caller:
         self._streams = None
 
     async def _exchange(self, path: str, body: bytes) -> tuple[int, bytes]:
+        # The service closes what has long been idle; a client may not take that for a lost request.
+        if self._streams and self._streams[0].at_eof():
+            self.close()
         self._streams = self._streams or await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         writer.write(
