@@ -44,7 +44,7 @@ def export_graph(network: SubjectNetwork) -> bytes:
         dynamo=True,
         verbose=False,
     )
-    return bytes(program.model_proto.SerializeToString())
+    return _without_notes(program.model_proto)
 
 
 def quantize(graph: bytes, config: QuantizationConfig) -> bytes:
@@ -71,6 +71,16 @@ def scheme(config: QuantizationConfig) -> str:
         f"{'7-bit weights: no saturation on any processor' if config.reduce_range else '8-bit weights'}), "
         "one paper per run"
     )
+
+
+def _without_notes(model: onnx.ModelProto) -> bytes:
+    """Drop the exporter's notes on where each node came from: they hold paths of the machine that trained."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, *model.graph.input):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    return bytes(model.SerializeToString())
 
 
 def _without_stale_shapes(graph: bytes) -> onnx.ModelProto:

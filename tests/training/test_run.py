@@ -63,6 +63,11 @@ class TestWholeRun:
         manifest = Store(folder / "store").open().manifest
         assert manifest.files["model.onnx"].bytes < manifest.quantization.bytes_fp32
 
+    def test_the_graph_tells_nothing_of_the_machine_that_trained(self, folder: Path) -> None:
+        graph = Store(folder / "store").open().files["model.onnx"]
+        assert str(Path.cwd()).encode() not in graph
+        assert b"site-packages" not in graph
+
     def test_the_card_tells_quality_quantization_and_baseline(self, folder: Path) -> None:
         card = Store(folder / "store").open().card()
         for heading in ("## Quality", "## When a person should look", "## Quantization", "TF-IDF"):
