@@ -60,8 +60,10 @@ def read_corpus(config: DataConfig, seed: int) -> Corpus:
     seen: set[str] = set()
     report: dict[str, dict[str, int | str]] = {}
     held_out: list[LabelledPaper] = []
+    held_out_labels: tuple[str, ...] = ()
     if config.validation is not None:
-        _, held_out, report[str(config.validation)] = _read_source(Source(path=config.validation), config, seen, rng)
+        source = Source(path=config.validation)
+        held_out_labels, held_out, report[str(config.validation)] = _read_source(source, config, seen, rng)
     labels: tuple[str, ...] = ()
     train: list[LabelledPaper] = []
     for source in config.train:
@@ -72,7 +74,7 @@ def read_corpus(config: DataConfig, seed: int) -> Corpus:
     if config.validation is None:
         train, held_out = _split(train, config.validation_share, rng)
     else:
-        _same_labels(config.validation, _labels_of_file(config.validation, config), labels)
+        _same_labels(config.validation, held_out_labels, labels)
     corpus = Corpus(labels, _stack(train, labels), _stack(held_out, labels), report)
     _every_label_occurs(corpus)
     return corpus
@@ -85,6 +87,15 @@ def read_papers(path: Path, categories: Mapping[str, tuple[str, ...]] | None = N
     return labels, _stack(papers, labels)
 
 
+def text_columns(path: Path, first: Row) -> dict[str, str]:
+    """The file's column names by lower-case name; DataError unless title and abstract are among them."""
+    columns = {column.strip().lower(): column for column in first.cells}
+    for needed in (_TITLE, _ABSTRACT):
+        if needed not in columns:
+            raise DataError(f"{path}: has no column {needed.upper()!r}; its columns are {', '.join(first.cells)}")
+    return columns
+
+
 def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
     """The columns that are labels: all that are neither id, title nor abstract."""
     return tuple(column for column in columns if column.strip().lower() not in {_ID, _TITLE, _ABSTRACT})
@@ -94,12 +105,7 @@ def _read_source(
     source: Source, config: DataConfig, seen: set[str], rng: np.random.Generator
 ) -> tuple[tuple[str, ...], list[LabelledPaper], dict[str, int | str]]:
     rows = list(read_rows(source.path))
-    columns = {column.strip().lower(): column for column in rows[0].cells}
-    for needed in (_TITLE, _ABSTRACT):
-        if needed not in columns:
-            raise DataError(
-                f"{source.path}: has no column {needed.upper()!r}; its columns are {', '.join(rows[0].cells)}"
-            )
+    columns = text_columns(source.path, rows[0])
     labels = _labels_of(source.path, rows[0], config)
     counts: Counts = {"rows": len(rows)}
     kept = list(_clean(_labelled(source.path, rows, columns, labels, config.categories), source.since, seen, counts))
@@ -122,10 +128,6 @@ def _labels_of(path: Path, first: Row, config: DataConfig) -> tuple[str, ...]:
     if not labels:
         raise DataError(f"{path}: has no label columns; expected 0/1 columns beside {', '.join(first.cells)}")
     return labels
-
-
-def _labels_of_file(path: Path, config: DataConfig) -> tuple[str, ...]:
-    return _labels_of(path, next(read_rows(path)), config)
 
 
 def _same_labels(path: Path, found: tuple[str, ...], expected: tuple[str, ...]) -> None:

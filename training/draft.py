@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
-from model_store.rows import Row, read_rows
-from training.corpus import label_columns
+from model_store.rows import read_rows
+from training.corpus import label_columns, text_columns
 from training.errors import DataError
 from training.network import load_tokenizer
 
@@ -39,7 +39,8 @@ def measure(path: Path, encoder: str) -> Measured:
     Raises DataError if it has no title, no abstract or no column of zeros and ones.
     """
     rows = list(read_rows(path))
-    title, abstract = (_column(path, rows[0], name) for name in ("title", "abstract"))
+    columns = text_columns(path, rows[0])
+    title, abstract = columns["title"], columns["abstract"]
     candidates = label_columns(rows[0].cells)
     labels = [column for column in candidates if {str(row.cells[column]).strip() for row in rows} <= _BINARY]
     if not labels:
@@ -103,13 +104,6 @@ abstract = "Two or three sentences in the style of the collection, written by ou
 [[golden]]
 title = "A title without an abstract"
 """
-
-
-def _column(path: Path, first: Row, name: str) -> str:
-    for column in first.cells:
-        if column.strip().lower() == name:
-            return column
-    raise DataError(f"{path}: has no column {name.upper()!r}; its columns are {', '.join(first.cells)}")
 
 
 def _lengths(papers: Sequence[Paper], encoder: str) -> list[int]:
