@@ -21,12 +21,14 @@ class EncodedPapers(Dataset[dict[str, object]]):
     def __init__(self, encoder: PaperEncoder, papers: Papers) -> None:
         self.encodings: Sequence[Encoding] = encoder.encode(papers.papers)
         self._targets = torch.from_numpy(papers.targets)
+        self._categories = None if papers.categories is None else torch.from_numpy(papers.categories)
 
     def __len__(self) -> int:
         return len(self.encodings)
 
     def __getitem__(self, index: int) -> dict[str, object]:
-        return {"encoding": self.encodings[index], "labels": self._targets[index]}
+        row: dict[str, object] = {"encoding": self.encodings[index], "labels": self._targets[index]}
+        return row if self._categories is None else row | {"categories": self._categories[index]}
 
     @property
     def lengths(self) -> list[int]:
@@ -35,7 +37,10 @@ class EncodedPapers(Dataset[dict[str, object]]):
 
 
 class Collator:
-    """Rows to a batch, padded to its longest paper; ids (papers, tokens), labels (papers, labels)."""
+    """Rows to a batch, padded to its longest paper; ids (papers, tokens), labels (papers, labels).
+
+    Papers with finer categories also give `categories` (papers, categories).
+    """
 
     def __init__(self, pad_id: int) -> None:
         self._pad_id = pad_id
@@ -49,7 +54,7 @@ class Collator:
             "input_ids": pad(ids, batch_first=True, padding_value=self._pad_id),
             "attention_mask": pad([torch.ones_like(row) for row in ids], batch_first=True),
             "token_type_ids": pad(types, batch_first=True),
-            "labels": torch.stack([row["labels"] for row in rows]),  # type: ignore[misc]
+            **{name: torch.stack([row[name] for row in rows]) for name in ("labels", "categories") if name in rows[0]},  # type: ignore[misc]
         }
 
 

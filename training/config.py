@@ -20,6 +20,9 @@ class EncoderConfig(_Section):
     source: str = Field(min_length=1, description="hub id, or a local folder in the Hugging Face layout")
     freeze: bool = Field(default=False, description="train the head alone")
     dropout: float | None = Field(default=None, ge=0, lt=1, description="inside the encoder; absent: as pretrained")
+    attention: Literal["sdpa", "eager"] = Field(
+        default="sdpa", description="in training; on CPUs with bf16 eager is faster"
+    )
 
 
 class HeadConfig(_Section):
@@ -34,6 +37,10 @@ class Source(_Section):
 
     path: Path
     since: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="by update_date, inclusive")
+    until: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="by update_date, exclusive")
+    having: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="only papers with one of these labels: more of what is rare"
+    )
     sample: int | None = Field(default=None, ge=1, description="papers to draw, seeded; absent: all")
 
 
@@ -49,6 +56,14 @@ class DataConfig(_Section):
     categories: dict[str, tuple[str, ...]] | None = Field(
         default=None, description="label → arXiv archives, for files with a `categories` column"
     )
+
+
+class AuxiliaryConfig(_Section):
+    """Multi-task learning (Sun et al. 2019, section 5.5): a second head learns finer categories, and is dropped."""
+
+    column: str = Field(default="categories", description="space-separated names; papers without the column learn none")
+    weight: float = Field(default=0.25, gt=0, description="a wrong category against a wrong label")
+    fewest: int = Field(default=50, ge=1, description="papers a category must have to be learned")
 
 
 class FitConfig(_Section):
@@ -102,6 +117,7 @@ class RunConfig(_Section):
     encoder: EncoderConfig
     head: HeadConfig = HeadConfig()
     data: DataConfig
+    auxiliary: AuxiliaryConfig | None = None
     input: InputFormat
     fit: FitConfig = FitConfig()
     quantization: QuantizationConfig = QuantizationConfig()

@@ -1,8 +1,9 @@
 """Rows become labelled papers: labels are born here, cleaning is counted, the split is disjoint."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from model_store.papers import Paper, tidy
 from model_store.rows import Row, read_rows
-from training.config import DataConfig, Source
+from training.config import AuxiliaryConfig, DataConfig, Source
 from training.errors import DataError
 
 _ID, _TITLE, _ABSTRACT, _CATEGORIES, _DATE = "id", "title", "abstract", "categories", "update_date"
@@ -21,19 +22,25 @@ Counts = dict[str, int]
 
 
 class LabelledPaper(NamedTuple):
-    """A paper, the names of its labels, and its date where the file has one."""
+    """A paper, the names of its labels, and its date and finer categories where the file has them."""
 
     paper: Paper
     labels: frozenset[str]
     date: str
+    categories: frozenset[str] | None
 
 
 @dataclass(frozen=True)
 class Papers:
-    """Papers with their targets, shape (papers, labels), 0 or 1."""
+    """Papers with their targets, shape (papers, labels), 0 or 1.
+
+    `categories`, shape (papers, categories), holds the targets of the auxiliary head if there is
+    one; a row of NaN stands for a paper whose categories are not known.
+    """
 
     papers: list[Paper]
     targets: NDArray[np.float32]
+    categories: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.papers)
@@ -50,24 +57,25 @@ class Corpus:
     """By file: its sha256 and the counts of its cleaning."""
 
 
-def read_corpus(config: DataConfig, seed: int) -> Corpus:
-    """Read, clean and split.
+def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None = None) -> Corpus:
+    """Read, clean and split; with `auxiliary`, training papers also get their finer categories.
 
     A paper that is also among the validation papers never enters the training set. Raises
     DataError naming file, row and column, or RowError where a file cannot even be read.
     """
     rng = np.random.default_rng(seed)
+    column = auxiliary.column if auxiliary else None
     seen: set[str] = set()
     report: dict[str, dict[str, int | str]] = {}
     held_out: list[LabelledPaper] = []
     held_out_labels: tuple[str, ...] = ()
     if config.validation is not None:
         source = Source(path=config.validation)
-        held_out_labels, held_out, report[str(config.validation)] = _read_source(source, config, seen, rng)
+        held_out_labels, held_out, report[str(config.validation)] = _read_source(source, config, column, seen, rng)
     labels: tuple[str, ...] = ()
     train: list[LabelledPaper] = []
     for source in config.train:
-        found, papers, report[str(source.path)] = _read_source(source, config, seen, rng)
+        found, papers, report[_entry(source, report)] = _read_source(source, config, column, seen, rng)
         labels = labels or found
         _same_labels(source.path, found, labels)
         train += papers
@@ -75,7 +83,10 @@ def read_corpus(config: DataConfig, seed: int) -> Corpus:
         train, held_out = _split(train, config.validation_share, rng)
     else:
         _same_labels(config.validation, held_out_labels, labels)
-    corpus = Corpus(labels, _stack(train, labels), _stack(held_out, labels), report)
+    learned = (
+        replace(_stack(train, labels), categories=_categories(train, auxiliary)) if auxiliary else _stack(train, labels)
+    )
+    corpus = Corpus(labels, learned, _stack(held_out, labels), report)
     _every_label_occurs(corpus)
     return corpus
 
@@ -83,7 +94,7 @@ def read_corpus(config: DataConfig, seed: int) -> Corpus:
 def read_papers(path: Path, categories: Mapping[str, tuple[str, ...]] | None = None) -> tuple[tuple[str, ...], Papers]:
     """One labelled file, cleaned, with its labels in their order; errors as in `read_corpus`."""
     config = DataConfig(train=(Source(path=path),), categories=dict(categories) if categories else None)
-    labels, papers, _ = _read_source(config.train[0], config, set(), np.random.default_rng(0))
+    labels, papers, _ = _read_source(config.train[0], config, None, set(), np.random.default_rng(0))
     return labels, _stack(papers, labels)
 
 
@@ -102,13 +113,14 @@ def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_source(
-    source: Source, config: DataConfig, seen: set[str], rng: np.random.Generator
+    source: Source, config: DataConfig, column: str | None, seen: set[str], rng: np.random.Generator
 ) -> tuple[tuple[str, ...], list[LabelledPaper], dict[str, int | str]]:
     rows = list(read_rows(source.path))
     columns = text_columns(source.path, rows[0])
     labels = _labels_of(source.path, rows[0], config)
     counts: Counts = {"rows": len(rows)}
-    kept = list(_clean(_labelled(source.path, rows, columns, labels, config.categories), source.since, seen, counts))
+    read = _labelled(source.path, rows, columns, labels, config.categories, column)
+    kept = list(_clean(read, source, seen, counts))
     if source.sample is not None and source.sample < len(kept):
         kept = [kept[i] for i in sorted(rng.choice(len(kept), source.sample, replace=False))]
     counts["kept"] = len(kept)
@@ -142,6 +154,7 @@ def _labelled(
     columns: Mapping[str, str],
     labels: tuple[str, ...],
     categories: Mapping[str, tuple[str, ...]] | None,
+    column: str | None,
 ) -> Iterator[LabelledPaper]:
     archives = {archive: label for label, archives in (categories or {}).items() for archive in archives}
     for row in rows:
@@ -150,7 +163,8 @@ def _labelled(
         else:
             found = frozenset(label for label in labels if _is_set(path, row, label))
         paper = Paper(_cell(row, columns[_TITLE]), _cell(row, columns[_ABSTRACT]))
-        yield LabelledPaper(paper, found, _cell(row, columns.get(_DATE, _DATE)))
+        finer = frozenset(_cell(row, column).split()) if column in row.cells else None
+        yield LabelledPaper(paper, found, _cell(row, columns.get(_DATE, _DATE)), finer)
 
 
 def _cell(row: Row, column: str) -> str:
@@ -171,16 +185,17 @@ def _is_set(path: Path, row: Row, label: str) -> bool:
     return _BINARY[value]  # 1.0 and True find the entry of 1
 
 
-def _clean(
-    papers: Iterable[LabelledPaper], since: str | None, seen: set[str], counts: Counts
-) -> Iterator[LabelledPaper]:
-    counts.update(empty=0, unlabelled=0, older=0, duplicates=0)
+def _clean(papers: Iterable[LabelledPaper], source: Source, seen: set[str], counts: Counts) -> Iterator[LabelledPaper]:
+    counts.update(empty=0, unlabelled=0, older=0, newer=0, other_labels=0, duplicates=0)
+    wanted = frozenset(source.having or ())
     for labelled in papers:
         key = " ".join(labelled.paper).lower()
         reason = (
             "empty" if not key.strip()
             else "unlabelled" if not labelled.labels
-            else "older" if since and labelled.date < since
+            else "older" if source.since and labelled.date < source.since
+            else "newer" if source.until and labelled.date >= source.until
+            else "other_labels" if wanted and not wanted & labelled.labels
             else "duplicates" if key in seen
             else None
         )  # fmt: skip
@@ -208,6 +223,29 @@ def _stack(labelled: list[LabelledPaper], labels: tuple[str, ...]) -> Papers:
         for label in paper.labels:
             targets[row, labels.index(label)] = 1
     return Papers([paper.paper for paper in labelled], targets)
+
+
+def _categories(labelled: list[LabelledPaper], auxiliary: AuxiliaryConfig) -> NDArray[np.float32]:
+    """Targets over the categories that enough papers have, in alphabetical order; DataError if there is none."""
+    counts = Counter(category for paper in labelled for category in paper.categories or ())
+    column = {name: i for i, name in enumerate(sorted(c for c, papers in counts.items() if papers >= auxiliary.fewest))}
+    if not column:
+        raise DataError(
+            f"no category in column {auxiliary.column!r} has {auxiliary.fewest} training papers; name another column "
+            "in [auxiliary], or lower `fewest`"
+        )
+    targets = np.full((len(labelled), len(column)), np.nan, dtype=np.float32)
+    for row, paper in enumerate(labelled):
+        if paper.categories is not None:
+            targets[row] = 0
+            targets[row, [column[name] for name in paper.categories if name in column]] = 1
+    return targets
+
+
+def _entry(source: Source, report: Mapping[str, object]) -> str:
+    """The file's name in the report; a second passage of the same file is numbered."""
+    again = sum(name.split("#")[0] == str(source.path) for name in report)
+    return f"{source.path}#{again + 1}" if again else str(source.path)
 
 
 def _every_label_occurs(corpus: Corpus) -> None:

@@ -78,6 +78,7 @@ def _arguments(config: FitConfig, papers: int, seed: int, folder: Path) -> Train
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
         bf16=bf16,
+        use_cpu=not torch.cuda.is_available(),  # else transformers refuses bf16 there
         eval_strategy="steps",
         eval_steps=evaluate_every,
         save_steps=evaluate_every,

@@ -60,6 +60,8 @@ class TrainingRun:
             return
         set_seed(self.config.seed)
         network = load_network(self.config.encoder, self.config.head, len(self.corpus.labels))
+        if self.config.auxiliary and self.corpus.train.categories is not None:
+            network.learn_also(self.corpus.train.categories.shape[1], self.config.auxiliary.weight)
         tokenizer = load_tokenizer(self.config.encoder.source)
         encoder = PaperEncoder(tokenizer, self.config.training_input)
         fit(
@@ -72,6 +74,7 @@ class TrainingRun:
             folder=self.place.checkpoints,
             resume=resume,
         )
+        network.auxiliary = None
         save_file(network.state_dict(), self.place.weights)
 
     def baseline(self) -> dict[str, float]:
@@ -91,7 +94,7 @@ class TrainingRun:
 
 
 def _read(config: RunConfig) -> Corpus:
-    corpus = read_corpus(config.data, config.seed)
+    corpus = read_corpus(config.data, config.seed, config.auxiliary)
     for path, counts in corpus.report.items():
         _LOG.info("%s: %s", path, ", ".join(f"{key} {value}" for key, value in counts.items()))
     _LOG.info("%d training papers, %d validation papers", len(corpus.train), len(corpus.validation))

@@ -59,6 +59,25 @@ def test_learning_rates_fall_from_the_head_to_the_embeddings(network: SubjectNet
     assert found["encoder.embeddings.word_embeddings.weight"] == 2.5e-5
 
 
+def test_the_auxiliary_head_adds_to_the_loss_only_where_categories_are_known(network: SubjectNetwork) -> None:
+    network.eval()
+    labels, mask = torch.tensor([[1.0, 0, 0]] * 2), torch.ones_like(IDS)
+    plain = network(IDS, mask, torch.zeros_like(IDS), labels)
+    network.learn_also(categories=5, weight=0.5)
+    unknown = network(IDS, mask, torch.zeros_like(IDS), labels, torch.full((2, 5), torch.nan))
+    known = network(IDS, mask, torch.zeros_like(IDS), labels, torch.tensor([[1.0, 0, 0, 0, 0], [torch.nan] * 5]))
+    assert unknown["loss"] == plain["loss"]
+    assert known["loss"] > plain["loss"]
+    assert torch.equal(known["logits"], plain["logits"])
+
+
+def test_the_auxiliary_head_learns_at_the_head_s_rate(network: SubjectNetwork) -> None:
+    network.learn_also(categories=5, weight=0.5)
+    groups = parameter_groups(network, FitConfig(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5))
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
+    assert {rates[id(p)] for name, p in network.named_parameters() if name.startswith("auxiliary.")} == {1e-3}
+
+
 def test_biases_and_norms_are_not_decayed(network: SubjectNetwork) -> None:
     for group in parameter_groups(network, FitConfig(weight_decay=0.01)):
         assert {p.ndim >= 2 for p in group["params"]} == {group["weight_decay"] == 0.01}  # type: ignore[attr-defined]
