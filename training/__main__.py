@@ -2,6 +2,8 @@
 
   python -m training init papers.csv                    write a commented configuration for your file
   python -m training run training/configs/full.toml     fit, baseline and publish, in this order
+  torchrun --standalone --nproc-per-node 2 -m training fit CONFIG
+                                                        the same in two processes or on two GPUs
 
 Files of a run are kept in runs/NAME-VERSION; the artefact goes into model_store/artefacts/VERSION.
 """
@@ -16,6 +18,7 @@ from model_store.errors import ModelStoreError
 from model_store.store import Store
 from training.draft import draft, measure
 from training.errors import ConfigError, TrainingError
+from training.processes import Processes, part
 from training.run import TrainingRun
 
 
@@ -23,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if it did what was asked, 2 if its input was at fault."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    logging.getLogger("training").setLevel(logging.INFO)
+    logging.getLogger("training").setLevel(logging.INFO if Processes.of().writes else logging.WARNING)
     try:
         if options.command == "init":
             _init(options)
@@ -32,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (TrainingError, ModelStoreError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    finally:
+        part()
     return 0
 
 
@@ -49,6 +54,8 @@ def _execute(options: argparse.Namespace) -> None:
     run = TrainingRun(options.config, options.runs)
     if options.command in ("run", "fit"):
         run.fit(resume=options.resume)
+    if not Processes.of().writes:
+        return  # what follows is done once
     if options.command in ("run", "baseline"):
         sys.stdout.write(json.dumps({"baseline": run.baseline()}, indent=2) + "\n")
     if options.command in ("run", "publish"):

@@ -62,7 +62,9 @@ class LengthGroupedSampler(Sampler[int]):
     """An order in which neighbours are of like length, drawn anew each epoch.
 
     It depends on seed and epoch alone, so that a resumed run sees what an uninterrupted one sees;
-    transformers' own sampler draws from the global generator, whose state a restart loses.
+    transformers' own sampler draws from the global generator, whose state a restart loses. All
+    batches are full, the last one by a second look at a few papers, so that any number of
+    processes that divides `batch_size` shares out the very batches one process would see.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
@@ -76,18 +78,16 @@ class LengthGroupedSampler(Sampler[int]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return -(-len(self._lengths) // self._batch_size) * self._batch_size
 
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng([self._seed, self._epoch])
-        order = rng.permutation(len(self._lengths))
+        order = np.resize(rng.permutation(len(self._lengths)), len(self))
         pool = _POOL * self._batch_size
-        batches: list[list[int]] = []
+        batches = []
         for start in range(0, len(order), pool):
             papers = order[start : start + pool]
             papers = papers[np.argsort(self._lengths[papers], kind="stable")]
-            batches += [papers[i : i + self._batch_size].tolist() for i in range(0, len(papers), self._batch_size)]
-        # A short batch stays last: in the middle it would shift the bounds of all that follow.
-        short = [batches.pop(i) for i in reversed(range(len(batches))) if len(batches[i]) < self._batch_size]
+            batches += list(papers.reshape(-1, self._batch_size))
         rng.shuffle(batches)
-        return iter([paper for batch in [*batches, *short] for paper in batch])
+        return iter(np.concatenate(batches).tolist())

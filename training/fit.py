@@ -1,19 +1,18 @@
 """Fine-tuning: transformers' Trainer with our batches, our learning rates and a log one can plot."""
 
-import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 
 from training.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.config import FitConfig
 from training.network import SubjectNetwork, device_runs_bf16, parameter_groups
+from training.processes import Processes
+from training.progress import MetricsFile
 from training.thresholds import micro_f1_at_best_cut
 
 _METRIC = "micro_f1"
@@ -34,16 +33,17 @@ def fit(
 
     Writes checkpoints, TensorBoard events and `metrics.jsonl` below `folder`. With `resume` it
     goes on from the last complete checkpoint, if there is one, to the result an uninterrupted
-    run of the same seed would have had.
+    run of the same seed would have had. Several processes share out each batch; ConfigError if
+    they cannot do so evenly.
     """
     trainer = _SubjectTrainer(
         model=network,
-        args=_arguments(config, len(train), seed, folder),
+        args=_arguments(config, len(train), Processes.of(), seed, folder),
         train_dataset=train,
         eval_dataset=validation,
         data_collator=Collator(pad_id),
         compute_metrics=_metrics,
-        callbacks=[EarlyStoppingCallback(config.patience), _MetricsFile(folder / "metrics.jsonl")],
+        callbacks=[EarlyStoppingCallback(config.patience), MetricsFile(folder / "metrics.jsonl")],
     )
     trainer.fit_config = config
     last = get_last_checkpoint(str(folder)) if resume and folder.exists() else None
@@ -63,18 +63,19 @@ class _SubjectTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
 
     def _get_train_sampler(self, train_dataset: EncodedPapers | None = None) -> LengthGroupedSampler:
         papers = train_dataset or self.train_dataset
-        return LengthGroupedSampler(papers.lengths, self.args.train_batch_size, self.args.seed)
+        return LengthGroupedSampler(papers.lengths, self.fit_config.batch_size, self.args.seed)
 
 
-def _arguments(config: FitConfig, papers: int, seed: int, folder: Path) -> TrainingArguments:
+def _arguments(config: FitConfig, papers: int, processes: Processes, seed: int, folder: Path) -> TrainingArguments:
+    share = processes.share(config.batch_size)
     steps = math.ceil(papers / config.batch_size)
     evaluate_every = max(1, steps // config.evaluations_per_epoch)
     bf16 = config.precision == "bf16" or (config.precision == "auto" and device_runs_bf16(_cpu_flags()))
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=2 * config.batch_size,
+        per_device_train_batch_size=share,
+        per_device_eval_batch_size=2 * share,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
         bf16=bf16,
@@ -94,24 +95,15 @@ def _arguments(config: FitConfig, papers: int, seed: int, folder: Path) -> Train
         data_seed=seed,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    # One process, one device: with more of them in sight transformers would wrap the network in DataParallel and
+    # multiply the batch. torchrun is the way to several.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def _metrics(prediction: EvalPrediction) -> dict[str, float]:
     scores = 1 / (1 + np.exp(-np.asarray(prediction.predictions, dtype=np.float64)))
     return {_METRIC: micro_f1_at_best_cut(np.asarray(prediction.label_ids), scores)}
-
-
-class _MetricsFile(TrainerCallback):  # type: ignore[misc]
-    """One JSON line per log entry: step, epoch, loss, learning rate, evaluation figures."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def on_log(
-        self, args: TrainingArguments, state: Any, control: Any, logs: Mapping[str, float], **kwargs: object
-    ) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
 
 
 def _cpu_flags() -> str:

@@ -16,6 +16,7 @@ from training.config import RunConfig, read_config
 from training.corpus import Corpus, read_corpus
 from training.fit import fit
 from training.network import load_network, load_tokenizer
+from training.processes import Processes
 from training.publish import Run, publish
 
 _LOG = logging.getLogger("training")
@@ -75,7 +76,8 @@ class TrainingRun:
             resume=resume,
         )
         network.auxiliary = None
-        save_file(network.state_dict(), self.place.weights)
+        if Processes.of().writes:
+            save_file(network.state_dict(), self.place.weights)
 
     def baseline(self) -> dict[str, float]:
         """Train and measure TF-IDF with logistic regression on the same papers."""

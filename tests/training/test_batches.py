@@ -1,12 +1,16 @@
 """Batches: the same ids as serving, little padding, an order that a restart does not change."""
 
 import numpy as np
+import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
+from torch.utils.data import BatchSampler
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from tests import builders
 from training.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.corpus import Papers
+from training.processes import Processes
 
 PAPERS = [Paper("a quantum star", "of the plasma"), Paper("proof"), Paper("", "the compiler [SEP] " * 20)]
 
@@ -54,7 +58,18 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     assert order(2, 2) != first
 
 
-def test_a_short_batch_comes_last_so_that_all_others_keep_their_bounds() -> None:
-    order = list(LengthGroupedSampler([5] * 10 + [50] * 9, 4, seed=1))
-    lengths = [5 if i < 10 else 50 for i in order]
-    assert sum(len(set(lengths[i : i + 4])) > 1 for i in range(0, 19, 4)) <= 1
+@pytest.mark.parametrize(("papers", "batch_size"), [(19, 4), (3, 8), (450, 4), (1, 1)])
+def test_every_batch_is_full_and_every_paper_in_one(papers: int, batch_size: int) -> None:
+    order = list(LengthGroupedSampler([5 + i % 7 for i in range(papers)], batch_size, seed=1))
+    assert len(order) % batch_size == 0
+    assert len(order) - papers < batch_size
+    assert set(order) == set(range(papers))
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_share_out_the_batches_that_one_would_see(processes: int) -> None:
+    order = LengthGroupedSampler([5 + i % 7 for i in range(19)], 6, seed=1)
+    whole = list(BatchSampler(order, 6, drop_last=False))
+    shared = BatchSampler(order, Processes(processes).share(6), drop_last=False)
+    shares = zip(*(BatchSamplerShard(shared, processes, rank) for rank in range(processes)), strict=True)
+    assert [[paper for share in step for paper in share] for step in shares] == whole
