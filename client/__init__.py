@@ -11,17 +11,21 @@ with Client("http://127.0.0.1:8000") as papers:
 from client.clients import AsyncClient, Client
 from client.errors import ServiceError
 from client.retries import Retries
-from client.shapes import Answer, Card, Failure, Paper, Problem, Result
+from client.shapes import Answer, Card, Evidence, Explanation, Failure, Paper, Problem, Reload, Result, Sentence
 
 __all__ = [
     "Answer",
     "AsyncClient",
     "Card",
     "Client",
+    "Evidence",
+    "Explanation",
     "Failure",
     "Paper",
     "Problem",
+    "Reload",
     "Result",
     "Retries",
+    "Sentence",
     "ServiceError",
 ]

@@ -8,9 +8,9 @@ from typing import Self, TypeVar
 
 import httpx
 
-from client.exchanges import Exchange, Exchanges, Pause, Reply, Request
+from client.exchanges import Done, Exchange, Exchanges, Pause, Reply, Request, step
 from client.retries import Retries
-from client.shapes import Answer, Card, Paper, Result
+from client.shapes import Answer, Card, Explanation, Paper, Reload, Result
 
 T = TypeVar("T")
 
@@ -50,6 +50,13 @@ class Client:
         for batch in self._exchanges.batches(papers):
             yield from self._run(self._exchanges.classify_batch(batch))
 
+    def explain(self, title: str = "", abstract: str = "", paper_id: str | None = None) -> Explanation:
+        """One paper and its evidence, sentence by sentence; as costly as a classification of each.
+
+        Raises ServiceError.
+        """
+        return self._run(self._exchanges.explain(Paper(title, abstract, paper_id)))
+
     def card(self) -> Card:
         """The model card."""
         return self._run(self._exchanges.card())
@@ -57,6 +64,14 @@ class Client:
     def ready(self) -> bool:
         """Whether a paper would be classified now."""
         return self._run(self._exchanges.ready())
+
+    def reload(self) -> Reload:
+        """Have the service load the version it is set to; takes seconds, during which it goes on answering.
+
+        Raises ServiceError: `unauthorized` without a key, `forbidden` if the service has none, and
+        `artefact_refused` for a version that is not usable, in which case the old one goes on answering.
+        """
+        return self._run(self._exchanges.reload())
 
     def close(self) -> None:
         """Close the connections; `with` does it by itself."""
@@ -70,13 +85,9 @@ class Client:
 
     def _run(self, exchange: Exchange[T]) -> T:
         reply: Reply = None
-        while True:
-            try:
-                step = exchange.send(reply)
-            except StopIteration as end:
-                answer: T = end.value
-                return answer
-            reply = self._sleep(step.seconds) if isinstance(step, Pause) else self._send(step)
+        while not isinstance(todo := step(exchange, reply), Done):
+            reply = self._sleep(todo.seconds) if isinstance(todo, Pause) else self._send(todo)
+        return todo.answer
 
     def _send(self, request: Request) -> Reply:
         try:
@@ -116,6 +127,10 @@ class AsyncClient:
             for answer in await self._run(self._exchanges.classify_batch(batch)):
                 yield answer
 
+    async def explain(self, title: str = "", abstract: str = "", paper_id: str | None = None) -> Explanation:
+        """See Client.explain."""
+        return await self._run(self._exchanges.explain(Paper(title, abstract, paper_id)))
+
     async def card(self) -> Card:
         """See Client.card."""
         return await self._run(self._exchanges.card())
@@ -123,6 +138,10 @@ class AsyncClient:
     async def ready(self) -> bool:
         """See Client.ready."""
         return await self._run(self._exchanges.ready())
+
+    async def reload(self) -> Reload:
+        """See Client.reload."""
+        return await self._run(self._exchanges.reload())
 
     async def close(self) -> None:
         """See Client.close."""
@@ -136,17 +155,9 @@ class AsyncClient:
 
     async def _run(self, exchange: Exchange[T]) -> T:
         reply: Reply = None
-        while True:
-            try:
-                step = exchange.send(reply)
-            except StopIteration as end:
-                answer: T = end.value
-                return answer
-            reply = await (self._pause(step) if isinstance(step, Pause) else self._send(step))
-
-    async def _pause(self, pause: Pause) -> Reply:
-        await self._sleep(pause.seconds)
-        return None
+        while not isinstance(todo := step(exchange, reply), Done):
+            reply = await (self._sleep(todo.seconds) if isinstance(todo, Pause) else self._send(todo))
+        return todo.answer
 
     async def _send(self, request: Request) -> Reply:
         try:

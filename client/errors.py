@@ -26,8 +26,7 @@ class ServiceError(Exception):
 def error_of(reply: httpx.Response | httpx.RequestError) -> ServiceError:
     """The exception for a reply that is no success."""
     if isinstance(reply, httpx.RequestError):
-        # By type: the words of a connection error differ by system, and may name proxies with passwords.
-        return ServiceError("unreachable", f"no answer from the service ({type(reply).__name__}); is the URL right?")
+        return _silence(reply)
     wait = retry_after(reply.headers)
     try:
         problem = Problem.model_validate_json(reply.content)
@@ -37,3 +36,12 @@ def error_of(reply: httpx.Response | httpx.RequestError) -> ServiceError:
     error = ServiceError(problem.code, problem.detail, reply.status_code, wait)
     error.problem = problem
     return error
+
+
+def _silence(error: httpx.RequestError) -> ServiceError:
+    # By type: the words of a connection error differ by system, and may name proxies with passwords.
+    url = error.request.url
+    # Without a password that may be in it.
+    place = f"{url.scheme}://{url.netloc.decode('ascii')}"
+    hint = "is the service running, and is the URL right?" if isinstance(error, httpx.ConnectError) else "is it busy?"
+    return ServiceError("unreachable", f"no answer from {place} ({type(error).__name__}); {hint}")

@@ -6,15 +6,16 @@ answer. So the clients that block and those that await share everything but the 
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from client.errors import ServiceError, error_of
 from client.retries import Retries
-from client.shapes import Answer, Card, Failure, Model, Paper, Problem, Result
+from client.shapes import Answer, Card, Explanation, Failure, Model, Paper, Problem, Reload, Result
 
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -40,8 +41,23 @@ class Pause(NamedTuple):
     seconds: float
 
 
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """The end: nothing more is to be sent or slept."""
+
+    answer: T
+
+
 Reply = httpx.Response | httpx.RequestError | None
 Exchange = Generator[Request | Pause, Reply, T]
+
+
+def step(exchange: Exchange[T], reply: Reply) -> Request | Pause | Done[T]:
+    """What is to be done after this reply; the first one is None."""
+    try:
+        return exchange.send(reply)
+    except StopIteration as end:
+        return Done(end.value)
 
 
 class _Batch(BaseModel):
@@ -57,6 +73,7 @@ class Exchanges:
         self._clock = clock
         self._random = random
         self._most_papers = _MOST_PAPERS
+        self._met = False
 
     def batches(self, papers: Iterable[Paper]) -> Iterator[list[Paper]]:
         """The papers in lists as long as the service takes, drawn as they are asked for."""
@@ -82,6 +99,11 @@ class Exchanges:
                 answers[i] = yield from self._alone(papers[i])
         return answers
 
+    def explain(self, paper: Paper) -> Exchange[Explanation]:
+        """One paper and its evidence; a paper that cannot be explained raises."""
+        reply = yield from self._asked(Request("POST", "/explain", _json(_document(paper))))
+        return _read(Explanation, reply)
+
     def card(self) -> Exchange[Card]:
         """The model card."""
         return _read(Card, (yield from self._asked(Request("GET", "/model"))))
@@ -93,20 +115,30 @@ class Exchanges:
             raise error_of(reply)
         return isinstance(reply, httpx.Response) and reply.is_success
 
+    def reload(self) -> Exchange[Reload]:
+        """Have the wanted version loaded; asking again is harmless, so it is retried like the rest."""
+        return _read(Reload, (yield from self._asked(Request("POST", "/admin/reload"))))
+
     def _asked(self, request: Request, *, patient: bool = True) -> Exchange[httpx.Response]:
         began, tried = self._clock(), 0
         while True:
             reply = yield request
+            self._met = self._met or isinstance(reply, httpx.Response)
             if isinstance(reply, httpx.Response) and reply.is_success:
                 return reply
             error, tried = error_of(_present(reply)), tried + 1
-            # A batch that took too long takes as long again: it is not repeated, it is split.
-            hopeless = not self._retries.covers(error.status) or (error.code in _SPLIT and not patient)
             spent = self._clock() - began
+            hopeless = self._hopeless(reply, error, patient)
             pause = None if hopeless else self._retries.pause(tried, spent, error.retry_after_s, self._random())
             if pause is None:
                 raise error
             yield Pause(pause)
+
+    def _hopeless(self, reply: Reply, error: ServiceError, patient: bool) -> bool:
+        if isinstance(reply, httpx.ConnectError) and not self._met:
+            return not self._retries.before_first_answer
+        # A batch that took too long takes as long again: it is not repeated, it is split.
+        return not self._retries.covers(error.status) or (error.code in _SPLIT and not patient)
 
     def _again(self, papers: list[Paper], error: ServiceError) -> Exchange[list[Answer]]:
         if len(papers) == 1:

@@ -10,13 +10,15 @@ class Retries:
     """How often and how long to try; classifying has no effects, so sending it again is safe.
 
     Retried are lost connections and `statuses`: too much work waiting, not ready, the deadline
-    passed, and a proxy that found no service behind it.
+    passed, and a proxy that found no service behind it. An address that refuses the connection is
+    taken for a wrong one until the service has answered once, unless `before_first_answer`.
     """
 
     tries: int = 6
     total_s: float = 60.0
     first_s: float = 0.25
     longest_s: float = 10.0
+    before_first_answer: bool = False
     statuses: frozenset[int] = frozenset({429, 502, 503, 504})
 
     def covers(self, status: int | None) -> bool:

@@ -38,14 +38,52 @@ class Model(_Shape):
 
 
 class Result(_Shape):
-    """The answer for one paper; `labels` are those that reach their threshold, most probable first."""
+    """The answer for one paper; `labels` are those that reach their threshold, most probable first.
+
+    `status` is "ok"; "uncertain" if a person should look; "out_of_scope" if the text is not of the
+    kind the model was trained on, so that its scores mean little. Expect words that are not among these.
+    """
 
     id: str | None = None
     probabilities: dict[str, float]
     labels: list[str]
-    status: Literal["ok", "uncertain"]
+    status: str
     input: Input
     model: Model
+
+
+class Sentence(_Shape):
+    """What one sentence says of a label; in long texts several sentences in a row.
+
+    `start` and `end` are offsets into the field in characters of Python, so `sentence.of(paper)`
+    is its text. `weight` is what the label's log-odds lose without it: above 0 it speaks for the
+    label, below 0 against it; None where no text would be left.
+    """
+
+    field: Literal["title", "abstract"]
+    start: int
+    end: int
+    sentences: int
+    weight: float | None = None
+
+    def of(self, paper: Paper) -> str:
+        """Its text, of the paper that was explained."""
+        text = paper.title if self.field == "title" else paper.abstract
+        return text[self.start : self.end]
+
+
+class Evidence(_Shape):
+    """What the sentences of title and abstract, in order, say of one label."""
+
+    label: str
+    sentences: list[Sentence]
+
+
+class Explanation(Result):
+    """The answer for one paper, and the evidence for each label given, or for the most probable one."""
+
+    evidence: list[Evidence]
+    merged: bool
 
 
 class Fault(_Shape):
@@ -111,3 +149,10 @@ class Card(_Shape):
     base_encoder: str
     provenance: dict[str, Any]
     limits: list[str]
+
+
+class Reload(_Shape):
+    """What a reload came to, and which artefact answers now."""
+
+    outcome: Literal["switched", "unchanged"]
+    model: Model

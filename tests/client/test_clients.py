@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.main import create_app
 from app.settings import Settings
-from client import AsyncClient, Client, Failure, Paper, Result, Retries, ServiceError
+from client import AsyncClient, Client, Failure, Paper, Result, ServiceError
+from tests import builders
 from tests.client.bridges import served
 
 T = TypeVar("T")
@@ -91,12 +92,53 @@ def test_the_awaiting_client_gives_the_same_answers(settings: Settings, client: 
         return [
             many,
             await asynchronous.classify("star", "a proof"),
+            await asynchronous.explain("star", "a proof"),
             await asynchronous.card(),
             await asynchronous.ready(),
         ]
 
-    expected = [list(client.classify_many(PAPERS)), client.classify("star", "a proof"), client.card(), client.ready()]
+    expected = [
+        list(client.classify_many(PAPERS)),
+        client.classify("star", "a proof"),
+        client.explain("star", "a proof"),
+        client.card(),
+        client.ready(),
+    ]
     assert awaited(settings, ask) == expected
+
+
+def test_evidence_comes_with_the_answer_and_finds_its_sentences_in_the_text(client: Client) -> None:
+    paper = Paper("𝒳 proof of the theorem.", "Algebra, a manifold. We star the network.", "a/1")
+    explained = client.explain(*paper)
+    assert Result(**{name: getattr(explained, name) for name in Result.model_fields}) == client.classify(*paper)
+    (evidence,) = explained.evidence
+    assert (evidence.label, explained.merged) == ("Mathematics", False)
+    weighed = {sentence.of(paper).strip(): sentence.weight or 0.0 for sentence in evidence.sentences}
+    assert list(weighed) == ["𝒳 proof of the theorem.", "Algebra, a manifold.", "We star the network."]
+    assert weighed["Algebra, a manifold."] > 0 > weighed["We star the network."]
+
+
+def test_the_only_sentence_has_no_weight(client: Client) -> None:
+    ((sentence,),) = (evidence.sentences for evidence in client.explain("star").evidence)
+    assert sentence.weight is None
+
+
+def test_a_new_version_is_loaded_by_those_who_have_a_key(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"operator:{hashlib.sha256(b'a key').hexdigest()}\n")
+    locked = settings.model_copy(update={"api_key_file": tmp_path / "keys"})
+    with served(locked) as transport:
+        operator = Client(api_key="a key", transport=transport)
+        assert operator.reload().outcome == "unchanged"
+        builders.publish(settings.artefacts, "1.1.0")
+        reload = operator.reload()
+        assert (reload.outcome, reload.model) == ("switched", operator.classify("star").model)
+        with pytest.raises(ServiceError, match="401 unauthorized"):
+            Client(transport=transport).reload()
+
+
+def test_the_awaiting_client_reloads_too_and_hears_a_refusal(settings: Settings) -> None:
+    with pytest.raises(ServiceError, match="403 forbidden"):
+        awaited(settings, lambda client: client.reload())
 
 
 def test_the_key_is_sent_as_the_service_expects(settings: Settings, tmp_path: Path) -> None:
@@ -109,9 +151,11 @@ def test_the_key_is_sent_as_the_service_expects(settings: Settings, tmp_path: Pa
 
 
 def test_a_service_that_is_not_there_is_said_to_be_unreachable() -> None:
-    with Client("http://127.0.0.1:9", retries=Retries(tries=1)) as client:
+    with Client("http://somebody:secret@127.0.0.1:9") as client:
         assert not client.ready()
-        with pytest.raises(ServiceError, match=r"unreachable: no answer .*ConnectError") as caught:
+        with pytest.raises(
+            ServiceError, match=r"unreachable: no answer from http://127.0.0.1:9 .*ConnectError"
+        ) as caught:
             client.classify("star")
     assert caught.value.status is None
 

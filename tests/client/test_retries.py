@@ -40,7 +40,7 @@ def scripted(*replies: Scripted, retries: Retries | None = None) -> tuple[Client
         problem(503, "not_ready"),
         problem(504, "deadline_passed"),
         httpx.Response(502, text="<html>"),
-        httpx.ConnectError("refused"),
+        httpx.ConnectTimeout("far"),
         httpx.ReadTimeout("slow"),
         httpx.RemoteProtocolError("cut"),
     ],
@@ -50,6 +50,29 @@ def test_what_may_pass_is_tried_again(fault: Scripted) -> None:
     assert client.classify("star").status == "uncertain"
     assert len(script.requests) == 3
     assert 0.125 <= naps.slept[0] <= 0.25 <= naps.slept[1] <= 0.5
+
+
+def test_an_address_where_nobody_ever_answered_is_not_tried_again() -> None:
+    client, script, naps = scripted(httpx.ConnectError("refused"))
+    with pytest.raises(ServiceError, match=r"no answer from http://127\.0\.0\.1:8000 \(ConnectError\); is the service"):
+        client.classify("star")
+    assert (len(script.requests), naps.slept) == (1, [])
+
+
+def test_a_service_that_has_answered_may_be_gone_for_a_while() -> None:
+    refused = httpx.ConnectError("refused")
+    client, script, _ = scripted(problem(401, "unauthorized"), refused, refused, ok())
+    with pytest.raises(ServiceError, match="401"):
+        client.classify("star")
+    assert client.classify("star").status == "uncertain"
+    assert len(script.requests) == 4
+
+
+def test_a_service_that_is_about_to_start_is_waited_for_by_those_who_say_so() -> None:
+    retries = Retries(before_first_answer=True)
+    client, script, _ = scripted(httpx.ConnectError("refused"), ok(), retries=retries)
+    client.classify("star")
+    assert len(script.requests) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422, 500])
@@ -155,6 +178,20 @@ def test_an_answer_of_another_shape_is_an_error_not_a_crash(body: str) -> None:
         client.classify("star")
     with pytest.raises(ServiceError, match="unreadable"):
         list(client.classify_many([Paper("star")]))
+    with pytest.raises(ServiceError, match="unreadable"):
+        client.explain("star")
+    with pytest.raises(ServiceError, match="unreadable"):
+        client.reload()
+
+
+@pytest.mark.parametrize("status", ["out_of_scope", "a word of tomorrow"])
+def test_a_status_that_is_news_is_handed_on(status: str) -> None:
+    result = {**OK, "status": status}
+    client, _, _ = scripted(httpx.Response(200, json=result), httpx.Response(200, text=batch_of(result)))
+    assert client.classify("star").status == status
+    (answer,) = client.classify_many([Paper("star")])
+    assert isinstance(answer, Result)
+    assert answer.status == status
 
 
 def test_a_refusal_that_smaller_batches_do_not_mend_is_raised() -> None:
@@ -172,7 +209,7 @@ def test_readiness_is_no_error_while_the_service_is_starting() -> None:
 
 
 def test_the_awaiting_client_tries_again_too() -> None:
-    script, naps = Script(httpx.ConnectError("refused"), problem(429, "queue_full"), ok()), Naps()
+    script, naps = Script(httpx.ReadError("cut"), problem(429, "queue_full"), ok()), Naps()
 
     async def sleep(seconds: float) -> None:
         naps(seconds)
