@@ -10,6 +10,7 @@ from cli.errors import CliError
 from cli.job import Job, Tally
 from cli.labellers import Labeller, LocalLabeller, Refusal
 from cli.progress import Progress
+from cli.statuses import told
 from cli.table import Addition, TextColumns
 from cli.target import Target, kind_of, open_target
 from cli.terminal import Terminal
@@ -28,8 +29,9 @@ examples:
   papers classify papers.csv -o labelled.csv --url http://127.0.0.1:8000
 
 Input is .csv, .jsonl or .json (each also .gz), or .parquet; output the same, without .gz. Every
-column of the input is kept; `labels`, `status` and a probability per label come after them. Rows
-that cannot be labelled are left out; OUTPUT.errors.jsonl has their numbers and the reasons.
+column of the input is kept; `labels`, `status`, a probability per label and `model`, which says what
+made the row, come after them. Rows that cannot be labelled are left out; OUTPUT.errors.jsonl has
+their numbers and the reasons.
 
 exit status: 0 all rows labelled, 1 some were left out, 2 stopped before the end, 130 interrupted
 """
@@ -80,11 +82,11 @@ def _one(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> in
         terminal.warn(outcome.reason)
         return 1
     if args.format is None:
-        terminal.say(f"{'; '.join(outcome.labels) or 'no label'} ({outcome.status})\n")
+        terminal.say(f"{'; '.join(outcome.labels) or 'no label'} ({told(outcome.status)})\n")
         for name, p in sorted(zip(labeller.labels, outcome.probabilities, strict=True), key=lambda pair: -pair[1]):
             terminal.say(f"  {p:.3f}  {'*' if name in outcome.labels else ' '}  {name}")
         return 0
-    addition = Addition(labeller.labels, args.prefix)
+    addition = Addition(labeller.labels, labeller.model, args.prefix)
     sink = open_target(args, terminal, args.format, addition).sink
     sink.begin(addition.columns)
     sink.write(addition.cells(outcome))
@@ -94,7 +96,7 @@ def _one(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> in
 
 def _table(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> int:
     kind = _source_kind(args, terminal)
-    addition = Addition(labeller.labels, args.prefix)
+    addition = Addition(labeller.labels, labeller.model, args.prefix)
     target = open_target(args, terminal, kind, addition)
     threads = args.threads or (_BATCHES_IN_FLIGHT if args.url else usable_cpus())
     columns = TextColumns(args.title_column, args.abstract_column)
@@ -102,12 +104,19 @@ def _table(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> 
     progress = Progress(terminal.err, _total(args, terminal), target.kept.rows)
     tally = _labelled(job, target, _rows(args, terminal, kind), progress)
     if args.output or tally.bad:
-        place = f", see {target.faults.path}" if tally.bad and target.faults.path else ""
-        earlier = f" ({target.kept.rows:,} before)" if target.kept.rows else ""
-        terminal.warn(
-            f"{tally.labelled:,} papers labelled{earlier}, {progress.rate:.1f}/s; {tally.bad:,} left out{place}"
-        )
+        for line in _summary(tally, target, progress):
+            terminal.warn(line)
     return 1 if tally.bad else 0
+
+
+def _summary(tally: Tally, target: Target, progress: Progress) -> Iterator[str]:
+    place = f", see {target.faults.path}" if tally.bad and target.faults.path else ""
+    earlier = f" ({target.kept.rows:,} before)" if target.kept.rows else ""
+    yield f"{tally.labelled:,} papers labelled{earlier}, {progress.rate:.1f}/s; {tally.bad:,} left out{place}"
+    these = "of the new ones" if earlier else "of them"
+    for status, papers in sorted(tally.statuses.items()):
+        if status != "ok":
+            yield f"{these}, {papers:,} {told(status)}"
 
 
 def _labelled(job: Job, target: Target, rows: Iterator[Row | BadRow], progress: Progress) -> Tally:

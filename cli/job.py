@@ -1,5 +1,6 @@
 """A table through a labeller: rows in, the same rows with labels out, bad ones kept apart, in order."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain
@@ -18,10 +19,11 @@ from model_store.rows import BadRow, Row
 
 
 class Tally(NamedTuple):
-    """What a run came to, an interrupted one before it included."""
+    """What a run came to, an interrupted one before it included; `statuses` are of the new rows alone."""
 
     labelled: int
     bad: int
+    statuses: Counter[str]
 
 
 class Job:
@@ -39,13 +41,14 @@ class Job:
 
     def run(self, rows: Iterable[Row | BadRow], kept: Kept, progress: Progress) -> Tally:
         """Label all rows after those that are kept; raises CliError where going on makes no sense."""
-        labelled = kept.rows
+        statuses: Counter[str] = Counter()
+        self._addition.check_maker(kept.last or {})
         work = chunks(self._left(rows, kept), self._labeller.at_once)
         with closing(in_order(self._judge, work, self._threads)) as judged:
             for row, outcome in chain.from_iterable(judged):
-                labelled += self._write(row, outcome)
+                statuses.update(self._written(row, outcome))
                 progress.step(self._faults.count)
-        return Tally(labelled, self._faults.count)
+        return Tally(kept.rows + statuses.total(), self._faults.count, statuses)
 
     def _left(self, rows: Iterable[Row | BadRow], kept: Kept) -> Iterator[Row | BadRow]:
         """The rows that no earlier run has dealt with."""
@@ -76,7 +79,7 @@ class Job:
         if not same or not written.keys() >= set(self._addition.columns):
             raise CliError(
                 f"the output ends with a row that is not row {row.number} of the input with this run's labels; "
-                "was it made from another table, or by another model?"
+                "was it made from another table?"
             )
 
     def _judge(self, rows: list[Row | BadRow]) -> list[tuple[Row | BadRow, Outcome]]:
@@ -94,10 +97,11 @@ class Job:
             return Refusal("has a column of a name that is added here")
         return self._columns.paper(row.cells)
 
-    def _write(self, row: Row | BadRow, outcome: Outcome) -> bool:
-        """Whether the row was written. Its fault would be in its file before any later row is in the output."""
+    def _written(self, row: Row | BadRow, outcome: Outcome) -> list[str]:
+        """The status of the row, none if it was not written; its fault is in its file before any later row is here."""
         if isinstance(outcome, Verdict) and isinstance(row, Row):
             outcome = self._sink.write({**row.cells, **self._addition.cells(outcome)}) or outcome
-        if isinstance(outcome, Refusal):
-            self._faults.report(row.number, outcome.reason)
-        return not isinstance(outcome, Refusal)
+        if isinstance(outcome, Verdict):
+            return [outcome.status]
+        self._faults.report(row.number, outcome.reason)
+        return []

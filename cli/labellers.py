@@ -35,6 +35,11 @@ class Labeller(Protocol):
         ...
 
     @property
+    def model(self) -> str:
+        """Which model it is, as `model_name` writes it."""
+        ...
+
+    @property
     def at_once(self) -> int:
         """How many papers one call should bring."""
         ...
@@ -42,6 +47,11 @@ class Labeller(Protocol):
     def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
         """One outcome per paper, in order."""
         ...
+
+
+def model_name(name: str, version: str, sha256: str) -> str:
+    """A model in one word group for tables and messages; the digits tell apart what shares a version."""
+    return f"{name} {version} {sha256[:12]}"
 
 
 class LocalLabeller:
@@ -53,6 +63,7 @@ class LocalLabeller:
         self._classifier = classifier
         self._manifest = classifier.manifest
         self.labels = tuple(label.name for label in self._manifest.labels)
+        self.model = model_name(self._manifest.name, self._manifest.version, classifier.sha256)
 
     def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
         return [self._label(paper) for paper in papers]

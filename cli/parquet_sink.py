@@ -82,6 +82,7 @@ class ParquetSink:
         given = pa.parquet.read_schema(self._source) if self._source else self._told(own)
         added = [(self._addition.labels, pa.list_(pa.string())), (self._addition.status, pa.string())]
         added += [(column, pa.float32()) for column in self._addition.probabilities]
+        added += [(self._addition.model, pa.string())]
         return pa.schema([given.field(column) for column in own] + [pa.field(*field) for field in added])
 
     def _told(self, columns: list[str]) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.labellers import Outcome, Refusal, Verdict
+from cli.labellers import Outcome, Refusal, Verdict, model_name
 from client import Answer, Client, Failure, ServiceError
 from client import Paper as Sent
 from model_store.papers import Paper
@@ -21,8 +21,9 @@ class RemoteLabeller:
         try:
             self._card = client.card()
         except ServiceError as error:
-            raise CliError(f"the service does not answer: {error}") from None
+            raise CliError(error.detail if error.status is None else f"the service does not answer: {error}") from None
         self.labels = tuple(label.name for label in self._card.labels)
+        self.model = model_name(self._card.name, self._card.version, self._card.sha256)
 
     def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
         try:

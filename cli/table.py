@@ -42,13 +42,19 @@ class TextColumns(NamedTuple):
 
 
 class Addition:
-    """The columns that are added: `labels`, `status`, then a probability per label, each with a prefix."""
+    """The columns that are added: `labels`, `status`, a probability per label, `model`, each with a prefix.
 
-    def __init__(self, labels: Sequence[str], prefix: str = "") -> None:
+    `model` says in every row what made it, so that rows of two models are told apart also after
+    tables were cut and joined, and a run is not resumed with another one.
+    """
+
+    def __init__(self, labels: Sequence[str], model: str, prefix: str = "") -> None:
         self.labels = f"{prefix}labels"
         self.status = f"{prefix}status"
         self.probabilities = [prefix + label for label in labels]
-        self.columns = [self.labels, self.status, *self.probabilities]
+        self.model = f"{prefix}model"
+        self.columns = [self.labels, self.status, *self.probabilities, self.model]
+        self._made_by = model
 
     def check(self, cells: Mapping[str, object]) -> None:
         """Raise CliError if a row of the input has one of these already: nothing is overwritten."""
@@ -57,10 +63,19 @@ class Addition:
                 f"the input has a column {clash!r} already; name the new ones apart, e.g. --prefix predicted_"
             )
 
+    def check_maker(self, written: Mapping[str, object]) -> None:
+        """Raise CliError if a row that an earlier run wrote was made by another model."""
+        if (maker := written.get(self.model, self._made_by)) != self._made_by:
+            raise CliError(
+                f"the rows that are there were made by {maker!r}, this run would add rows of {self._made_by!r}; "
+                "resume with the model that began (--artefact-version, or the service that has it), "
+                "make all rows anew with --force, or name another output"
+            )
+
     def cells(self, verdict: Verdict) -> Cells:
         """The new cells of one row."""
-        scores = zip(self.probabilities, verdict.probabilities, strict=True)
-        return {self.labels: verdict.labels, self.status: verdict.status, **dict(scores)}
+        scores = dict(zip(self.probabilities, verdict.probabilities, strict=True))
+        return {self.labels: verdict.labels, self.status: verdict.status, **scores, self.model: self._made_by}
 
 
 def _find(cells: Mapping[str, object], given: str | None, name: str) -> str | None:

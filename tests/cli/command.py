@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from cli.__main__ import main
 from cli.terminal import Terminal
 
-ADDED = ("labels", "status", "Computer Science", "Physics", "Mathematics")
+LABELS = ("Computer Science", "Physics", "Mathematics")
+ADDED = ("labels", "status", *LABELS, "model")
 ROWS = [
     {"ID": "1", "TITLE": "quantum star", "ABSTRACT": "a\nparticle, we"},
     {"ID": "2", "TITLE": "a proof", "ABSTRACT": "algebra"},

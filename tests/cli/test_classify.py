@@ -13,7 +13,7 @@ import pytest
 
 from model_store.papers import Paper
 from model_store.store import Store
-from tests.cli.command import ADDED, ROWS, Command, read_csv, read_lines, write_csv, write_lines
+from tests.cli.command import ADDED, LABELS, ROWS, Command, read_csv, read_lines, write_csv, write_lines
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ def test_one_paper_is_told_for_programs(papers: Command, artefacts: Path) -> Non
     answer = json.loads(papers("classify", "--abstract", "a proof", "--format", "jsonl").out)
     scores = Store(artefacts).open().classifier().scores([Paper("", "a proof")])[0]
     assert answer["labels"] == ["Mathematics"]
-    assert [answer[name] for name in ADDED[2:]] == pytest.approx(scores, abs=1e-6)
+    assert [answer[name] for name in LABELS] == pytest.approx(scores, abs=1e-6)
 
 
 def test_one_paper_without_text_is_refused(papers: Command) -> None:
@@ -57,6 +57,20 @@ def test_several_labels_are_joined_in_csv_and_a_list_in_json(papers: Command, tm
     assert read_csv(tmp_path / "out.csv")[0]["labels"] == "; ".join(names)
 
 
+def test_every_row_says_what_made_it(papers: Command, artefacts: Path, tmp_path: Path) -> None:
+    papers("classify", write_csv(tmp_path / "in.csv", ROWS), "-o", tmp_path / "out.csv")
+    sha256 = Store(artefacts).open().sha256
+    assert {row["model"] for row in read_csv(tmp_path / "out.csv")} == {f"tiny-subjects 1.0.0 {sha256[:12]}"}
+
+
+def test_what_a_person_should_look_at_is_counted(papers: Command, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "in.csv", [*ROWS, {"ID": "4", "TITLE": "the and of"}])
+    said = papers("classify", source, "-o", tmp_path / "out.csv").err.splitlines()
+    assert said[0].startswith("4 papers labelled")
+    assert said[1:] == ["of them, 1 uncertain: a person should look"]
+    assert papers("classify", "--title", "the and of").out.startswith("no label (uncertain: a person should look)\n\n")
+
+
 @pytest.mark.parametrize("target", ["out.csv", "out.jsonl", "out.parquet"])
 @pytest.mark.parametrize("source", ["in.csv", "in.jsonl", "in.jsonl.gz", "in.parquet"])
 def test_every_format_becomes_every_other(papers: Command, tmp_path: Path, source: str, target: str) -> None:
@@ -83,7 +97,7 @@ def test_standard_input_goes_to_standard_output(papers: Command, tmp_path: Path)
     ran = papers("classify", "--format", "jsonl", stdin=write_lines(tmp_path / "a", ROWS))
     assert [json.loads(line)["labels"] for line in ran.out.splitlines()][1] == ["Mathematics"]
     ran = papers("classify", "-", "--format", "csv", stdin=write_csv(tmp_path / "b", ROWS))
-    assert ran.out.splitlines()[0].endswith("ABSTRACT,labels,status,Computer Science,Physics,Mathematics")
+    assert ran.out.splitlines()[0].endswith("ABSTRACT,labels,status,Computer Science,Physics,Mathematics,model")
 
 
 def test_bad_rows_are_kept_apart_with_their_numbers_and_without_their_text(papers: Command, tmp_path: Path) -> None:

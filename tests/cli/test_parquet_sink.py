@@ -35,8 +35,8 @@ def test_mixed_types_for_parquet_are_refused_without_quoting_them(papers: Comman
     "late", [{"title": "star", "x": "secret"}, {"title": "star", "y": 1}, {"title": "star", "x": 2**70}]
 )
 def test_a_late_row_that_fits_no_parquet_column_leaves_no_half_a_file(tmp_path: Path, late: dict[str, object]) -> None:
-    sink = ParquetSink(tmp_path / "out.parquet", Addition(()), source=None)
-    added = {"labels": ["A"], "status": "ok"}
+    sink = ParquetSink(tmp_path / "out.parquet", Addition((), "a model"), source=None)
+    added = {"labels": ["A"], "status": "ok", "model": "a model"}
     for cells in [{"x": 1}] * 2000 + [late]:
         sink.write({**cells, **added})
     assert (tmp_path / "out.parquet.part").exists()

@@ -1,6 +1,7 @@
 """`papers classify --url`: the same table through a service in a process of its own."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -8,7 +9,9 @@ import pytest
 
 from app.settings import Settings
 from cli.errors import CliError
+from cli.labellers import Verdict
 from cli.remote import RemoteLabeller, connect
+from cli.statuses import told
 from client import Client
 from model_store.papers import Paper
 from tests import builders
@@ -27,6 +30,20 @@ class Mixed(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         transport = self._card if request.url.path == "/model" else self._papers
         return transport.handle_request(request)
+
+
+def replying(result: dict[str, object]) -> Callable[[httpx.Request], httpx.Response]:
+    """A service of one label that answers every batch with this one result."""
+    model = {"name": "m", "version": "1.0.0", "sha256": "0" * 64}
+    told = {"created": "", "licence": "", "calibration": "", "base_encoder": "", "limits": []}
+    free: dict[str, object] = {name: {} for name in ("uncertain", "input", "quality", "quantization", "provenance")}
+    card = {**model, **told, **free, "labels": [{"id": "a", "name": "A", "threshold": 0.5}]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked_for_card = request.url.path == "/model"
+        return httpx.Response(200, json=card if asked_for_card else {"results": [result], "model": model})
+
+    return answer
 
 
 def test_a_service_gives_the_same_table_as_the_artefact_itself(
@@ -48,6 +65,32 @@ def test_a_service_gives_the_same_table_as_the_artefact_itself(
 def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CliError, match=r"--key-file is .*nowhere, which cannot be read"):
         connect("http://127.0.0.1:1", tmp_path / "nowhere")
+
+
+def test_an_address_where_nobody_answers_is_told_at_once(papers: Command) -> None:
+    ran = papers("classify", "--title", "a star", "--url", "http://127.0.0.1:9")
+    assert ran.status == 2
+    assert ran.err == (
+        "papers classify: no answer from http://127.0.0.1:9 (ConnectError); "
+        "is the service running, and is the URL right?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("out_of_scope", "out of scope: the text does not look like the papers the model was trained on; its"),
+        ("tomorrow's", "tomorrow's"),
+    ],
+)
+def test_a_status_that_only_the_service_knows_is_told_and_kept(status: str, words: str) -> None:
+    result: dict[str, object] = {
+        "probabilities": {"A": 0.5}, "labels": ["A"], "status": status,
+        "input": {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False},
+    }  # fmt: skip
+    labeller = RemoteLabeller(Client(transport=httpx.MockTransport(replying(result))))
+    assert labeller([Paper("star")]) == [Verdict(["A"], status, [0.5])]
+    assert told(status).startswith(words)
 
 
 def test_a_service_that_changes_its_model_ends_the_table(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cli.errors import CliError
 from cli.faults import Faults
 from cli.kept import Kept, kept_csv, kept_json_lines
+from tests import builders
 from tests.app.running import ROOT
 from tests.cli.command import ROWS, Command, write_csv
 
@@ -56,6 +57,25 @@ def test_an_output_of_another_table_is_not_continued(papers: Command, tmp_path: 
         assert "made from another table" in ran.err
     assert papers("classify", source, "-o", tmp_path / name, "--resume", "--prefix", "p_").status == 2
     assert (tmp_path / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_rows_of_another_model_are_not_added_to_those_that_are_there(
+    papers: Command, artefacts: Path, tmp_path: Path, name: str
+) -> None:
+    source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / name
+    papers("classify", write_csv(tmp_path / "begin.csv", ROWS[:2]), "-o", target)
+    before = target.read_bytes()
+    builders.publish(artefacts, "1.1.0")
+    ran = papers("classify", source, "-o", target, "--resume")
+    assert ran.status == 2
+    assert "were made by 'tiny-subjects 1.0.0 " in ran.err
+    assert "resume with the model that began (--artefact-version" in ran.err
+    assert target.read_bytes() == before
+    assert papers("classify", source, "-o", target, "--resume", "--artefact-version", "1.0.0").status == 0
+    assert target.read_bytes().startswith(before)
+    assert papers("classify", source, "-o", target, "--force").status == 0
+    assert b"1.0.0" not in target.read_bytes()
 
 
 def test_what_was_not_written_here_is_not_cut(tmp_path: Path) -> None:

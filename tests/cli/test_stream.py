@@ -27,6 +27,7 @@ class Quick:
     """Labels everything alike, at once."""
 
     labels = ("A",)
+    model = "quick 1.0.0"
     at_once = 8
 
     def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
@@ -93,7 +94,7 @@ def _peak(path: Path, rows: int) -> int:
     source = (Row(i, {"id": i, "title": text if i % 10 else 5}) for i in range(1, rows + 1))
     faults = Faults(path.with_suffix(".errors"), Screen())
     sink = JsonLinesSink(lambda: writer(path, append=False))
-    job = Job(Quick(), 2, TextColumns(), Addition(("A",)), sink, faults)
+    job = Job(Quick(), 2, TextColumns(), Addition(("A",), Quick.model), sink, faults)
     tracemalloc.start()
     try:
         tally = job.run(source, Kept(), Progress(Screen()))
