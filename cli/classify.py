@@ -28,7 +28,8 @@ examples:
   cat papers.jsonl | papers classify --format jsonl | head
   papers classify papers.csv -o labelled.csv --url http://127.0.0.1:8000
 
-Input is .csv, .jsonl or .json (each also .gz), or .parquet; output the same, without .gz. Every
+Input is .csv, .jsonl or .json (each also .gz), or .parquet; output the same, without .gz. A CSV may
+use commas, semicolons or tabs; what an older spreadsheet saved may need --encoding cp1252. Every
 column of the input is kept; `labels`, `status`, a probability per label and `model`, which says what
 made the row, come after them. Rows that cannot be labelled are left out; OUTPUT.errors.jsonl has
 their numbers and the reasons.
@@ -49,6 +50,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--title", default="", help="label this one paper")
     parser.add_argument("--abstract", default="", help="its abstract")
     parser.add_argument("--format", choices=("csv", "jsonl", "parquet"), help="of standard input and output")
+    parser.add_argument("--encoding", default="utf-8", help="of the input's text, e.g. cp1252 (default: utf-8)")
     parser.add_argument("--title-column", metavar="NAME", help='default: "title" in upper or lower case')
     parser.add_argument("--abstract-column", metavar="NAME", help='default: "abstract" in upper or lower case')
     parser.add_argument("--prefix", default="", help="put before the name of every added column")
@@ -68,10 +70,20 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     args.input = None if args.input == Path("-") else args.input
     if args.threads is not None and args.threads < 1:
         raise CliError(f"--threads is {args.threads}, expected at least 1")
+    _check_encoding(args.encoding)
     with _labeller(args) as labeller:
         if args.title or args.abstract:
             return _one(args, terminal, labeller)
         return _table(args, terminal, labeller)
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise CliError(
+            f"--encoding is {name!r}, expected one that Python knows, e.g. utf-8, cp1252 or utf-16"
+        ) from None
 
 
 def _one(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> int:
@@ -112,11 +124,12 @@ def _table(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> 
 def _summary(tally: Tally, target: Target, progress: Progress) -> Iterator[str]:
     place = f", see {target.faults.path}" if tally.bad and target.faults.path else ""
     earlier = f" ({target.kept.rows:,} before)" if target.kept.rows else ""
-    yield f"{tally.labelled:,} papers labelled{earlier}, {progress.rate:.1f}/s; {tally.bad:,} left out{place}"
+    papers = "1 paper" if tally.labelled == 1 else f"{tally.labelled:,} papers"
+    yield f"{papers} labelled{earlier}, {progress.rate:.1f}/s; {tally.bad:,} left out{place}"
     these = "of the new ones" if earlier else "of them"
-    for status, papers in sorted(tally.statuses.items()):
+    for status, count in sorted(tally.statuses.items()):
         if status != "ok":
-            yield f"{these}, {papers:,} {told(status)}"
+            yield f"{these}, {count:,} {told(status)}"
 
 
 def _labelled(job: Job, target: Target, rows: Iterator[Row | BadRow], progress: Progress) -> Tally:
@@ -142,12 +155,13 @@ def _source_kind(args: argparse.Namespace, terminal: Terminal) -> str:
 
 
 def _rows(args: argparse.Namespace, terminal: Terminal, kind: str) -> Iterator[Row | BadRow]:
-    return scan_rows(terminal.stdin if args.input is None else args.input, kind)
+    return scan_rows(terminal.stdin if args.input is None else args.input, kind, args.encoding)
 
 
 def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
     # Reading a table is thousands of times faster than labelling it; who watches wants to know how long.
-    return sum(1 for _ in scan_rows(args.input)) if args.input and terminal.err.isatty() else None
+    watched = args.input and terminal.err.isatty()
+    return sum(1 for _ in scan_rows(args.input, encoding=args.encoding)) if watched else None
 
 
 @contextmanager
@@ -158,6 +172,6 @@ def _labeller(args: argparse.Namespace) -> Iterator[Labeller]:
     try:
         from cli.remote import RemoteLabeller, connect
     except ImportError:
-        raise CliError("--url needs httpx: install the extra `client`") from None
+        raise CliError("--url needs httpx: pip install httpx, which is the extra `client`") from None
     with connect(args.url, args.key_file) as client:
         yield RemoteLabeller(client)

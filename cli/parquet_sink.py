@@ -20,7 +20,9 @@ class ParquetSink:
             import pyarrow
             import pyarrow.parquet
         except ImportError:
-            raise CliError("parquet needs pyarrow: install the extra `tables`, or use .csv or .jsonl") from None
+            raise CliError(
+                "parquet needs pyarrow: pip install pyarrow, which is the extra `tables`, or use .csv or .jsonl"
+            ) from None
         self._arrow: Any = pyarrow
         self._path = path
         self._part = path.with_name(path.name + ".part")

@@ -81,6 +81,29 @@ def test_every_format_becomes_every_other(papers: Command, tmp_path: Path, sourc
     assert [float(row["Physics"]) > 0.9 for row in rows] == [True, False, False]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_what_spreadsheets_save_is_read(papers: Command, tmp_path: Path, delimiter: str, encoding: str) -> None:
+    lines = ("Schlüssel;title;abstract", '1;"a star; a ""particle"" é";"two', 'lines"', "2;proof;")
+    content = "\r\n".join(lines).replace(";", delimiter)
+    (tmp_path / "in.csv").write_bytes(content.encode(encoding))
+    named = ["--encoding", "cp1252"] if encoding == "cp1252" else []
+    ran = papers("classify", tmp_path / "in.csv", "-o", tmp_path / "out.csv", *named, watched=True)
+    rows = read_csv(tmp_path / "out.csv")
+    assert ran.status == 0
+    assert (rows[0]["Schlüssel"], rows[0]["abstract"]) == ("1", "two\r\nlines")
+    assert rows[0]["title"] == f'a star{delimiter} a "particle" é'
+    assert [row["labels"] for row in rows] == ["Physics", "Mathematics"]
+
+
+def test_another_encoding_than_said_is_told_and_how_to_name_it(papers: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("Schlüssel,title\n1,a star\n".encode("cp1252"))
+    ran = papers("classify", tmp_path / "in.csv")
+    assert (ran.status, "the names of its columns are not UTF-8" in ran.err) == (2, True)
+    ran = papers("classify", tmp_path / "in.csv", "--encoding", "cp125x")
+    assert (ran.status, "--encoding is 'cp125x', expected one" in ran.err) == (2, True)
+
+
 def test_values_of_json_lines_stay_what_they_are(papers: Command, tmp_path: Path) -> None:
     rows = [{"title": "star", "year": 1999, "tags": ["a", {"b": None}]}, {"title": "proof", "extra": True}]
     source = write_lines(tmp_path / "in.jsonl", rows)
@@ -109,7 +132,7 @@ def test_bad_rows_are_kept_apart_with_their_numbers_and_without_their_text(paper
     assert ran.status == 1
     assert [row["id"] for row in read_csv(tmp_path / "out.csv")] == ["1", "6"]
     assert [fault["row"] for fault in faults] == [2, 3, 4, 5, 7]
-    assert faults[0] == {"row": 2, "reason": "has not the 3 cells of the header"}
+    assert faults[0] == {"row": 2, "reason": "has 2 cells, the header 3"}
     assert faults[1]["reason"] == "column 'title' holds bytes that are not UTF-8"
     assert "5 left out, see" in ran.err
     assert "secret" not in (tmp_path / "out.csv.errors.jsonl").read_text() + ran.err
