@@ -50,7 +50,7 @@ class Measured(NamedTuple):
 def main() -> None:
     """Measure and print."""
     options = _parser().parse_args()
-    run = TrainingRun(options.config, options.runs)
+    run = TrainingRun.open(options.config, options.runs)
     network = load_network(run.config.encoder, run.config.head, len(run.corpus.labels))
     network.load_state_dict(load_file(run.place.weights))
     fp32 = export_graph(network.eval())

@@ -1,7 +1,7 @@
 """Train a classifier of papers and publish it.
 
   python -m training init papers.csv                    write a commented configuration for your file
-  python -m training run training/configs/full.toml     fit, baseline and publish, in this order
+  python -m training run training/configs/full.toml     pretrain (if asked for), fit, baseline and publish
   torchrun --standalone --nproc-per-node 2 -m training fit CONFIG
                                                         the same in two processes or on two GPUs
 
@@ -51,7 +51,9 @@ def _init(options: argparse.Namespace) -> None:
 
 
 def _execute(options: argparse.Namespace) -> None:
-    run = TrainingRun(options.config, options.runs)
+    run = TrainingRun.open(options.config, options.runs)
+    if options.command == "pretrain" or (options.command == "run" and run.config.pretrain):
+        run.pretrain(resume=options.resume)
     if options.command in ("run", "fit"):
         run.fit(resume=options.resume)
     if not Processes.of().writes:
@@ -71,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
     init.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
     stages = {
-        "run": "fit, baseline and publish",
+        "run": "pretrain if the configuration asks for it, then fit, baseline and publish",
+        "pretrain": "let the encoder guess masked words of the papers first, as [pretrain] says; `fit` starts from it",
         "fit": "fine-tune and keep the best network's weights",
         "baseline": "measure TF-IDF with logistic regression on the same papers",
         "publish": "quantize the fitted network, hold it to its gates, publish it",

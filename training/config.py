@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model_store.papers import InputFormat
 from training.errors import ConfigError
 
+Precision = Literal["auto", "bf16", "fp32"]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,16 +34,21 @@ class HeadConfig(_Section):
     dropout: float = Field(default=0.3, ge=0, lt=1)
 
 
-class Source(_Section):
-    """A training file, and how much of it to take."""
+class TextFile(_Section):
+    """A file of papers, and how much of it to take."""
 
     path: Path
     since: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="by update_date, inclusive")
     until: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="by update_date, exclusive")
+    sample: int | None = Field(default=None, ge=1, description="papers to draw, seeded; absent: all")
+
+
+class Source(TextFile):
+    """A training file, and how much of it to take."""
+
     having: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="only papers with one of these labels: more of what is rare"
     )
-    sample: int | None = Field(default=None, ge=1, description="papers to draw, seeded; absent: all")
 
 
 class DataConfig(_Section):
@@ -66,6 +73,27 @@ class AuxiliaryConfig(_Section):
     fewest: int = Field(default=50, ge=1, description="papers a category must have to be learned")
 
 
+class PretrainConfig(_Section):
+    """Further pre-training with masked words before fine-tuning (Sun et al. 2019, section 5.4)."""
+
+    texts: tuple[TextFile, ...] = Field(
+        default=(), description="absent: the training papers (within-task); else these files, labelled or not"
+    )
+    epochs: int = Field(default=10, ge=1)
+    steps: int | None = Field(default=None, ge=1, description="instead of epochs; the paper takes 100,000")
+    batch_size: int = Field(default=32, ge=1)
+    max_tokens: int = Field(default=128, ge=8, le=512)
+    learning_rate: float = Field(default=5e-5, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
+    mask_share: float = Field(
+        default=0.15, gt=0, lt=1, description="of word pieces; 80 % [MASK], 10 % random, 10 % kept"
+    )
+    whole_words: bool = Field(default=False, description="mask all pieces of a word, always by [MASK]")
+    precision: Precision = "auto"
+    checkpoint_steps: int = Field(default=500, ge=1, description="steps between two checkpoints")
+
+
 class FitConfig(_Section):
     """The loop. Defaults are those of Sun et al. 2019, section 5.2."""
 
@@ -79,7 +107,7 @@ class FitConfig(_Section):
     )
     weight_decay: float = Field(default=0.01, ge=0)
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Precision = "auto"
     evaluations_per_epoch: int = Field(default=1, ge=1, description="each also writes a checkpoint")
     patience: int = Field(default=2, ge=1, description="evaluations without a better micro-F1 before stopping")
 
@@ -118,6 +146,7 @@ class RunConfig(_Section):
     head: HeadConfig = HeadConfig()
     data: DataConfig
     auxiliary: AuxiliaryConfig | None = None
+    pretrain: PretrainConfig | None = None
     input: InputFormat
     fit: FitConfig = FitConfig()
     quantization: QuantizationConfig = QuantizationConfig()
@@ -129,7 +158,11 @@ class RunConfig(_Section):
     @property
     def training_input(self) -> InputFormat:
         """The layout of a paper while training: as served, perhaps shorter."""
-        return self.input.model_copy(update={"max_tokens": self.fit.max_tokens})
+        return self.cut_to(self.fit.max_tokens)
+
+    def cut_to(self, max_tokens: int) -> InputFormat:
+        """The served layout of a paper with another length."""
+        return self.input.model_copy(update={"max_tokens": max_tokens})
 
 
 def read_config(path: Path) -> tuple[RunConfig, str]:

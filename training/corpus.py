@@ -2,23 +2,24 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_store.papers import Paper, tidy
 from model_store.rows import Row, read_rows
-from training.config import AuxiliaryConfig, DataConfig, Source
+from training.config import AuxiliaryConfig, DataConfig, Source, TextFile
 from training.errors import DataError
 
 _ID, _TITLE, _ABSTRACT, _CATEGORIES, _DATE = "id", "title", "abstract", "categories", "update_date"
 _BINARY = {"0": False, "1": True, 0: False, 1: True}
 
 Counts = dict[str, int]
+_P = TypeVar("_P")
 
 
 class LabelledPaper(NamedTuple):
@@ -98,6 +99,30 @@ def read_papers(path: Path, categories: Mapping[str, tuple[str, ...]] | None = N
     return labels, _stack(papers, labels)
 
 
+def read_texts(files: Sequence[TextFile], held_out: Iterable[Paper], seed: int) -> list[Paper]:
+    """Papers to pre-train on, their labels unread: cleaned, none twice, and none that is held out.
+
+    Raises DataError if a file has no title or no abstract, or if nothing is left.
+    """
+    rng = np.random.default_rng(seed)
+    seen = {_key(paper) for paper in held_out}
+    texts: list[Paper] = []
+    for file in files:
+        rows = list(read_rows(file.path))
+        columns = text_columns(file.path, rows[0])
+        found = []
+        for row in rows:
+            paper = Paper(_cell(row, columns[_TITLE]), _cell(row, columns[_ABSTRACT]))
+            date = _cell(row, columns.get(_DATE, _DATE))
+            if _key(paper).strip() and _in_time(date, file) and _key(paper) not in seen:
+                seen.add(_key(paper))
+                found.append(paper)
+        texts += _sampled(found, file, rng)
+    if not texts:
+        raise DataError(f"{', '.join(str(file.path) for file in files)}: no paper is left to pre-train on")
+    return texts
+
+
 def text_columns(path: Path, first: Row) -> dict[str, str]:
     """The file's column names by lower-case name; DataError unless title and abstract are among them."""
     columns = {column.strip().lower(): column for column in first.cells}
@@ -121,8 +146,7 @@ def _read_source(
     counts: Counts = {"rows": len(rows)}
     read = _labelled(source.path, rows, columns, labels, config.categories, column)
     kept = list(_clean(read, source, seen, counts))
-    if source.sample is not None and source.sample < len(kept):
-        kept = [kept[i] for i in sorted(rng.choice(len(kept), source.sample, replace=False))]
+    kept = _sampled(kept, source, rng)
     counts["kept"] = len(kept)
     return labels, kept, {"sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(), **counts}
 
@@ -189,7 +213,7 @@ def _clean(papers: Iterable[LabelledPaper], source: Source, seen: set[str], coun
     counts.update(empty=0, unlabelled=0, older=0, newer=0, other_labels=0, duplicates=0)
     wanted = frozenset(source.having or ())
     for labelled in papers:
-        key = " ".join(labelled.paper).lower()
+        key = _key(labelled.paper)
         reason = (
             "empty" if not key.strip()
             else "unlabelled" if not labelled.labels
@@ -204,6 +228,21 @@ def _clean(papers: Iterable[LabelledPaper], source: Source, seen: set[str], coun
             continue
         seen.add(key)
         yield labelled
+
+
+def _key(paper: Paper) -> str:
+    """What makes two papers the same."""
+    return " ".join(paper).lower()
+
+
+def _in_time(date: str, file: TextFile) -> bool:
+    return not (file.since and date < file.since) and not (file.until and date >= file.until)
+
+
+def _sampled(papers: list[_P], file: TextFile, rng: np.random.Generator) -> list[_P]:
+    if file.sample is None or file.sample >= len(papers):
+        return papers
+    return [papers[i] for i in sorted(rng.choice(len(papers), file.sample, replace=False))]
 
 
 def _split(

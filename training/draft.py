@@ -96,6 +96,10 @@ max_tokens = {longest}
 learning_rate = 2e-5
 head_learning_rate = 1e-3
 
+# Let the encoder guess masked words of these papers first; helps most where they are few, and takes its time.
+# [pretrain]
+# epochs = 10
+
 # Replayed at every start of the service. Replace them by papers of your field, free to publish.
 [[golden]]
 title = "An example of what our readers send"

@@ -10,8 +10,8 @@ from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 
 from training.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.config import FitConfig
-from training.network import SubjectNetwork, device_runs_bf16, parameter_groups
-from training.processes import Processes
+from training.loop import arguments
+from training.network import SubjectNetwork, parameter_groups
 from training.progress import MetricsFile
 from training.thresholds import micro_f1_at_best_cut
 
@@ -38,7 +38,7 @@ def fit(
     """
     trainer = _SubjectTrainer(
         model=network,
-        args=_arguments(config, len(train), Processes.of(), seed, folder),
+        args=_arguments(config, len(train), seed, folder),
         train_dataset=train,
         eval_dataset=validation,
         data_collator=Collator(pad_id),
@@ -66,20 +66,17 @@ class _SubjectTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
         return LengthGroupedSampler(papers.lengths, self.fit_config.batch_size, self.args.seed)
 
 
-def _arguments(config: FitConfig, papers: int, processes: Processes, seed: int, folder: Path) -> TrainingArguments:
-    share = processes.share(config.batch_size)
+def _arguments(config: FitConfig, papers: int, seed: int, folder: Path) -> TrainingArguments:
     steps = math.ceil(papers / config.batch_size)
     evaluate_every = max(1, steps // config.evaluations_per_epoch)
-    bf16 = config.precision == "bf16" or (config.precision == "auto" and device_runs_bf16(_cpu_flags()))
-    arguments = TrainingArguments(
-        output_dir=str(folder),
+    return arguments(
+        folder,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        seed=seed,
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=share,
-        per_device_eval_batch_size=2 * share,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
-        bf16=bf16,
-        use_cpu=not torch.cuda.is_available(),  # else transformers refuses bf16 there
         eval_strategy="steps",
         eval_steps=evaluate_every,
         save_steps=evaluate_every,
@@ -88,25 +85,9 @@ def _arguments(config: FitConfig, papers: int, processes: Processes, seed: int, 
         metric_for_best_model=_METRIC,
         restore_callback_states_from_checkpoint=True,
         logging_steps=max(1, steps // 40),
-        report_to=["tensorboard"],
-        remove_unused_columns=False,
-        label_names=["labels"],
-        seed=seed,
-        data_seed=seed,
-        dataloader_pin_memory=torch.cuda.is_available(),
     )
-    # One process, one device: with more of them in sight transformers would wrap the network in DataParallel and
-    # multiply the batch. torchrun is the way to several.
-    arguments._n_gpu = min(arguments.n_gpu, 1)
-    return arguments
 
 
 def _metrics(prediction: EvalPrediction) -> dict[str, float]:
     scores = 1 / (1 + np.exp(-np.asarray(prediction.predictions, dtype=np.float64)))
     return {_METRIC: micro_f1_at_best_cut(np.asarray(prediction.label_ids), scores)}
-
-
-def _cpu_flags() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")

@@ -1,7 +1,8 @@
-"""A run, stage by stage: corpus → fit → baseline → publish. Each stage leaves a file the next one reads."""
+"""A run, stage by stage: corpus → pretrain → fit → baseline → publish. Each stage leaves a file the next one reads."""
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from model_store.papers import PaperEncoder
 from model_store.store import Store
 from training.baseline import baseline
 from training.batches import EncodedPapers
-from training.config import RunConfig, read_config
-from training.corpus import Corpus, read_corpus
+from training.config import EncoderConfig, RunConfig, read_config
+from training.corpus import Corpus, read_corpus, read_texts
+from training.errors import ConfigError
 from training.fit import fit
 from training.network import load_network, load_tokenizer
-from training.processes import Processes
+from training.pretrain import MaskedWordModel, pretrain, save_encoder
+from training.processes import Processes, wait_for_all
 from training.publish import Run, publish
 
 _LOG = logging.getLogger("training")
@@ -27,6 +30,16 @@ class Workplace:
     """Where a run keeps what it makes before it publishes."""
 
     folder: Path
+
+    @property
+    def pretraining(self) -> Path:
+        """Checkpoints, TensorBoard events and metrics.jsonl of further pre-training."""
+        return self.folder / "pretraining"
+
+    @property
+    def encoder(self) -> Path:
+        """The encoder after further pre-training; its presence means that this is done."""
+        return self.folder / "encoder"
 
     @property
     def checkpoints(self) -> Path:
@@ -44,15 +57,42 @@ class Workplace:
         return self.folder / "baseline.json"
 
 
+@dataclass(frozen=True)
 class TrainingRun:
     """One configuration, its papers and its workplace."""
 
-    def __init__(self, config_path: Path, runs: Path) -> None:
+    config: RunConfig
+    text: str
+    """The configuration, verbatim."""
+    corpus: Corpus
+    place: Workplace
+
+    @classmethod
+    def open(cls, config_path: Path, runs: Path) -> "TrainingRun":
         """Read the configuration and all papers; ConfigError or DataError say what is wrong with them."""
-        self.config, self._text = read_config(config_path)
-        self.place = Workplace(runs / f"{self.config.name}-{self.config.version}")
-        self.place.folder.mkdir(parents=True, exist_ok=True)
-        self.corpus = _read(self.config)
+        config, text = read_config(config_path)
+        place = Workplace(runs / f"{config.name}-{config.version}")
+        place.folder.mkdir(parents=True, exist_ok=True)
+        return cls(config, text, _read(config), place)
+
+    def pretrain(self, *, resume: bool) -> None:
+        """Let the encoder guess masked words and keep it; with `resume`, go on where an earlier call was cut off."""
+        wanted = self.config.pretrain
+        if wanted is None:
+            raise ConfigError("the configuration has no [pretrain]; `[pretrain]` alone takes the training papers")
+        if resume and self.place.encoder.exists():
+            _LOG.info("%s is there: further pre-training is done", self.place.encoder)
+            return
+        set_seed(self.config.seed)
+        held_out = self.corpus.validation.papers
+        papers = read_texts(wanted.texts, held_out, self.config.seed) if wanted.texts else self.corpus.train.papers
+        _LOG.info("further pre-training on %d papers", len(papers))
+        source, form = self.config.encoder, self.config.cut_to(wanted.max_tokens)
+        folder = self.place.pretraining
+        model = pretrain(source, papers, wanted, form, seed=self.config.seed, folder=folder, resume=resume)
+        if Processes.of().writes:
+            self._keep_encoder(model)
+        wait_for_all()
 
     def fit(self, *, resume: bool) -> None:
         """Fine-tune and keep the best network's weights; with `resume`, go on where an earlier call was cut off."""
@@ -60,7 +100,7 @@ class TrainingRun:
             _LOG.info("%s is there: fitting is done", self.place.weights)
             return
         set_seed(self.config.seed)
-        network = load_network(self.config.encoder, self.config.head, len(self.corpus.labels))
+        network = load_network(self._encoder(), self.config.head, len(self.corpus.labels))
         if self.config.auxiliary and self.corpus.train.categories is not None:
             network.learn_also(self.corpus.train.categories.shape[1], self.config.auxiliary.weight)
         tokenizer = load_tokenizer(self.config.encoder.source)
@@ -91,8 +131,27 @@ class TrainingRun:
         network.load_state_dict(load_file(self.place.weights))
         figures = json.loads(self.place.baseline.read_text()) if self.place.baseline.exists() else self.baseline()
         tokenizer = load_tokenizer(self.config.encoder.source)
-        run = Run(self.place.folder, self.config, self._text, self.corpus, figures)
+        run = Run(self.place.folder, self.config, self.text, self.corpus, figures)
         return publish(run, network.eval(), tokenizer, store)
+
+    def _keep_encoder(self, model: MaskedWordModel) -> None:
+        # Its presence means that it is whole: it gets its name last.
+        made = self.place.folder / "encoder.part"
+        for folder in (made, self.place.encoder):
+            shutil.rmtree(folder, ignore_errors=True)
+        save_encoder(model, self.config.encoder.source, made)
+        made.rename(self.place.encoder)
+
+    def _encoder(self) -> EncoderConfig:
+        """The encoder that fine-tuning starts from."""
+        if self.config.pretrain is None:
+            return self.config.encoder
+        if not self.place.encoder.exists():
+            raise ConfigError(
+                f"{self.place.encoder} is not there, and the configuration has a [pretrain]: "
+                "call `python -m training pretrain` first, or `run` for all stages"
+            )
+        return self.config.encoder.model_copy(update={"source": str(self.place.encoder)})
 
 
 def _read(config: RunConfig) -> Corpus:
