@@ -1,9 +1,10 @@
-"""Train a classifier of papers and publish it.
+"""Train a classifier of papers, publish it, and see how good it is.
 
   python -m training init papers.csv                    write a commented configuration for your file
   python -m training run training/configs/full.toml     pretrain (if asked for), fit, baseline and publish
   torchrun --standalone --nproc-per-node 2 -m training fit CONFIG
                                                         the same in two processes or on two GPUs
+  python -m training evaluate latest papers.csv         measure a published version on labelled papers
 
 Files of a run are kept in runs/NAME-VERSION; the artefact goes into model_store/artefacts/VERSION.
 """
@@ -18,8 +19,28 @@ from model_store.errors import ModelStoreError
 from model_store.store import Store
 from training.draft import draft, measure
 from training.errors import ConfigError, TrainingError
+from training.evaluate import Question, evaluate, open_artefact, table
 from training.processes import Processes, part
 from training.run import TrainingRun
+
+_STORE = Path("model_store/artefacts")
+_EVALUATE = """\
+Ask an artefact about labelled papers, exactly as it is served, and report how good its answers are.
+
+  python -m training evaluate latest papers.csv
+  python -m training evaluate 1.0.0 papers.csv --output report-1.0.0
+  python -m training evaluate runs/artefacts/0.0.1 papers.csv --against latest
+
+The output folder gets report.html (open it in a browser; it needs no network), figures.json (the same
+numbers for programs) and mistakes.csv (wrong labels, the most confident first; it holds titles, the
+other two hold no text). DATA is CSV, JSON lines (both also .gz) or parquet, in one of two layouts:
+
+  title, abstract and a column of 0 and 1 per label, named as the artefact names its labels
+  title, abstract and categories (arXiv's), read by the [data.categories] of the run that made the artefact
+
+A column `id` goes into mistakes.csv; a column update_date, date or year gives figures by year.
+Duplicates, empty texts and papers without any label are left out and counted, as in training.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "init":
             _init(options)
+        elif options.command == "evaluate":
+            _evaluate(options)
         else:
             _execute(options)
     except (TrainingError, ModelStoreError) as error:
@@ -48,6 +71,14 @@ def _init(options: argparse.Namespace) -> None:
     sys.stdout.write(
         f"{options.output}: read it, change what you like, then\npython -m training run {options.output}\n"
     )
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    store = Store(options.store)
+    against = open_artefact(options.against, store) if options.against else None
+    question = Question(open_artefact(options.artefact, store), options.data, against, options.seed)
+    found = evaluate(question, options.output, options.threads)
+    sys.stdout.write(f"{table(found)}\n{options.output / 'report.html'}\n")
 
 
 def _execute(options: argparse.Namespace) -> None:
@@ -72,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("papers", type=Path, help="CSV, JSON lines or parquet: title, abstract, columns of 0 and 1")
     init.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
     init.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
+    _add_evaluate(commands)
     stages = {
         "run": "pretrain if the configuration asks for it, then fit, baseline and publish",
         "pretrain": "let the encoder guess masked words of the papers first, as [pretrain] says; `fit` starts from it",
@@ -84,11 +116,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    shape = argparse.RawDescriptionHelpFormatter
+    what = "measure an artefact on labelled papers"
+    parser = commands.add_parser("evaluate", help=what, description=_EVALUATE, formatter_class=shape)
+    parser.add_argument(
+        "artefact", metavar="ARTEFACT", help="a version in the store, `latest`, or an artefact's folder"
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="labelled papers")
+    parser.add_argument("--output", type=Path, default=Path("evaluation"), help="folder (default: %(default)s)")
+    parser.add_argument("--against", metavar="ARTEFACT", help="another one: differences, paired, on the same papers")
+    parser.add_argument("--store", type=Path, default=_STORE, help="where versions are (default: %(default)s)")
+    parser.add_argument("--threads", type=int, metavar="N", help="papers side by side (default: the usable processors)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
+
+
 def _add_stage(stage: argparse.ArgumentParser) -> None:
     stage.add_argument("config", type=Path, help="the run's TOML file")
     stage.add_argument("--runs", type=Path, default=Path("runs"), help="where runs keep files (default: %(default)s)")
-    store = Path("model_store/artefacts")
-    stage.add_argument("--store", type=Path, default=store, help="where artefacts go (default: %(default)s)")
+    stage.add_argument("--store", type=Path, default=_STORE, help="where artefacts go (default: %(default)s)")
     stage.add_argument("--resume", action="store_true", help="go on where an earlier call was cut off")
 
 

@@ -15,7 +15,8 @@ from model_store.rows import Row, read_rows
 from training.config import AuxiliaryConfig, DataConfig, Source, TextFile
 from training.errors import DataError
 
-_ID, _TITLE, _ABSTRACT, _CATEGORIES, _DATE = "id", "title", "abstract", "categories", "update_date"
+_ID, _TITLE, _ABSTRACT, _CATEGORIES = "id", "title", "abstract", "categories"
+_DATES = ("update_date", "date", "year")
 _BINARY = {"0": False, "1": True, 0: False, 1: True}
 
 Counts = dict[str, int]
@@ -23,12 +24,15 @@ _P = TypeVar("_P")
 
 
 class LabelledPaper(NamedTuple):
-    """A paper, the names of its labels, and its date and finer categories where the file has them."""
+    """A paper, the names of its labels, and its date, finer categories and id where the file has them."""
 
     paper: Paper
     labels: frozenset[str]
     date: str
     categories: frozenset[str] | None
+    id: str
+    row: int
+    """Its number in the file, from 1, the header left out."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def read_texts(files: Sequence[TextFile], held_out: Iterable[Paper], seed: int) 
         found = []
         for row in rows:
             paper = Paper(_cell(row, columns[_TITLE]), _cell(row, columns[_ABSTRACT]))
-            date = _cell(row, columns.get(_DATE, _DATE))
+            date = _cell(row, _date_column(columns))
             if _key(paper).strip() and _in_time(date, file) and _key(paper) not in seen:
                 seen.add(_key(paper))
                 found.append(paper)
@@ -121,6 +125,24 @@ def read_texts(files: Sequence[TextFile], held_out: Iterable[Paper], seed: int) 
     if not texts:
         raise DataError(f"{', '.join(str(file.path) for file in files)}: no paper is left to pre-train on")
     return texts
+
+
+def read_labelled(
+    path: Path, names: tuple[str, ...], categories: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[list[LabelledPaper], Counts]:
+    """The papers of one file, cleaned, with the labels of these names, and the counts of the cleaning.
+
+    Label columns must have just these names; `categories`, label → archives, reads arXiv's layout.
+    Raises DataError if the file has other labels, or no paper that can be used.
+    """
+    data = DataConfig(train=(Source(path=path),), labels=names, categories=dict(categories) if categories else None)
+    found, papers, facts = _read_source(data.train[0], data, None, set(), np.random.default_rng(0))
+    _same_labels(path, found, names)
+    counts = {key: count for key, count in facts.items() if isinstance(count, int)}
+    if not papers:
+        reasons = ", ".join(f"{key} {count}" for key, count in counts.items() if count)
+        raise DataError(f"{path}: holds no paper with a text and a label ({reasons})")
+    return papers, counts
 
 
 def text_columns(path: Path, first: Row) -> dict[str, str]:
@@ -169,7 +191,7 @@ def _labels_of(path: Path, first: Row, config: DataConfig) -> tuple[str, ...]:
 def _same_labels(path: Path, found: tuple[str, ...], expected: tuple[str, ...]) -> None:
     if set(found) != set(expected):
         missing, more = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-        raise DataError(f"{path}: labels differ from the first training file; missing {missing}, unknown {more}")
+        raise DataError(f"{path}: labels differ from those expected; missing {missing}, unknown {more}")
 
 
 def _labelled(
@@ -181,6 +203,7 @@ def _labelled(
     column: str | None,
 ) -> Iterator[LabelledPaper]:
     archives = {archive: label for label, archives in (categories or {}).items() for archive in archives}
+    dated = _date_column(columns)
     for row in rows:
         if _CATEGORIES in columns:
             found = _from_categories(row.cells[columns[_CATEGORIES]], archives)
@@ -188,7 +211,12 @@ def _labelled(
             found = frozenset(label for label in labels if _is_set(path, row, label))
         paper = Paper(_cell(row, columns[_TITLE]), _cell(row, columns[_ABSTRACT]))
         finer = frozenset(_cell(row, column).split()) if column in row.cells else None
-        yield LabelledPaper(paper, found, _cell(row, columns.get(_DATE, _DATE)), finer)
+        yield LabelledPaper(paper, found, _cell(row, dated), finer, _cell(row, columns.get(_ID, _ID)), row.number)
+
+
+def _date_column(columns: Mapping[str, str]) -> str:
+    """The file's own name for it; empty, which names no column, if there is none."""
+    return next((columns[name] for name in _DATES if name in columns), "")
 
 
 def _cell(row: Row, column: str) -> str:

@@ -1,0 +1,1 @@
+"""How good an artefact is on labelled papers: answers → figures → a report. Trains nothing."""

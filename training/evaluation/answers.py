@@ -1,0 +1,79 @@
+"""What an artefact answers to labelled papers, asked exactly as the service asks it."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from model_store.classifier import Classifier
+from model_store.errors import PaperError
+from model_store.labels import decide
+from training.corpus import LabelledPaper
+from training.errors import DataError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Truth and answers side by side; two-dimensional arrays have shape (papers, labels), the others (papers,)."""
+
+    truth: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    decisions: NDArray[np.bool_]
+    statuses: NDArray[np.str_]
+    tokens: NDArray[np.int64]
+    """Word pieces of the text, whether read or not."""
+    truncated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Papers with at least one wrong label, shape (papers,)."""
+        return np.asarray((self.truth != self.decisions).any(axis=1))
+
+
+class _Answer(NamedTuple):
+    scores: NDArray[np.float32]
+    decision: NDArray[np.bool_]
+    status: str
+    tokens: int
+    truncated: bool
+
+
+def ask(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -> Answers:
+    """Score every paper by itself, `threads` of them side by side, with a progress bar.
+
+    Raises DataError with the row of a paper that has no text the tokenizer knows.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        asked = pool.map(lambda paper: _ask(classifier, paper), papers)
+        manifest = classifier.manifest
+        answers = list(
+            tqdm(asked, desc=f"{manifest.name} {manifest.version}", total=len(papers), unit="paper", mininterval=1)
+        )
+    names = [label.name for label in manifest.labels]
+    return Answers(
+        truth=np.array([[name in paper.labels for name in names] for paper in papers]),
+        scores=np.stack([answer.scores for answer in answers]),
+        decisions=np.stack([answer.decision for answer in answers]),
+        statuses=np.array([answer.status for answer in answers]),
+        tokens=np.array([answer.tokens for answer in answers]),
+        truncated=np.array([answer.truncated for answer in answers]),
+    )
+
+
+def _ask(classifier: Classifier, labelled: LabelledPaper) -> _Answer:
+    try:
+        (encoding,) = classifier.encode([labelled.paper])
+    except PaperError as error:
+        raise DataError(f"row {labelled.row}: {error}") from None
+    manifest, scores = classifier.manifest, classifier.score(encoding)
+    given = decide(scores, manifest.labels, manifest.uncertain)
+    decision = np.zeros(len(scores), dtype=bool)
+    decision[list(given.labels)] = True
+    return _Answer(scores, decision, given.status, encoding.tokens, encoding.truncated)

@@ -1,0 +1,27 @@
+"""Which label an artefact gives instead of, or besides, the right one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.answers import Answers
+from training.evaluation.figures import Confusion
+
+
+def confusion(answers: Answers) -> Confusion:
+    """Counts of papers; see Confusion."""
+    truth, given = answers.truth, answers.decisions
+    missed, found, wrongly = truth & ~given, truth & given, given & ~truth
+    return Confusion(
+        instead=_together(missed, wrongly),
+        besides=_together(found, wrongly),
+        missed=missed.sum(axis=0).tolist(),
+        missed_for_nothing=missed[~wrongly.any(axis=1)].sum(axis=0).tolist(),
+        together_true=_together(truth, truth),
+        together_given=_together(given, given),
+    )
+
+
+def _together(rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> list[list[int]]:
+    """Papers in which a label of `rows` meets one of `columns`, shape (labels, labels)."""
+    counts: list[list[int]] = (rows.T.astype(int) @ columns.astype(int)).tolist()
+    return counts

@@ -1,0 +1,32 @@
+"""The wrong labels, the most confident first: where a model is sure, the label itself is often at fault."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from model_store.labels import Label
+from training.corpus import LabelledPaper
+from training.evaluation.answers import Answers
+
+_COLUMNS = ("row", "id", "label", "given", "score", "title")
+
+
+def write_mistakes(path: Path, papers: Sequence[LabelledPaper], answers: Answers, labels: Sequence[Label]) -> int:
+    """Write one line per wrong label and return how many there are.
+
+    `given` is the label in the file, `score` the probability; the larger their distance, the more
+    confident the mistake (self-confidence of Northcutt et al. 2021, section 3).
+    """
+    rows, columns = np.nonzero(answers.truth != answers.decisions)
+    distance = np.abs(answers.scores[rows, columns] - answers.truth[rows, columns])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for i in np.argsort(-distance, kind="stable"):
+            paper, column = papers[rows[i]], columns[i]
+            given, score = int(answers.truth[rows[i], column]), answers.scores[rows[i], column]
+            title = paper.paper.title
+            writer.writerow([paper.row, paper.id, labels[column].name, given, f"{score:.4f}", title])
+    return len(rows)

@@ -1,0 +1,63 @@
+"""The report: one page of HTML that holds all it shows. A function of the figures alone."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.evaluation import plots
+from training.evaluation.figures import Evaluation, Figure
+
+_NAMES = {
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+    "mean_average_precision": "mean average precision",
+    "label_ranking_average_precision": "label ranking average precision",
+    "hamming_loss": "Hamming loss",
+    "subset_accuracy": "all labels right",
+    "coverage_error": "coverage error",
+    "cardinality_true": "labels a paper has",
+    "cardinality_given": "labels a paper got",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "average_precision": "average precision",
+}
+
+
+def name(figure: str) -> str:
+    """A figure's name for people."""
+    return _NAMES[figure]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A dash where there is nothing to say."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def spread(figure: Figure, digits: int = 3) -> str:
+    """The interval in words."""
+    return "" if figure.low is None else f"{number(figure.low, digits)} to {number(figure.high, digits)}"
+
+
+def shade(count: int, rows: list[list[int]]) -> int:
+    """How strongly to tint a cell, in per cent of the most a table has."""
+    most = max((max(row, default=0) for row in rows), default=0)
+    return round(60 * count / most) if most else 0
+
+
+def page(found: Evaluation) -> str:
+    """The report as HTML; every name in it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"name": name, "number": number, "spread": spread}
+    template = environment.get_template("report.html")
+    return template.render(found=found, plots=plots, shade=shade, without_diagonal=_without_diagonal)
+
+
+def _without_diagonal(rows: list[list[int]]) -> list[list[int]]:
+    return [[count if i != j else 0 for j, count in enumerate(row)] for i, row in enumerate(rows)]
