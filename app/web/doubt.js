@@ -1,11 +1,22 @@
 /** Why a person should look, and what was cut, in plain words. Knows answers and the card, shows nothing. */
 
+/** @type {Record<string, string>} */
+const VERDICTS = { ok: "", uncertain: "A person should look", out_of_scope: "Out of scope" };
+
 /** @param {number} p */
 const odds = (p) => Math.log(p / (1 - p));
 /** @param {number} p */
 const clipped = (p) => Math.min(1 - 1e-7, Math.max(1e-7, p));
 /** @param {number} share */
 const percent = (share) => `${Math.round(share * 100)} %`;
+
+/**
+ * A status in a few words; nothing for one that is fine, and the service's own word for one that is news.
+ * @param {string} status
+ */
+export function verdict(status) {
+  return VERDICTS[status] ?? status.replaceAll("_", " ");
+}
 
 /**
  * @param {any} result of /classify
@@ -22,7 +33,8 @@ export function remarks(result, card) {
  */
 function doubts(result, card) {
   if (result.status === "ok") return [];
-  if (result.status === "out_of_scope") return ["This does not read like anything the model was trained on; take no subject for granted."];
+  if (result.status === "out_of_scope") return ["The text does not look like the papers the model was trained on; its scores mean little."];
+  if (result.status !== "uncertain") return [`The service calls this “${verdict(result.status)}”, which this page has no words for; a person should look.`];
   const calls = card.labels.map((/** @type {any} */ label) => call(label, result.probabilities[label.name]));
   const close = calls.filter((/** @type {any} */ one) => one.distance < card.uncertain.margin);
   return [...(result.labels.length ? [] : [nothing(calls)]), ...close.map(closeness), record(card.uncertain)];
@@ -57,6 +69,6 @@ function record(rule) {
 function cuts(input) {
   const read = input.truncated
     ? `Cut: the model read ${input.tokens_used} of ${input.tokens} word pieces and never saw the rest.`
-    : `All ${input.tokens} word pieces were read.`;
+    : input.tokens === 1 ? "Its one word piece was read." : `All ${input.tokens} word pieces were read.`;
   return input.abstract ? [read] : [read, "There is no abstract; with one, the answer is usually better."];
 }

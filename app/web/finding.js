@@ -1,7 +1,7 @@
 /** The finding on one paper: a bar per subject, the decision in words, and remarks. Knows the card's labels, no service. */
 
 import { element, part } from "./element.js";
-import { remarks } from "./doubt.js";
+import { remarks, verdict } from "./doubt.js";
 
 export class Finding {
   #card;
@@ -58,9 +58,8 @@ export class Finding {
     this.busy(false);
     const decision = part("decision");
     decision.className = `decision ${status}`;
-    const verdict = { ok: "", uncertain: "A person should look", out_of_scope: "Out of scope" }[status] ?? status;
     decision.replaceChildren(element("strong", {}, new Intl.ListFormat("en").format(labels)));
-    if (verdict) decision.append(" ", element("span", { className: "flag" }, verdict));
+    if (verdict(status)) decision.append(" ", element("span", { className: "flag" }, verdict(status)));
   }
 
   /** @param {any} label of the card */

@@ -18,7 +18,6 @@ class Page {
   #card;
   /** @type {any} */
   #finding;
-  #upload;
   #evidence = new Evidence();
   #questions = new Latest((/** @type {Paper} */ paper, signal) => this.#classify(paper, signal));
   #reasons = new Latest((/** @type {Paper} */ paper, signal) => this.#explain(paper, signal), 0);
@@ -29,7 +28,7 @@ class Page {
    */
   constructor(service, card) {
     this.#service = service;
-    this.#upload = new Upload(service);
+    new Upload(service);
     this.#adopt(card);
     for (const field of ["title", "abstract"]) part(field).oninput = () => this.#changed();
     part("paper").onsubmit = (/** @type {Event} */ event) => event.preventDefault();
@@ -51,7 +50,6 @@ class Page {
   #adopt(card) {
     this.#card = card;
     this.#finding = new Finding(card);
-    this.#upload.labels = card.labels.map((/** @type {any} */ label) => label.name);
     part("model").textContent = `${card.name} ${card.version} answers here, ${card.licence}.`;
   }
 

@@ -15,6 +15,9 @@ const MOST_CHARACTERS = 200_000;
  */
 
 export class Sheet {
+  /** @type {any} that answered first */
+  #model = null;
+
   /** @param {string} text of a CSV file; throws Problem if it has no rows */
   constructor(text) {
     const [head, ...body] = rows(text, delimiterOf(text));
@@ -24,6 +27,11 @@ export class Sheet {
     /** @type {Entry[]} */
     this.entries = body.map(({ line, cells, fault }) =>
       ({ line, cells, fault: fault || misfit(cells.length, head.cells.length), result: null }));
+  }
+
+  /** The labels of the model that answered, in its order; none before the first answer. */
+  get labels() {
+    return Object.keys(this.entries.find(({ result }) => result)?.result.probabilities ?? {});
   }
 
   /**
@@ -52,20 +60,29 @@ export class Sheet {
       if (!(title + abstract).trim()) entry.fault ||= "neither a title nor an abstract";
     }
     const waiting = this.entries.filter((entry) => !entry.fault && !entry.result);
+    const asked = async (/** @type {any} */ papers) => this.#ofOneModel(await classify(papers));
     while (waiting.length) {
       const batch = waiting.splice(0, roomFor(waiting.map(paper), most));
-      await settle(batch, paper, classify);
+      await settle(batch, paper, asked);
       progressed();
     }
   }
 
-  /**
-   * The file again with the labels added; rows without a result say why.
-   * @param {string[]} labels of the artefact, in its order
-   */
-  csv(labels) {
-    const added = ["labels", "status", ...labels, "problem"].map((name) => this.#free(name));
+  /** The file again with the labels added; rows without a result say why. */
+  csv() {
+    const labels = this.labels;
+    const added = ["labels", "status", ...labels, "model", "problem"].map((name) => this.#free(name));
     return csv([[...this.columns, ...added], ...this.entries.map((entry) => [...this.#cells(entry), ...additions(entry, labels)])]);
+  }
+
+  /**
+   * The same answer; throws Problem if the service has changed its model since the first one.
+   * @param {any} answer of /classify/batch
+   */
+  #ofOneModel(answer) {
+    this.#model ??= answer.model;
+    if (answer.model.sha256 === this.#model.sha256) return answer;
+    throw new Problem(`The service changed its model from ${this.#model.version} to ${answer.model.version}; choose the file again to have all rows from the new one.`);
   }
 
   /** @param {Entry} entry */
@@ -84,8 +101,10 @@ export class Sheet {
  * @param {string[]} labels
  */
 function additions({ result, fault }, labels) {
-  if (!result) return ["", "", ...labels.map(() => ""), fault || "not labelled"];
-  return [result.labels.join("; "), result.status, ...labels.map((label) => String(result.probabilities[label])), ""];
+  if (!result) return ["", "", ...labels.map(() => ""), "", fault || "not labelled"];
+  const { name, version, sha256 } = result.model;
+  const model = `${name} ${version} ${sha256.slice(0, 12)}`;
+  return [result.labels.join("; "), result.status, ...labels.map((label) => String(result.probabilities[label])), model, ""];
 }
 
 /**
@@ -115,10 +134,10 @@ function roomFor(papers, most) {
  */
 async function settle(batch, paper, classify) {
   try {
-    const { results } = await classify(batch.map(paper));
+    const { results, model } = await classify(batch.map(paper));
     batch.forEach((entry, i) => {
       if (results[i].error) entry.fault = results[i].error.errors?.[0]?.detail ?? results[i].error.detail;
-      else entry.result = results[i];
+      else entry.result = { ...results[i], model };
     });
   } catch (error) {
     if (!(error instanceof Problem) || ![413, 504].includes(error.status)) throw error;

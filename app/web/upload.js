@@ -1,5 +1,6 @@
 /** The part of the page where a spreadsheet is dropped, labelled and taken back. Knows the page and the sheet. */
 
+import { verdict } from "./doubt.js";
 import { element, part } from "./element.js";
 import { Problem } from "./service.js";
 import { Sheet } from "./sheet.js";
@@ -11,8 +12,6 @@ const NONE = "-1";
 
 export class Upload {
   #service;
-  /** @type {string[]} of the model that answers */
-  labels = [];
   #name = "papers";
   /** @type {Sheet | null} */
   #sheet = null;
@@ -49,21 +48,24 @@ export class Upload {
     try {
       this.#sheet = new Sheet(await textOf(file));
       this.#name = file.name.replace(/\.[^.]*$/, "");
-      this.#offer(this.#sheet);
+      this.#offer(this.#sheet, file.name);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       say(error.message);
     }
   }
 
-  /** @param {Sheet} sheet */
-  #offer(sheet) {
+  /**
+   * @param {Sheet} sheet
+   * @param {string} file
+   */
+  #offer(sheet, file) {
     for (const field of ["title", "abstract"]) {
       const options = sheet.columns.map((name, i) => element("option", { value: String(i) }, name || `column ${i + 1}`));
       part(`${field}-column`).replaceChildren(element("option", { value: NONE }, "no column"), ...options);
       part(`${field}-column`).value = String(sheet.column(field));
     }
-    part("file-note").textContent = `${sheet.entries.length.toLocaleString("en")} rows in ${this.#name}.`;
+    part("file-note").textContent = `${sheet.entries.length.toLocaleString("en")} rows in ${file}.`;
     part("columns").hidden = false;
     say("");
     part("start").focus();
@@ -107,8 +109,8 @@ export class Upload {
       { name: "Line", value: (entry) => entry.line, numeric: true },
       { name: "Title", value: (entry) => (entry.cells[title] ?? "").slice(0, 120) },
       { name: "Subjects", value: (entry) => (entry.result ? entry.result.labels.join(", ") || "none" : "") },
-      { name: "Status", value: (entry) => entry.result?.status ?? (entry.fault || "not labelled") },
-      ...this.labels.map((label) => ({ name: label, value: (/** @type {any} */ entry) => entry.result?.probabilities[label] ?? "", numeric: true })),
+      { name: "Status", value: (entry) => (entry.result ? verdict(entry.result.status) || "ok" : entry.fault || "not labelled") },
+      ...sheet.labels.map((label) => ({ name: label, value: (/** @type {any} */ entry) => entry.result?.probabilities[label] ?? "", numeric: true })),
     ]);
     part("rows").replaceChildren(table.element);
     part("more").hidden = !table.more;
@@ -119,7 +121,7 @@ export class Upload {
   #download() {
     if (!this.#sheet) return;
     // The mark at the beginning tells spreadsheets that the file is UTF-8.
-    const blob = new Blob(["\ufeff", this.#sheet.csv(this.labels)], { type: "text/csv;charset=utf-8" });
+    const blob = new Blob(["\ufeff", this.#sheet.csv()], { type: "text/csv;charset=utf-8" });
     const url = URL.createObjectURL(blob);
     element("a", { href: url, download: `${this.#name}-labelled.csv` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
@@ -140,11 +142,13 @@ function progress(sheet) {
 
 /** @param {Sheet} sheet */
 function summary(sheet) {
-  const labelled = sheet.entries.filter((entry) => entry.result).length;
+  const labelled = sheet.entries.filter((entry) => entry.result);
+  const doubtful = labelled.filter((entry) => entry.result.status !== "ok").length;
+  const look = doubtful ? `, ${doubtful} of them for a person to look at` : "";
   const bad = sheet.entries.filter((entry) => entry.fault);
   const lines = bad.slice(0, 10).map((entry) => `line ${entry.line}: ${entry.fault}`).join("; ");
   const rest = bad.length > 10 ? `; and ${bad.length - 10} more` : "";
-  return `${labelled} of ${sheet.entries.length} rows labelled.${bad.length ? ` Left out: ${lines}${rest}.` : ""}`;
+  return `${labelled.length} of ${sheet.entries.length} rows labelled${look}.${bad.length ? ` Left out: ${lines}${rest}.` : ""}`;
 }
 
 /**

@@ -34,8 +34,12 @@ CELLS = (
     "\t",
 )
 
-READ = """async ([text, delimiter]) =>
-    [...(await import("/web/csv.js")).rows(text, delimiter)].map((row) => row.cells)"""
+# All texts at once: the way to the browser and back takes longer than the reading.
+READ = """async (texts) => {
+    const { rows } = await import("/web/csv.js");
+    return texts.map(([text, delimiter]) => [...rows(text, delimiter)].map((row) => row.cells));
+}"""
+WRITE = 'async (tables) => tables.map((await import("/web/csv.js")).csv)'
 
 
 def give(visitor: Visitor, content: bytes, name: str = "papers.csv") -> None:
@@ -66,6 +70,44 @@ def test_a_csv_comes_back_labelled_with_its_columns_kept(visit: Visit, tmp_path:
     assert [row["labels"] for row in rows[2:5:2]] == ["Mathematics", "Mathematics"]
     assert 0 < float(rows[0]["Physics"]) < 1
     assert rows[1]["problem"] == "neither a title nor an abstract"
+
+
+def test_what_a_person_should_look_at_is_counted_and_the_model_named(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit()
+    statuses = iter(["ok", "uncertain", "out_of_scope", "of_tomorrow"])
+
+    def restated(route: Route) -> None:
+        answer = route.fetch().json()
+        route.fulfill(json=answer | {"results": [each | {"status": next(statuses)} for each in answer["results"]]})
+
+    visitor.page.route("**/classify/batch", restated)
+    give(visitor, b"title\nstar\nproof\nstar\nstar\n")
+    visitor.press("Label them")
+    note = visitor.page.locator("#sheet-note")
+    expect(note).to_have_text("4 of 4 rows labelled, 3 of them for a person to look at.")
+    shown = visitor.page.locator("#rows tbody td:nth-child(4)")
+    expect(shown).to_have_text(["ok", "A person should look", "Out of scope", "of tomorrow"])
+    rows = download(visitor, tmp_path / "labelled.csv")
+    assert [row["status"] for row in rows] == ["ok", "uncertain", "out_of_scope", "of_tomorrow"]
+    assert {row["model"][:20] for row in rows} == {"tiny-subjects 1.0.0 "}
+
+
+def test_a_table_is_made_by_one_model(visit: Visit) -> None:
+    visitor = visit()
+    asked: list[Route] = []
+
+    def changed_after_the_first(route: Route) -> None:
+        asked.append(route)
+        model = {"name": "tiny-subjects", "version": f"1.{len(asked) // 2}.0", "sha256": str(len(asked) // 2) * 64}
+        route.fulfill(json=route.fetch().json() | {"model": model})
+
+    visitor.page.route("**/classify/batch", changed_after_the_first)
+    give(visitor, b"title\n" + b"star\n" * 8)
+    visitor.press("Label them")
+    expect(visitor.page.locator("#sheet-note")).to_have_text(
+        "The service changed its model from 1.0.0 to 1.1.0; choose the file again to have all rows from the new one. "
+        "4 of 8 rows labelled."
+    )
 
 
 def test_no_cell_of_the_download_is_taken_for_a_formula(visit: Visit, tmp_path: Path) -> None:
@@ -134,14 +176,16 @@ def test_columns_are_chosen_and_old_spreadsheets_are_read(visit: Visit, tmp_path
 def test_the_parser_reads_what_python_writes_and_the_other_way_round(visit: Visit) -> None:
     chance = random.Random(5)
     tables = [[[chance.choice(CELLS) for _ in range(3)] for _ in range(4)] for _ in range(60)]
+    texts = [(_csv(table, ",;\t"[i % 3], ("\r\n", "\n")[i % 2]), ",;\t"[i % 3]) for i, table in enumerate(tables)]
     page = visit("/card").page
-    for i, table in enumerate(tables):
-        delimiter, line_end = ",;\t"[i % 3], ("\r\n", "\n")[i % 2]
-        text = io.StringIO(newline="")
-        csv.writer(text, delimiter=delimiter, lineterminator=line_end).writerows(table)
-        assert page.evaluate(READ, [text.getvalue(), delimiter]) == table
-        written = page.evaluate('async (table) => (await import("/web/csv.js")).csv(table)', table)
-        assert list(csv.reader(io.StringIO(written, newline=""))) == table
+    assert page.evaluate(READ, texts) == tables
+    assert [list(csv.reader(io.StringIO(text, newline=""))) for text in page.evaluate(WRITE, tables)] == tables
+
+
+def _csv(table: list[list[str]], delimiter: str, line_end: str) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator=line_end).writerows(table)
+    return text.getvalue()
 
 
 def test_a_broken_row_is_told_with_its_line(visit: Visit) -> None:

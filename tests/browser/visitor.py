@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, expect
 
+# Only what never comes waits so long; a busy machine must not fail a test.
+PATIENCE_MS = 30_000
+
 
 class Visitor:
     """One visit in a fresh profile."""
@@ -14,7 +17,8 @@ class Visitor:
         self.url = url
         self._context = browser.new_context(**options)
         self.page = self._context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         self.faults: list[str] = []
         self.asked: list[tuple[str, str]] = []
         self.page.on("request", lambda request: self.asked.append((request.method, request.url)))
