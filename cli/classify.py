@@ -29,7 +29,8 @@ examples:
   papers classify papers.csv -o labelled.csv --url http://127.0.0.1:8000
 
 Input is .csv, .jsonl or .json (each also .gz), or .parquet; output the same, without .gz. A CSV may
-use commas, semicolons or tabs; what an older spreadsheet saved may need --encoding cp1252. Every
+use commas, semicolons or tabs; what an older spreadsheet saved may need --encoding cp1252. A CSV that
+is written has commas and UTF-8; for one to open in Excel, say --bom. Every
 column of the input is kept; `labels`, `status`, a probability per label and `model`, which says what
 made the row, come after them. Rows that cannot be labelled are left out; OUTPUT.errors.jsonl has
 their numbers and the reasons.
@@ -51,6 +52,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--abstract", default="", help="its abstract")
     parser.add_argument("--format", choices=("csv", "jsonl", "parquet"), help="of standard input and output")
     parser.add_argument("--encoding", default="utf-8", help="of the input's text, e.g. cp1252 (default: utf-8)")
+    parser.add_argument("--bom", action="store_true", help="begin a CSV with the mark by which Excel knows UTF-8")
     parser.add_argument("--title-column", metavar="NAME", help='default: "title" in upper or lower case')
     parser.add_argument("--abstract-column", metavar="NAME", help='default: "abstract" in upper or lower case')
     parser.add_argument("--prefix", default="", help="put before the name of every added column")

@@ -31,8 +31,8 @@ class _Lines:
         for line in self._file:
             if not line.endswith(b"\n"):
                 break
-            self.end += len(line)
-            yield line.decode(errors="replace")
+            first, self.end = not self.end, self.end + len(line)
+            yield line.decode("utf-8-sig" if first else "utf-8", errors="replace")
         self.ended = True
 
 

@@ -39,10 +39,11 @@ class Sink(Protocol):
 class CsvSink:
     """CSV with a header; lists are joined by "; ", other values that are no text become JSON."""
 
-    def __init__(self, opened: Opened, header: Sequence[str] | None = None) -> None:
-        """`header` is the one that an earlier run wrote."""
+    def __init__(self, opened: Opened, header: Sequence[str] | None = None, *, mark: bool = False) -> None:
+        """`header` is the one that an earlier run wrote; `mark` is whether a new file begins with a byte-order mark."""
         self._opened = opened
         self._header = header
+        self._mark = mark
         self._columns: list[str] = []
         self._exit = ExitStack()
         self._writer: Any = None
@@ -51,8 +52,10 @@ class CsvSink:
         self._columns = list(columns)
         if self._header is not None and self._header != self._columns:
             raise CliError("the output that is there has other columns than this run would write; use another name")
-        self._writer = csv.writer(self._exit.enter_context(self._opened()), lineterminator="\n")
+        file = self._exit.enter_context(self._opened())
+        self._writer = csv.writer(file, lineterminator="\n")
         if self._header is None:
+            file.write("\ufeff" if self._mark else "")
             self._writer.writerow(columns)
 
     def write(self, cells: Cells) -> Refusal | None:

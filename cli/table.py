@@ -51,8 +51,11 @@ class Addition:
     def __init__(self, labels: Sequence[str], model: str, prefix: str = "") -> None:
         self.labels = f"{prefix}labels"
         self.status = f"{prefix}status"
-        self.probabilities = [prefix + label for label in labels]
         self.model = f"{prefix}model"
+        taken = {self.labels, self.status, self.model}
+        self.probabilities = [
+            name if (name := prefix + label) not in taken else f"{name} probability" for label in labels
+        ]
         self.columns = [self.labels, self.status, *self.probabilities, self.model]
         self._made_by = model
 

@@ -37,7 +37,7 @@ def open_target(args: argparse.Namespace, terminal: Terminal, source_kind: str, 
         kind = args.format or ("csv" if source_kind == "csv" else "jsonl")
         if kind == "parquet":
             raise CliError("parquet cannot be written to standard output; name a file with --output")
-        sink = _text_sink(kind, lambda: nullcontext(terminal.out), Kept())
+        sink = _text_sink(args, kind, lambda: nullcontext(terminal.out), Kept())
         return Target(sink, Kept(), Faults(None, terminal.err))
     return _file_target(args, terminal, addition, kind_of(args.output), source_kind)
 
@@ -52,11 +52,11 @@ def _file_target(
         source = args.input if source_kind == "parquet" else None
         return Target(ParquetSink(path, addition, source), Kept(), faults)
     done = kept(path, kind) if args.resume else Kept()
-    return Target(_text_sink(kind, lambda: writer(path, append=args.resume), done), done, faults)
+    return Target(_text_sink(args, kind, lambda: writer(path, append=args.resume), done), done, faults)
 
 
-def _text_sink(kind: str, opened: Opened, done: Kept) -> Sink:
-    return CsvSink(opened, done.header) if kind == "csv" else JsonLinesSink(opened)
+def _text_sink(args: argparse.Namespace, kind: str, opened: Opened, done: Kept) -> Sink:
+    return CsvSink(opened, done.header, mark=args.bom) if kind == "csv" else JsonLinesSink(opened)
 
 
 def _refuse_unwritable(args: argparse.Namespace, kind: str) -> None:

@@ -71,7 +71,9 @@ export class Sheet {
   /** The file again with the labels added; rows without a result say why. */
   csv() {
     const labels = this.labels;
-    const added = ["labels", "status", ...labels, "model", "problem"].map((name) => this.#free(name));
+    const own = ["labels", "status", "model", "problem"];
+    const scores = labels.map((label) => (own.includes(label) ? `${label} probability` : label));
+    const added = ["labels", "status", ...scores, "model", "problem"].map((name) => this.#free(name));
     return csv([[...this.columns, ...added], ...this.entries.map((entry) => [...this.#cells(entry), ...additions(entry, labels)])]);
   }
 

@@ -11,6 +11,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from cli.labellers import Verdict
+from cli.table import Addition
 from model_store.papers import Paper
 from model_store.store import Store
 from tests.cli.command import ADDED, LABELS, ROWS, Command, read_csv, read_lines, write_csv, write_lines
@@ -61,6 +63,13 @@ def test_every_row_says_what_made_it(papers: Command, artefacts: Path, tmp_path:
     papers("classify", write_csv(tmp_path / "in.csv", ROWS), "-o", tmp_path / "out.csv")
     sha256 = Store(artefacts).open().sha256
     assert {row["model"] for row in read_csv(tmp_path / "out.csv")} == {f"tiny-subjects 1.0.0 {sha256[:12]}"}
+
+
+def test_a_label_named_like_an_added_column_keeps_its_probability() -> None:
+    added = Addition(("model", "data"), "tiny 1.0.0").cells(Verdict(["data"], "ok", [0.2, 0.9]))
+    assert added == {
+        "labels": ["data"], "status": "ok", "model probability": 0.2, "data": 0.9, "model": "tiny 1.0.0",
+    }  # fmt: skip
 
 
 def test_what_a_person_should_look_at_is_counted(papers: Command, tmp_path: Path) -> None:

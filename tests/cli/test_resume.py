@@ -78,6 +78,17 @@ def test_rows_of_another_model_are_not_added_to_those_that_are_there(
     assert b"1.0.0" not in target.read_bytes()
 
 
+def test_a_marked_csv_opens_in_spreadsheets_and_goes_on_as_well(papers: Command, tmp_path: Path) -> None:
+    source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
+    papers("classify", source, "-o", target, "--bom")
+    whole = target.read_bytes()
+    assert whole.startswith(b"\xef\xbb\xbfID,")
+    target.write_bytes(whole[: len(whole) // 2])
+    assert papers("classify", source, "-o", target, "--bom", "--resume").status == 0
+    assert target.read_bytes() == whole
+    assert papers("classify", target, "--prefix", "again_").out.startswith("ID,")
+
+
 def test_what_was_not_written_here_is_not_cut(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('a,b\n"x"y,z\n1,2\n')
     with pytest.raises(CliError, match=r"a\.csv, line 2: no such row"):
