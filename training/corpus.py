@@ -150,7 +150,8 @@ def text_columns(path: Path, first: Row) -> dict[str, str]:
     columns = {column.strip().lower(): column for column in first.cells}
     for needed in (_TITLE, _ABSTRACT):
         if needed not in columns:
-            raise DataError(f"{path}: has no column {needed.upper()!r}; its columns are {', '.join(first.cells)}")
+            there = ", ".join(first.cells)
+            raise DataError(f"{path}: has no column {needed.upper()!r}; its columns are {there}; rename the one meant")
     return columns
 
 
