@@ -51,7 +51,7 @@ def main() -> None:
     """Measure and print."""
     options = _parser().parse_args()
     run = TrainingRun.open(options.config, options.runs)
-    network = load_network(run.config.encoder, run.config.head, len(run.corpus.labels))
+    network = load_network(run.config.encoder, run.config.head, len(run.corpus.labels), run.config.features)
     network.load_state_dict(load_file(run.place.weights))
     fp32 = export_graph(network.eval())
     papers = run.corpus.validation.papers[: options.papers]

@@ -89,6 +89,9 @@ def _execute(options: argparse.Namespace) -> None:
         run.fit(resume=options.resume)
     if not Processes.of().writes:
         return  # what follows is done once
+    if options.command == "score":
+        run.score(options.output)
+        sys.stdout.write(f"{options.output}\n")
     if options.command in ("run", "baseline"):
         sys.stdout.write(json.dumps({"baseline": run.baseline()}, indent=2) + "\n")
     if options.command in ("run", "publish"):
@@ -113,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, what in stages.items():
         _add_stage(commands.add_parser(name, help=what, description=what.capitalize() + "."))
+    what = "write the fitted network's scores on its training papers, for [teacher] of another run"
+    score = commands.add_parser("score", help=what, description=what.capitalize() + ".")
+    _add_run(score)
+    score.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")
     return parser
 
 
@@ -131,9 +138,13 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
 
 
-def _add_stage(stage: argparse.ArgumentParser) -> None:
+def _add_run(stage: argparse.ArgumentParser) -> None:
     stage.add_argument("config", type=Path, help="the run's TOML file")
     stage.add_argument("--runs", type=Path, default=Path("runs"), help="where runs keep files (default: %(default)s)")
+
+
+def _add_stage(stage: argparse.ArgumentParser) -> None:
+    _add_run(stage)
     stage.add_argument("--store", type=Path, default=_STORE, help="where artefacts go (default: %(default)s)")
     stage.add_argument("--resume", action="store_true", help="go on where an earlier call was cut off")
 

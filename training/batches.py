@@ -20,15 +20,14 @@ class EncodedPapers(Dataset[dict[str, object]]):
 
     def __init__(self, encoder: PaperEncoder, papers: Papers) -> None:
         self.encodings: Sequence[Encoding] = encoder.encode(papers.papers)
-        self._targets = torch.from_numpy(papers.targets)
-        self._categories = None if papers.categories is None else torch.from_numpy(papers.categories)
+        targets = {"labels": papers.targets, "categories": papers.categories, "teacher": papers.teacher}
+        self._targets = {name: torch.from_numpy(rows) for name, rows in targets.items() if rows is not None}
 
     def __len__(self) -> int:
         return len(self.encodings)
 
     def __getitem__(self, index: int) -> dict[str, object]:
-        row: dict[str, object] = {"encoding": self.encodings[index], "labels": self._targets[index]}
-        return row if self._categories is None else row | {"categories": self._categories[index]}
+        return {"encoding": self.encodings[index]} | {name: rows[index] for name, rows in self._targets.items()}
 
     @property
     def lengths(self) -> list[int]:
@@ -39,7 +38,8 @@ class EncodedPapers(Dataset[dict[str, object]]):
 class Collator:
     """Rows to a batch, padded to its longest paper; ids (papers, tokens), labels (papers, labels).
 
-    Papers with finer categories also give `categories` (papers, categories).
+    Papers with finer categories also give `categories` (papers, categories), those with a teacher
+    `teacher` (papers, labels).
     """
 
     def __init__(self, pad_id: int) -> None:
@@ -54,7 +54,7 @@ class Collator:
             "input_ids": pad(ids, batch_first=True, padding_value=self._pad_id),
             "attention_mask": pad([torch.ones_like(row) for row in ids], batch_first=True),
             "token_type_ids": pad(types, batch_first=True),
-            **{name: torch.stack([row[name] for row in rows]) for name in ("labels", "categories") if name in rows[0]},  # type: ignore[misc]
+            **{name: torch.stack([row[name] for row in rows]) for name in rows[0] if name != "encoding"},  # type: ignore[misc]
         }
 
 

@@ -20,15 +20,26 @@ class EncoderConfig(_Section):
     """The pretrained encoder."""
 
     source: str = Field(min_length=1, description="hub id, or a local folder in the Hugging Face layout")
-    freeze: bool = Field(default=False, description="train the head alone")
+    freeze: bool = Field(default=False, description="train the head alone, on features without dropout")
     dropout: float | None = Field(default=None, ge=0, lt=1, description="inside the encoder; absent: as pretrained")
     attention: Literal["sdpa", "eager"] = Field(
         default="sdpa", description="in training; on CPUs with bf16 eager is faster"
     )
 
 
+class FeaturesConfig(_Section):
+    """What the head reads of the encoder (Sun et al. 2019, section 5.3.2); by default the last layer's CLS vector."""
+
+    top: int | None = Field(
+        default=None, ge=1, description="highest layer, from 1; those above are cut away; absent: all"
+    )
+    layers: int = Field(default=1, ge=1, description="how many layers are read, counted down from `top`")
+    join: Literal["concat", "mean", "max"] = Field(default="concat", description="how several layers are joined")
+    pool: Literal["cls", "mean"] = Field(default="cls", description="a layer's CLS vector, or the mean over all tokens")
+
+
 class HeadConfig(_Section):
-    """dropout → linear → ReLU → dropout → linear, on the CLS vector."""
+    """dropout → linear → ReLU → dropout → linear, on the features."""
 
     hidden: int = Field(default=50, ge=1)
     dropout: float = Field(default=0.3, ge=0, lt=1)
@@ -63,6 +74,9 @@ class DataConfig(_Section):
     categories: dict[str, tuple[str, ...]] | None = Field(
         default=None, description="label → arXiv archives, for files with a `categories` column"
     )
+    share: float = Field(
+        default=1.0, gt=0, le=1, description="of the training papers, seeded; a smaller share lies within a larger one"
+    )
 
 
 class AuxiliaryConfig(_Section):
@@ -94,6 +108,29 @@ class PretrainConfig(_Section):
     checkpoint_steps: int = Field(default=500, ge=1, description="steps between two checkpoints")
 
 
+class TeacherConfig(_Section):
+    """Learn from the scores of fitted networks too (Hinton et al. 2015); `training score` writes them."""
+
+    scores: tuple[Path, ...] = Field(min_length=1, description="files of scores; logits of several are averaged")
+    weight: float = Field(default=0.5, gt=0, le=1, description="of the teachers' scores; the labels have the rest")
+    temperature: float = Field(default=1.0, ge=1, description="divides logits: above 1, small scores tell more")
+
+
+class LossConfig(_Section):
+    """What a wrong score costs; all but plain "bce" trade calibration for labels that few papers have."""
+
+    kind: Literal["bce", "class_balanced", "focal", "asymmetric"] = "bce"
+    beta: float = Field(default=0.999, ge=0, lt=1, description="class_balanced: (1 - β) / (1 - β^papers) by label")
+    gamma: float = Field(default=2.0, ge=0, description="focal: how much less an easy decision counts")
+    positive_gamma: float = Field(default=1.0, ge=0, description="asymmetric: γ+, for labels a paper has")
+    negative_gamma: float = Field(default=4.0, ge=0, description="asymmetric: γ-, for labels it has not")
+    margin: float = Field(default=0.05, ge=0, lt=1, description="asymmetric: absent labels scored below cost nothing")
+    positive_weight_cap: float | None = Field(
+        default=None, ge=1, description="positives count √(negatives / positives) times, at most this; absent: once"
+    )
+    start_at_rates: bool = Field(default=False, description="biases start at the log-odds of the labels' shares")
+
+
 class FitConfig(_Section):
     """The loop. Defaults are those of Sun et al. 2019, section 5.2."""
 
@@ -106,7 +143,16 @@ class FitConfig(_Section):
         default=1.0, gt=0, le=1, description="ξ of section 5.4.2: each lower layer learns ξ times"
     )
     weight_decay: float = Field(default=0.01, ge=0)
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps; `cut_frac` of a slanted triangle")
+    schedule: Literal["linear", "slanted", "cosine", "constant"] = Field(
+        default="linear", description="of the learning rate, after a linear warm-up"
+    )
+    slant: float = Field(default=32.0, ge=1, description="slanted: highest against lowest learning rate, `ratio`")
+    averaging: Literal["none", "ema", "swa"] = Field(
+        default="none", description="of the weights, evaluated and kept in their place: fading, or all alike"
+    )
+    averaging_decay: float = Field(default=0.999, gt=0, lt=1, description="ema: what the average keeps each step")
+    averaging_start: float = Field(default=0.0, ge=0, lt=1, description="share of the steps; about 0.75 suits swa")
     precision: Precision = "auto"
     evaluations_per_epoch: int = Field(default=1, ge=1, description="each also writes a checkpoint")
     patience: int = Field(default=2, ge=1, description="evaluations without a better micro-F1 before stopping")
@@ -143,11 +189,14 @@ class RunConfig(_Section):
     limits: tuple[str, ...] = Field(default=())
     seed: int = Field(ge=0)
     encoder: EncoderConfig
+    features: FeaturesConfig = FeaturesConfig()
     head: HeadConfig = HeadConfig()
     data: DataConfig
     auxiliary: AuxiliaryConfig | None = None
     pretrain: PretrainConfig | None = None
+    teacher: TeacherConfig | None = None
     input: InputFormat
+    loss: LossConfig = LossConfig()
     fit: FitConfig = FitConfig()
     quantization: QuantizationConfig = QuantizationConfig()
     gates: Gates = Gates()

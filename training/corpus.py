@@ -40,12 +40,14 @@ class Papers:
     """Papers with their targets, shape (papers, labels), 0 or 1.
 
     `categories`, shape (papers, categories), holds the targets of the auxiliary head if there is
-    one; a row of NaN stands for a paper whose categories are not known.
+    one; a row of NaN stands for a paper whose categories are not known. `teacher`, shape (papers,
+    labels), holds the logits of networks to learn from, if there are any.
     """
 
     papers: list[Paper]
     targets: NDArray[np.float32]
     categories: NDArray[np.float32] | None = None
+    teacher: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.papers)
@@ -88,6 +90,7 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
         train, held_out = _split(train, config.validation_share, rng)
     else:
         _same_labels(config.validation, held_out_labels, labels)
+    train = _share(train, config.share, seed)
     learned = (
         replace(_stack(train, labels), categories=_categories(train, auxiliary)) if auxiliary else _stack(train, labels)
     )
@@ -283,6 +286,22 @@ def _split(
         [paper for i, paper in enumerate(papers) if i not in held_out],
         [paper for i, paper in enumerate(papers) if i in held_out],
     )
+
+
+def _share(papers: list[LabelledPaper], share: float, seed: int) -> list[LabelledPaper]:
+    """The first of the papers in a seeded order: a smaller share lies within a larger one.
+
+    The order begins with a paper of each label, so that a share that has room for them all lacks none.
+    """
+    if share == 1:
+        return papers
+    order = np.random.default_rng([seed, len(papers)]).permutation(len(papers)).tolist()
+    first: dict[str, int] = {}
+    for place in order:
+        for label in sorted(papers[place].labels):
+            first.setdefault(label, place)
+    order = list(dict.fromkeys([*first.values(), *order]))
+    return [papers[place] for place in sorted(order[: max(1, round(share * len(papers)))])]
 
 
 def _stack(labelled: list[LabelledPaper], labels: tuple[str, ...]) -> Papers:

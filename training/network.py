@@ -1,43 +1,84 @@
-"""The network: a pretrained encoder and a small head on its CLS vector. Ends in raw logits."""
+"""The network: a pretrained encoder and a small head on its features. Ends in raw logits."""
 
 import math
 from collections.abc import Iterator
+from typing import Self, cast
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from training.config import EncoderConfig, FitConfig, HeadConfig
+from training import features
+from training.config import EncoderConfig, FeaturesConfig, FitConfig, HeadConfig
 from training.errors import ConfigError
+from training.losses import TeacherLoss
 
 
 class SubjectNetwork(nn.Module):
-    """Encoder → CLS vector → dropout → linear → ReLU → dropout → linear to the labels.
+    """Encoder → features → dropout → linear → ReLU → dropout → linear to the labels.
 
-    The sigmoid is not here: `BCEWithLogitsLoss` wants raw logits (a second sigmoid would keep the
-    mean loss above 0.6 whatever the network learns), and the exported graph adds it once.
+    The sigmoid is not here: the loss wants raw logits (a second sigmoid would keep the mean loss
+    above 0.6 whatever the network learns), and the exported graph adds it once.
     """
 
     auxiliary: "AuxiliaryHead | None"
+    loss: nn.Module
+    """Of logits and targets, both (papers, labels); a mean."""
+    teacher: TeacherLoss | None
 
-    def __init__(self, encoder: nn.Module, hidden_size: int, labels: int, head: HeadConfig) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        hidden_size: int,
+        labels: int,
+        head: HeadConfig,
+        features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        self._features = features_read
+        self._features_size = features.size(features_read, hidden_size)
         self.head = nn.Sequential(
             nn.Dropout(head.dropout),
-            nn.Linear(hidden_size, head.hidden),
+            nn.Linear(self._features_size, head.hidden),
             nn.ReLU(),
             nn.Dropout(head.dropout),
             nn.Linear(head.hidden, labels),
         )
-        self._loss = nn.BCEWithLogitsLoss()
-        self._hidden_size = hidden_size
+        self.loss = nn.BCEWithLogitsLoss()
         self.auxiliary = None
+        self.teacher = None
+
+    @property
+    def labels(self) -> int:
+        """How many there are."""
+        return self._last.out_features
 
     def learn_also(self, categories: int, weight: float) -> None:
         """Give the network an auxiliary head over so many finer categories, for the time of its training."""
-        self.auxiliary = AuxiliaryHead(self._hidden_size, categories, weight)
+        self.auxiliary = AuxiliaryHead(self._features_size, categories, weight)
+
+    def start_at(self, biases: Tensor) -> None:
+        """Let the labels' logits start at `biases`, shape (labels,)."""
+        with torch.no_grad():
+            self._last.bias.copy_(biases)
+
+    @property
+    def _last(self) -> nn.Linear:
+        return cast("nn.Linear", self.head[-1])
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the encoder learns nothing."""
+        return not any(parameter.requires_grad for parameter in self.encoder.parameters())
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, but a frozen encoder stays without dropout: its features are what they are."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
 
     def forward(
         self,
@@ -46,17 +87,32 @@ class SubjectNetwork(nn.Module):
         token_type_ids: Tensor,
         labels: Tensor | None = None,
         categories: Tensor | None = None,
+        teacher: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Logits of shape (papers, labels), and the mean loss if targets are given."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
-        features = hidden.last_hidden_state[:, 0]
-        logits = self.head(features)
+        """Logits of shape (papers, labels), and the mean loss if targets are given.
+
+        `teacher` are logits of the teacher's, shape (papers, labels).
+        """
+        read = self.features(input_ids, attention_mask, token_type_ids)
+        logits = self.head(read)
         if labels is None:
             return {"logits": logits}
-        loss = self._loss(logits.float(), labels)
+        loss = self.loss(logits.float(), labels)
+        if self.teacher is not None and teacher is not None:
+            loss = torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
         if self.auxiliary is not None and categories is not None:
-            loss = loss + self.auxiliary(features, categories) / labels.shape[1]
+            loss = loss + self.auxiliary(read, categories) / labels.shape[1]
         return {"loss": loss, "logits": logits}
+
+    def features(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Features of texts, shape (texts, size)."""
+        output = self.encoder(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            output_hidden_states=self._features.layers > 1,
+        )
+        return features.read(output, attention_mask, self._features)
 
 
 class AuxiliaryHead(nn.Module):
@@ -78,11 +134,16 @@ class AuxiliaryHead(nn.Module):
         return self._weight * loss / len(categories)
 
 
-def load_network(encoder: EncoderConfig, head: HeadConfig, labels: int) -> SubjectNetwork:
-    """A network with pretrained encoder and fresh head.
+def load_network(
+    encoder: EncoderConfig,
+    head: HeadConfig,
+    labels: int,
+    features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
+) -> SubjectNetwork:
+    """A network with pretrained encoder, cut off above the highest layer that is read, and fresh head.
 
     `source` is a hub id or a local folder of a model of the BERT family, which tells title and
-    abstract apart by token types; ConfigError for any other.
+    abstract apart by token types; ConfigError for any other, or if it has too few layers.
     """
     config = AutoConfig.from_pretrained(encoder.source)
     if encoder.dropout is not None:
@@ -92,17 +153,33 @@ def load_network(encoder: EncoderConfig, head: HeadConfig, labels: int) -> Subje
             f"encoder {encoder.source!r} ({config.model_type}) does not tell two segments apart; expected one of the "
             "BERT family, such as bert-base-uncased"
         )
+    config.num_hidden_layers = _layers_kept(features_read, config.num_hidden_layers)
     body = AutoModel.from_pretrained(
         encoder.source, config=config, add_pooling_layer=False, attn_implementation=encoder.attention
     )
     body.requires_grad_(not encoder.freeze)
-    return SubjectNetwork(body, config.hidden_size, labels, head)
+    return SubjectNetwork(body, config.hidden_size, labels, head, features_read)
+
+
+def _layers_kept(features_read: FeaturesConfig, present: int) -> int:
+    kept = features_read.top or present
+    if not features_read.layers <= kept <= present:
+        raise ConfigError(
+            f"[features] reads {features_read.layers} layers down from layer {kept}; the encoder has {present}"
+        )
+    return kept
 
 
 def load_tokenizer(source: str) -> Tokenizer:
     """The encoder's own tokenizer, in the form that serving reads."""
     loaded: Tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
     return loaded
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """The id that fills up short texts; masked, so any will do where there is none."""
+    found: int | None = tokenizer.token_to_id("[PAD]")
+    return found or 0
 
 
 def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, object]]:

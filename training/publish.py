@@ -61,7 +61,7 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
     int8 = quantize(fp32, run.config.quantization)
     threads = usable_cpus()
     fp32_scores = graph_scores(OnnxGraph(fp32, threads), encodings, "fp32")
-    hold_parity(_network_scores(network, encodings[:_PARITY_PAPERS]), fp32_scores[:_PARITY_PAPERS])
+    hold_parity(network_scores(network, encodings[:_PARITY_PAPERS]), fp32_scores[:_PARITY_PAPERS])
     graph = OnnxGraph(int8, threads)
     scores = graph_scores(graph, encodings, "int8")
     found = compare(run.corpus.validation.targets, fp32_scores, scores, (len(fp32), len(int8)))
@@ -82,7 +82,8 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
     )
 
 
-def _network_scores(network: SubjectNetwork, encodings: list[Encoding]) -> NDArray[np.float32]:
+def network_scores(network: SubjectNetwork, encodings: list[Encoding]) -> NDArray[np.float32]:
+    """Probabilities of papers one by one, shape (papers, labels)."""
     rows = []
     with torch.no_grad():
         for encoding in encodings:

@@ -3,9 +3,10 @@
 import json
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
@@ -14,13 +15,15 @@ from model_store.store import Store
 from training.baseline import baseline
 from training.batches import EncodedPapers
 from training.config import EncoderConfig, RunConfig, read_config
-from training.corpus import Corpus, read_corpus, read_texts
+from training.corpus import Corpus, Papers, read_corpus, read_texts
 from training.errors import ConfigError
 from training.fit import fit
-from training.network import load_network, load_tokenizer
+from training.losses import LabelLoss, TeacherLoss, rates_as_biases
+from training.network import SubjectNetwork, load_network, load_tokenizer, pad_id
 from training.pretrain import MaskedWordModel, pretrain, save_encoder
 from training.processes import Processes, wait_for_all
 from training.publish import Run, publish
+from training.teacher import read_scores, score, write_scores
 
 _LOG = logging.getLogger("training")
 
@@ -100,17 +103,15 @@ class TrainingRun:
             _LOG.info("%s is there: fitting is done", self.place.weights)
             return
         set_seed(self.config.seed)
-        network = load_network(self._encoder(), self.config.head, len(self.corpus.labels))
-        if self.config.auxiliary and self.corpus.train.categories is not None:
-            network.learn_also(self.corpus.train.categories.shape[1], self.config.auxiliary.weight)
+        network = self._learner()
         tokenizer = load_tokenizer(self.config.encoder.source)
         encoder = PaperEncoder(tokenizer, self.config.training_input)
         fit(
             network,
-            EncodedPapers(encoder, self.corpus.train),
+            EncodedPapers(encoder, self._lesson()),
             EncodedPapers(encoder, self.corpus.validation),
             self.config.fit,
-            pad_id=tokenizer.token_to_id("[PAD]") or 0,
+            pad_id=pad_id(tokenizer),
             seed=self.config.seed,
             folder=self.place.checkpoints,
             resume=resume,
@@ -127,12 +128,48 @@ class TrainingRun:
 
     def publish(self, store: Store) -> Path:
         """Quantize the fitted network, hold it to its gates and publish it."""
-        network = load_network(self.config.encoder, self.config.head, len(self.corpus.labels))
-        network.load_state_dict(load_file(self.place.weights))
+        network = self._fitted()
         figures = json.loads(self.place.baseline.read_text()) if self.place.baseline.exists() else self.baseline()
         tokenizer = load_tokenizer(self.config.encoder.source)
         run = Run(self.place.folder, self.config, self.text, self.corpus, figures)
-        return publish(run, network.eval(), tokenizer, store)
+        return publish(run, network, tokenizer, store)
+
+    def score(self, path: Path) -> None:
+        """Write the fitted network's logits on the training papers, as a teacher's for another run."""
+        tokenizer = load_tokenizer(self.config.encoder.source)
+        papers = EncodedPapers(PaperEncoder(tokenizer, self.config.input), self.corpus.train)
+        logits = score(self._fitted(), papers, pad_id(tokenizer))
+        write_scores(path, self.corpus.train, self.corpus.labels, logits)
+
+    def _network(self, encoder: EncoderConfig) -> SubjectNetwork:
+        config = self.config
+        return load_network(encoder, config.head, len(self.corpus.labels), config.features)
+
+    def _learner(self) -> SubjectNetwork:
+        """The network with all it has for the time of its training alone."""
+        config, train = self.config, self.corpus.train
+        network = self._network(self._encoder())
+        network.loss = LabelLoss(config.loss, torch.from_numpy(train.targets.sum(axis=0)), len(train))
+        if config.loss.start_at_rates:
+            network.start_at(rates_as_biases(train.targets))
+        if config.auxiliary and train.categories is not None:
+            network.learn_also(train.categories.shape[1], config.auxiliary.weight)
+        if config.teacher:
+            network.teacher = TeacherLoss(config.teacher)
+        return network
+
+    def _fitted(self) -> SubjectNetwork:
+        """The network with the weights that fitting left; ConfigError if it has left none."""
+        if not self.place.weights.exists():
+            raise ConfigError(f"{self.place.weights} is not there: fit the run first")
+        network = self._network(self.config.encoder)
+        network.load_state_dict(load_file(self.place.weights))
+        return network.eval()
+
+    def _lesson(self) -> Papers:
+        """The training papers, with what teachers say of them if there are any."""
+        train, teacher = self.corpus.train, self.config.teacher
+        return replace(train, teacher=read_scores(teacher.scores, train, self.corpus.labels)) if teacher else train
 
     def _keep_encoder(self, model: MaskedWordModel) -> None:
         # Its presence means that it is whole: it gets its name last.

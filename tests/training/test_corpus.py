@@ -64,6 +64,24 @@ def test_arxiv_s_layout_without_a_table_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "a.jsonl")
 
 
+def test_a_smaller_share_of_the_training_papers_lies_within_a_larger_one(tmp_path: Path) -> None:
+    path = tiny.write_csv(tmp_path / "t.csv", tiny.papers(400))
+    shares = {share: read(path, share=share) for share in (0.02, 0.1, 0.5, 1.0)}
+    assert [len(corpus.train) for corpus in shares.values()] == [7, 35, 175, 350]
+    papers = [set(corpus.train.papers) for corpus in shares.values()]
+    assert papers[0] < papers[1] < papers[2] < papers[3]
+    assert len({tuple(corpus.validation.papers) for corpus in shares.values()}) == 1
+
+
+def test_the_smallest_share_with_room_for_every_label_has_them_all(tmp_path: Path) -> None:
+    rows = [paper(f"t{i}", X=1, Y=0) for i in range(199)] + [paper("rare", X=0, Y=1)]
+    validation = tiny.write_csv(tmp_path / "v.csv", [paper("v")])
+    path = tiny.write_csv(tmp_path / "t.csv", rows)
+    assert read(path, validation, share=0.01).train.targets.sum(axis=0).tolist() == [1, 1]
+    with pytest.raises(DataError, match="has no positive row among the 1 training papers"):
+        read(path, validation, share=0.001)
+
+
 def arxiv(path: Path, rows: list[tuple[str, str, str]]) -> Path:
     """Papers in arXiv's layout from (title, categories, date)."""
     lines = [{"title": t, "abstract": "x", "categories": c, "update_date": d} for t, c, d in rows]

@@ -106,8 +106,16 @@ def test_a_wrong_input_is_an_error_message_and_not_a_traceback(
     assert "train.csv, row 1, column 'X': holds '2', expected 0 or 1" in capsys.readouterr().err
 
 
-def test_a_run_killed_and_resumed_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    config = tiny.config(tmp_path)
+# Whatever has a state of its own while training: an average, a second head, another course of the learning rate.
+STATES = {"fit": 'averaging = "ema"\nschedule = "slanted"'}
+WORDS_AS_CATEGORIES = '[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n'
+
+
+@pytest.mark.parametrize(("within", "extra"), [({}, ""), (STATES, WORDS_AS_CATEGORIES)], ids=["plain", "techniques"])
+def test_a_run_killed_and_resumed_ends_as_if_nothing_had_happened(
+    tmp_path: Path, within: dict[str, str], extra: str
+) -> None:
+    config = tiny.config(tmp_path, extra=extra, within=within)
     fit(config, tmp_path / "whole")
     killed = start(config, tmp_path / "cut")
     wait_for(tmp_path / "cut/tiny-0.1.0/checkpoints/checkpoint-24", killed)

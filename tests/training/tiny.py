@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +53,15 @@ def write_csv(path: Path, rows: Rows) -> Path:
     return path
 
 
-def config(folder: Path, *, version: str = "0.1.0", epochs: int = 3, extra: str = "") -> Path:
-    """A run over 240 such papers, complete with its encoder."""
+def config(
+    folder: Path, *, version: str = "0.1.0", epochs: int = 3, extra: str = "", within: Mapping[str, str] | None = None
+) -> Path:
+    """A run over 240 such papers, complete with its encoder; `within` adds lines to sections, `extra` whole ones."""
     encoder(folder / "encoder")
     train = write_csv(folder / "train.csv", papers(200))
     validation = write_csv(folder / "validation.csv.gz", papers(60, seed=1))
     path = folder / "run.toml"
-    path.write_text(f"""
+    text = f"""
 name = "tiny"
 version = "{version}"
 licence = "Apache-2.0"
@@ -88,5 +91,8 @@ title = "a quantum algorithm"
 title = "proof"
 abstract = "of the theorem"
 {extra}
-""")
+"""
+    for section, lines in (within or {}).items():
+        text = text.replace(f"[{section}]\n", f"[{section}]\n{lines}\n")
+    path.write_text(text)
     return path
