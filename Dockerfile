@@ -1,4 +1,6 @@
 # Two stages: the first has pip and a network, the second has neither need.
+# For an image that can be built again, pin the base by its digest, as `docker buildx imagetools inspect python:3.11-slim`
+# prints it: docker build --build-arg PYTHON=python:3.11-slim@sha256:<digest> .
 ARG PYTHON=python:3.11-slim
 
 FROM ${PYTHON} AS build

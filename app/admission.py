@@ -14,17 +14,23 @@ _LONGEST_RETRY_S = 60
 
 
 class Pace:
-    """Seconds per token of one worker, as an average that forgets."""
+    """Seconds per token of one worker and tokens per paper, as averages that forget; and how late the loop is."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._seconds_per_token: float | None = None
+        self._tokens_per_paper: float | None = None
+        self.lag_s = 0.0
+        """How long the event loop lately left things undone: what it only sees now may have waited that long."""
 
     def observe(self, tokens: int, seconds: float) -> None:
         """One paper was scored."""
-        measured = seconds / max(1, tokens)
-        before = measured if self._seconds_per_token is None else self._seconds_per_token
-        self._seconds_per_token = before + _WEIGHT_OF_NEWEST * (measured - before)
+        self._seconds_per_token = _follow(self._seconds_per_token, seconds / max(1, tokens))
+        self._tokens_per_paper = _follow(self._tokens_per_paper, tokens)
+
+    def tokens_of(self, papers: int) -> int:
+        """What so many papers usually have; 0 before the first measurement."""
+        return round(papers * (self._tokens_per_paper or 0.0))
 
     def seconds_for(self, tokens: int) -> float:
         """How long all workers together take for so many tokens; 0 before the first measurement."""
@@ -32,18 +38,19 @@ class Pace:
 
 
 class Permit:
-    """Room for the papers of one request, later also for their tokens."""
+    """Room for the papers of one request; for as many tokens as usual until they are counted."""
 
-    def __init__(self, admission: "Admission", papers: int) -> None:
+    def __init__(self, admission: "Admission", tokens: int) -> None:
         self._admission = admission
-        self.papers = papers
-        self.tokens = 0
+        self.tokens = tokens
 
     def weigh(self, tokens: int) -> None:
-        """Ask for the tokens too, once they are counted; raises QueueFull."""
-        self._admission.refuse_tokens(tokens)
+        """Ask for the tokens that there really are; raises QueueFull."""
+        others = self._admission.tokens - self.tokens
+        if refusal := self._admission.refusal_of_tokens(others, tokens):
+            raise refusal
         self.tokens = tokens
-        self._admission.tokens += tokens
+        self._admission.tokens = others + tokens
 
 
 class Admission:
@@ -60,29 +67,37 @@ class Admission:
     @contextmanager
     def permit(self, papers: int) -> Iterator[Permit]:
         """Come in with so many papers; raises QueueFull, before they have cost anything."""
-        if self.papers + papers > self._most_papers:
-            raise self._full("Too many papers are waiting", self._most_papers, self.papers + papers)
-        self._refuse_hopeless(self.tokens)
-        permit = Permit(self, papers)
+        if refusal := self.refusal(papers):
+            raise refusal
+        permit = Permit(self, self._pace.tokens_of(papers))
         self.papers += papers
+        self.tokens += permit.tokens
         try:
             yield permit
         finally:
             self.papers -= papers
             self.tokens -= permit.tokens
 
-    def refuse_tokens(self, tokens: int) -> None:
-        """Raise QueueFull if so many more tokens have no room, or could not be done in time."""
-        total = self.tokens + tokens
-        if total > self._most_tokens:
-            raise self._full("Too many tokens are waiting", self._most_tokens, total)
-        self._refuse_hopeless(total)
+    def refusal(self, papers: int) -> QueueFull | None:
+        """Why so many papers of usual length would not be let in now, None if they would."""
+        if self.papers + papers > self._most_papers:
+            return self._full("Too many papers are waiting", self._most_papers, self.papers + papers)
+        return self.refusal_of_tokens(self.tokens, self._pace.tokens_of(papers))
 
-    def _refuse_hopeless(self, tokens: int) -> None:
+    def refusal_of_tokens(self, others: int, tokens: int) -> QueueFull | None:
+        """Why so many tokens have no room beside those of others, or could not be done in time; None if they fit."""
+        total = others + tokens
+        if total > self._most_tokens:
+            return self._full("Too many tokens are waiting", self._most_tokens, total)
         # An empty house always lets one in: a wrong estimate must not lock everybody out for good.
-        if self.tokens and self._pace.seconds_for(tokens) > self._longest_wait_s:
-            raise self._full("More is waiting than can be answered in time")
+        if others and self._pace.lag_s + self._pace.seconds_for(total) > self._longest_wait_s:
+            return self._full("More is waiting than can be answered in time")
+        return None
 
     def _full(self, what: str, limit: int | None = None, actual: int | None = None) -> QueueFull:
         seconds = min(_LONGEST_RETRY_S, max(1, math.ceil(self._pace.seconds_for(self.tokens))))
         return QueueFull(f"{what}; come back in {seconds} s.", limit=limit, actual=actual, retry_after_s=seconds)
+
+
+def _follow(average: float | None, newest: float) -> float:
+    return newest if average is None else average + _WEIGHT_OF_NEWEST * (newest - average)

@@ -76,6 +76,10 @@ class Engine:
         """The classifier that new requests get."""
         return self._versions.current
 
+    def refusal(self) -> ServiceError | None:
+        """Why not even one paper would be taken now, None if one would."""
+        return self.health.ailment() or self._admission.refusal(papers=1)
+
     @property
     def alive(self) -> bool:
         """Whether the process can still get well by itself."""
@@ -86,7 +90,7 @@ class Engine:
         """Have workers and a watchdog while the block runs."""
         self._announce()
         workers = Workers(self._settings.threads, self._queue, self._settings.stall_timeout_s)
-        watchdog = Watchdog(workers, self._queue, self.health, self._telemetry, self._prove)
+        watchdog = Watchdog(workers, self._queue, self.health, self._pace, self._telemetry, self._prove)
         self._watching = asyncio.create_task(
             watchdog.watch(self._settings.stall_timeout_s, self._settings.probe_interval_s)
         )
@@ -151,16 +155,21 @@ class Engine:
             self._announce()
             return "switched"
 
-    async def drain(self) -> bool:
-        """Take no new work and wait until what was accepted is done, at most for the drain time-out; whether it was."""
+    async def drain(self, notice_s: float = 0.0) -> bool:
+        """Take no new work and wait until what was accepted is done, at most for the drain time-out; whether it was.
+
+        Waits at least for the notice, in which newcomers hear that they have to go elsewhere.
+        """
         self.health.draining = True
         self._telemetry.ready.set(0)
         logs.event(logging.INFO, "draining", papers=self._admission.papers)
         began = time.monotonic()
         while (waited := time.monotonic() - began) < self._settings.drain_timeout_s:
-            if waited >= self._settings.drain_notice_s and not self._admission.papers:
+            if waited >= notice_s and not self._admission.papers:
                 return True
             await asyncio.sleep(0.02)
+        if not self._admission.papers:
+            return True
         logs.event(logging.WARNING, "drain limit reached", papers_lost=self._admission.papers)
         return False
 

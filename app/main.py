@@ -1,9 +1,10 @@
 """create_app: the wiring of one service, on one screen. Knows which parts there are, not what they do."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -13,6 +14,7 @@ from starlette.middleware import Middleware
 
 from app import docs, openapi, page, problems, routes
 from app.cors import ProblemCors
+from app.door import Door
 from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
 from app.keys import ApiKeys
 from app.middleware import Gate, Observe
@@ -23,6 +25,8 @@ from app.settings import Settings, SettingsError
 from app.telemetry import Telemetry
 from app.versions import Classifier, Versions
 from model_store.store import Store
+
+_WHERE_TRACES_GO = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 
 
 def create_app(settings: Settings, classifier: Classifier | None = None, telemetry: Telemetry | None = None) -> FastAPI:
@@ -50,7 +54,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        telemetry=_tracing(settings),
+        telemetry=_tracing(settings, os.environ),
         middleware=_middleware(service),
         exception_handlers={ServiceError: _refused, HTTPException: _refused_by_framework},
     )
@@ -62,23 +66,46 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     return app
 
 
-def _tracing(settings: Settings) -> TelemetryConfig:
+def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
     """FastAPI's own OpenTelemetry: requests as spans, exported as the OTEL_ variables say; nothing unless asked for."""
-    if settings.traces and find_spec("opentelemetry.sdk") is None:
-        raise SettingsError("PAPERS_TRACES needs the extra `otel`, which is not installed")
     on = settings.traces
-    return {"tracing": on, "auto_configure": on, "metrics": False, "logs": False, "operation_spans": False}
+    if on and find_spec("opentelemetry.sdk") is None:
+        raise SettingsError("PAPERS_TRACES needs the extra `otel`, which is not installed")
+    if on and not environ.keys() & _WHERE_TRACES_GO:
+        raise SettingsError("PAPERS_TRACES needs OTEL_EXPORTER_OTLP_ENDPOINT, a collector's address")
+    paths = _paths()
+
+    def is_not_ours(scope: MutableMapping[str, Any]) -> bool:
+        # A span has path and query as they came; no path of ours takes a query, so it may be anybody's text.
+        return scope["type"] == "http" and (scope["path"] not in paths or bool(scope["query_string"]))
+
+    return {
+        "tracing": on,
+        "auto_configure": on,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "exclude": is_not_ours,
+    }
+
+
+def _paths(tag: str | None = None) -> frozenset[str]:
+    """The templates of our own paths, or of those with a tag."""
+    known = [route for route in routes.router.routes if isinstance(route, APIRoute)]
+    return frozenset(route.path for route in known if tag is None or tag in route.tags)
 
 
 def _middleware(service: Service) -> list[Middleware]:
     """From outside to inside."""
     settings = service.settings
     cors = [Middleware(ProblemCors, origins=settings.cors_origins)] if settings.cors_origins else []
-    paths = frozenset(route.path for route in routes.router.routes if isinstance(route, APIRoute))
+    paths = _paths()
+    work = _paths("classify")
     return [
         Middleware(Observe, telemetry=service.telemetry, paths=paths, health=service.engine.health),
         *cors,
         Middleware(Gate, keys=service.keys, open_health=settings.open_health),
+        Middleware(Door, refusal=service.engine.refusal, paths=work, most_body_bytes=settings.max_body_bytes),
         Middleware(Patience, settings=settings),
     ]
 

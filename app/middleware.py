@@ -1,6 +1,6 @@
 """What surrounds every request, as plain ASGI: its record, its headers, the API key. Knows no papers.
 
-The order, from outside: Observe, Gate, then `app.patience`.
+The order, from outside: Observe, Gate, then `app.door` and `app.patience`.
 """
 
 import asyncio
@@ -23,19 +23,20 @@ _LINGER_S = 1.0
 _OPEN = ("/docs", "/openapi.json", "/problems/", "/web/")
 _PAGES = frozenset({"/", "/card"})
 _HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
+# As they are sent: this is done for every request, also for those that are turned away by the thousand.
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
 
 
 class Observe:
-    """Outermost: opens the record, closes it with one log line and the metrics, answers for bugs."""
+    """Outermost: opens the record, closes it with the metrics and one log line, answers for bugs."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, paths: Collection[str], health: Health) -> None:
         """`paths` are the route templates, for requests that are refused before they are routed."""
@@ -68,7 +69,8 @@ class Observe:
         asked: str = scope["path"] if scope["path"] in self._paths else "unmatched"
         route: str = getattr(scope.get("route"), "path", None) or asked
         self._telemetry.request(record, scope["method"], route, status, seconds)
-        logs.request(record, scope["method"], route, status, seconds)
+        if not record.turned_away:
+            logs.request(record, scope["method"], route, status, seconds)
 
 
 class Gate:
@@ -113,13 +115,16 @@ def _with_headers(send: Send, record: Record, health: Health) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             record.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = record.id
-            for name, value in _SECURITY.items():
-                headers.setdefault(name, value)
+            given = list(message["headers"])
+            names = {name for name, _ in given}
+            message["headers"] = [
+                *given,
+                (b"x-request-id", record.id.encode()),
+                *(header for header in _SECURITY if header[0] not in names),
+            ]
             if health.draining:
                 # So that no client sends its next request into a connection that is about to close.
-                headers["Connection"] = "close"
+                MutableHeaders(scope=message)["Connection"] = "close"
         await send(message)
 
     return sending

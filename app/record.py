@@ -5,6 +5,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
+from opentelemetry.trace import format_trace_id, get_current_span
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -31,6 +32,8 @@ class Record:
     model_version: str | None = None
     problems: list[str] = field(default_factory=list)
     """Codes of what was refused: the request, or papers of a batch."""
+    turned_away: bool = False
+    """Refused at the door, which tells of many at once."""
 
     @property
     def server_timing(self) -> str:
@@ -46,10 +49,15 @@ def open_record(scope: Scope) -> Record:
     trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     record = Record(
         id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
-        trace_id=trace.group(1) if trace else None,
+        trace_id=trace.group(1) if trace else _trace_begun_here(),
     )
     scope.setdefault("state", {})["record"] = record
     return record
+
+
+def _trace_begun_here() -> str | None:
+    span = get_current_span().get_span_context()
+    return format_trace_id(span.trace_id) if span.is_valid else None
 
 
 def record_of(scope: Scope) -> Record:

@@ -170,5 +170,7 @@ async def reload(request: Request) -> ReloadOut:
     service = service_of(request)
     if not service.keys.required:
         raise Forbidden("Reloading over HTTP needs API keys; set PAPERS_API_KEY_FILE, or send SIGHUP.")
+    if service.settings.processes > 1:
+        raise Forbidden("Over HTTP one process of several would reload; send SIGHUP, which reaches all.")
     outcome = await service.reload()
     return ReloadOut(outcome=outcome, model=answers.model(service.engine.current))

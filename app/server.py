@@ -1,6 +1,7 @@
 """uvicorn, taught patience with limits: slow clients, draining, signals. Knows sockets, no paths."""
 
 import asyncio
+import multiprocessing
 import signal
 import socket
 import uuid
@@ -22,7 +23,7 @@ _FLUSH_S = 2
 
 
 class PatientProtocol(H11Protocol):
-    """One connection; closed when request line and headers take too long, refused with problem documents."""
+    """One connection; closed when headers or an unread body take too long; refuses with problem documents."""
 
     header_timeout_s: float
     _timer: asyncio.TimerHandle | None = None
@@ -30,13 +31,13 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: the clock runs from here."""
         super().connection_made(transport)
-        self._await_headers()
+        self._await_rest()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; between requests the keep-alive timer of uvicorn is in charge."""
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._await_headers()
+        if self._headers_come or self._body_is_skipped:
+            self._await_rest()
         else:
             self._stop_waiting()
 
@@ -59,7 +60,16 @@ class PatientProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
-    def _await_headers(self) -> None:
+    @property
+    def _headers_come(self) -> bool:
+        return self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+
+    @property
+    def _body_is_skipped(self) -> bool:
+        # The answer is out, so nobody below has a clock running for what still comes.
+        return self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
+
+    def _await_rest(self) -> None:
         if self._timer is None:
             self._timer = self.loop.call_later(self.header_timeout_s, self.transport.close)
 
@@ -72,22 +82,35 @@ class PatientProtocol(H11Protocol):
 class DrainingServer(uvicorn.Server):
     """Finishes accepted work before it stops to listen, and reloads on SIGHUP."""
 
+    _at_a_terminal = False
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; from now on SIGHUP is heard."""
+        """Listen; from now on SIGHUP is heard, and the end of the process that started this one, if any did."""
         await super().startup(sockets)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        if parent := multiprocessing.parent_process():
+            loop.add_reader(parent.sentinel, self._outlive, parent.sentinel)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second; the last time, drain while newcomers still get a 503 instead of no answer."""
         leaving = await super().on_tick(counter)
         if leaving:
-            drained = await self._service.engine.drain()
+            # Who presses Ctrl-C is alone with the service; everybody else's clients want to be told.
+            notice_s = 0.0 if self._at_a_terminal else self._service.settings.drain_notice_s
+            drained = await self._service.engine.drain(notice_s)
             self.force_exit = self.force_exit or not drained
         return leaving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT. Unlike uvicorn's, does not die by the signal afterwards: a drained exit is a good one."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
+        self._at_a_terminal = self._at_a_terminal or sig == signal.SIGINT
+        self.should_exit = True
+
+    def _outlive(self, sentinel: int) -> None:
+        # Nobody would replace this process, nor end it.
+        asyncio.get_running_loop().remove_reader(sentinel)
         self.should_exit = True
 
     def _reload(self) -> None:
@@ -100,9 +123,14 @@ class DrainingServer(uvicorn.Server):
         return service
 
 
-def serve(app: FastAPI, settings: Settings) -> None:
-    """Answer requests until a signal ends it."""
-    DrainingServer(_config(app, settings)).run()
+def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket] | None = None) -> None:
+    """Answer requests until a signal ends it; on these sockets, or on one of its own."""
+    DrainingServer(_config(app, settings)).run(sockets)
+
+
+def bound(settings: Settings) -> socket.socket:
+    """The port that several processes share; nobody listens on it yet. Exits if it is taken."""
+    return uvicorn.Config("", host=settings.host, port=settings.port, log_config=None).bind_socket()
 
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:

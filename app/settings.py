@@ -35,6 +35,7 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=0, le=65535)
     artefacts: Path = Path(model_store.__file__).parent / "artefacts"
     version: str = Field(default="latest", min_length=1)
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
     threads: Count = Field(default_factory=usable_cpus)
     max_body_bytes: Count = 1024 * 1024
     max_papers: Count = 64
@@ -49,7 +50,7 @@ class Settings(BaseModel):
     body_timeout_s: Seconds = 5.0
     keep_alive_timeout_s: Count = 65
     drain_timeout_s: Seconds = 20.0
-    drain_notice_s: float = Field(default=0.0, ge=0, le=600, allow_inf_nan=False)
+    drain_notice_s: float = Field(default=1.0, ge=0, le=600, allow_inf_nan=False)
     stall_timeout_s: Seconds = 5.0
     probe_interval_s: Seconds = 5.0
     ready_window_s: Seconds = 15.0

@@ -1,10 +1,15 @@
-"""Looks after the workers: replaces the ailing, asks for proof when it has been quiet. Knows no requests."""
+"""Looks after the workers: replaces the ailing, asks for proof when it has been quiet, notes how late the loop is.
+
+Knows no requests.
+"""
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from app import logs
+from app.admission import Pace
 from app.health import Health
 from app.jobs import Queue
 from app.telemetry import Telemetry
@@ -17,12 +22,19 @@ class Watchdog:
     """Ticks several times within a stall limit, so that nothing hangs unseen for much longer."""
 
     def __init__(
-        self, workers: Workers, queue: Queue, health: Health, telemetry: Telemetry, prove: Callable[[], Awaitable[None]]
+        self,
+        workers: Workers,
+        queue: Queue,
+        health: Health,
+        pace: Pace,
+        telemetry: Telemetry,
+        prove: Callable[[], Awaitable[None]],
     ) -> None:
         """`prove` runs one inference through the workers."""
         self._workers = workers
         self._queue = queue
         self._health = health
+        self._pace = pace
         self._telemetry = telemetry
         self._prove = prove
         self._proof: asyncio.Task[None] | None = None
@@ -33,7 +45,9 @@ class Watchdog:
         try:
             while True:
                 self.tick(probe_interval_s)
+                due = time.monotonic() + tick_s
                 await asyncio.sleep(tick_s)
+                self._pace.lag_s = max(0.0, time.monotonic() - due)
         finally:
             if self._proof:
                 self._proof.cancel()

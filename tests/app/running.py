@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,25 +51,31 @@ class Running:
         raise AssertionError(f"the service did not start: {self._log.read_text()}")
 
 
-def environment(**settings: object) -> dict[str, str]:
-    """This process's environment with exactly these settings of the service."""
+def environment(variables: Mapping[str, str] | None = None, **settings: object) -> dict[str, str]:
+    """This process's environment with these variables and exactly these settings of the service."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPERS_")}
     given = {f"PAPERS_{name.upper()}": str(value) for name, value in settings.items()}
-    return kept | {"PAPERS_PORT": "0", "PAPERS_LOG_FORMAT": "json"} | given
+    return kept | {"PAPERS_PORT": "0", "PAPERS_LOG_FORMAT": "json"} | given | dict(variables or {})
 
 
-def spawn(log: Path, *command: str, **settings: object) -> subprocess.Popen[bytes]:
+def spawn(
+    log: Path, *command: str, variables: Mapping[str, str] | None = None, **settings: object
+) -> subprocess.Popen[bytes]:
     """Start the service, or what the command names instead, its standard error going to `log`."""
     module = ["-m", *(command or ["app"])]
     with log.open("wb") as stream:
-        return subprocess.Popen([sys.executable, *module], cwd=ROOT, env=environment(**settings), stderr=stream)
+        return subprocess.Popen(
+            [sys.executable, *module], cwd=ROOT, env=environment(variables, **settings), stderr=stream
+        )
 
 
 @contextmanager
-def running(folder: Path, *command: str, **settings: object) -> Iterator[Running]:
+def running(
+    folder: Path, *command: str, variables: Mapping[str, str] | None = None, **settings: object
+) -> Iterator[Running]:
     """A service that listens, ended with the block whatever happens in it."""
     log = folder / "service.log"
-    process = spawn(log, *command, **settings)
+    process = spawn(log, *command, variables=variables, **settings)
     try:
         yield Running(process, log)
     finally:

@@ -51,6 +51,25 @@ def test_what_cannot_be_done_before_its_deadline_is_not_let_in() -> None:
         other.weigh(10)
 
 
+def test_papers_of_usual_length_are_reckoned_with_before_their_tokens_are_counted() -> None:
+    house = admission(papers=99, longest_wait_s=5.0, pace=measured(workers=1, tokens=10, seconds=1.0))
+    with house.permit(3), house.permit(2):
+        assert house.refusal(1) is not None
+        with pytest.raises(QueueFull), house.permit(1):
+            pass
+    assert house.refusal(1) is None
+
+
+def test_who_may_have_waited_unseen_has_less_time_left() -> None:
+    pace = measured(workers=1, tokens=10, seconds=1.0)
+    house = admission(longest_wait_s=5.0, pace=pace)
+    with house.permit(1):
+        assert house.refusal(1) is None
+        pace.lag_s = 4.0
+        assert house.refusal(1) is not None
+    assert house.refusal(1) is None
+
+
 def test_an_empty_house_lets_one_in_whatever_the_estimate() -> None:
     house = admission(longest_wait_s=0.1, pace=measured(workers=1, tokens=1, seconds=10.0))
     with house.permit(1) as permit:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -47,7 +48,7 @@ def post(body: bytes, *headers: bytes) -> bytes:
     return b"\r\n".join([*lines, b"", body])
 
 
-def started(folder: Path, **settings: str | int | Path) -> tuple[int, str]:
+def started(folder: Path, **settings: Any) -> tuple[int, str]:
     process = spawn(folder / "log", **settings)
     code = process.wait(30)
     return code, (folder / "log").read_text()
@@ -140,6 +141,27 @@ def test_a_termination_lets_accepted_work_finish_and_exits_well(tmp_path: Path, 
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert [len(answer.json()["results"]) for answer in answers] == [20] * 3
         assert service.process.wait(10) == 0
+
+
+def test_after_a_termination_newcomers_hear_503_for_a_while_instead_of_nothing(tmp_path: Path, store: Store) -> None:
+    # The default notice, with nothing to finish: without it the port would close at once.
+    with running(tmp_path, artefacts=store.root) as service:
+        service.signal(signal.SIGTERM)
+        answers = []
+        with contextlib.suppress(httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError):
+            while True:
+                answers.append(httpx.post(f"{service.url}/classify", json={"title": "star"}, trust_env=False))
+        assert service.process.wait(20) == 0
+    told = [answer for answer in answers if answer.status_code == 503]
+    assert told
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert {(answer.headers["retry-after"], answer.headers["connection"]) for answer in told} == {("1", "close")}
+
+
+def test_an_interrupt_does_not_wait_for_newcomers(tmp_path: Path, store: Store) -> None:
+    with running(tmp_path, artefacts=store.root, drain_notice_s=60, drain_timeout_s=60) as service:
+        service.signal(signal.SIGINT)
+        assert service.process.wait(20) == 0
 
 
 def test_a_drain_ends_at_its_limit(tmp_path: Path, store: Store) -> None:

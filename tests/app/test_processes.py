@@ -1,0 +1,88 @@
+"""Several processes on one port: numbers of all, signals to all, the dead replaced, nobody left behind."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from model_store.store import Store
+from tests import builders
+from tests.app.running import Running, running, spawn
+
+
+def children(service: Running) -> set[int]:
+    """The processes that answer, without multiprocessing's own."""
+    pid = service.process.pid
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def in_service(service: Running, version: str = "1.0.0") -> int:
+    return [line.get("version") for line in service.log() if line["message"] == "in service"].count(version)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, store: Store) -> Iterator[Running]:
+    with running(tmp_path, artefacts=store.root, processes=2, threads=4) as service:
+        until(lambda: in_service(service) == 2)
+        with service.client() as client:
+            until(lambda: client.get("/readyz").status_code == 200)
+        yield service
+
+
+def test_a_killed_process_is_replaced_and_the_numbers_are_those_of_all(pair: Running) -> None:
+    first = children(pair)
+    assert len(first) == 2
+    # A connection each, so that both processes get some.
+    for _ in range(20):
+        with pair.client() as client:
+            assert client.post("/classify", json={"title": "star"}).status_code == 200
+    os.kill(min(first), signal.SIGKILL)
+    until(lambda: in_service(pair) == 3)
+    until(lambda: len(children(pair)) == 2)
+    assert children(pair) & first == {max(first)}
+    with pair.client() as client:
+        until(lambda: "papers_threads 4.0" in client.get("/metrics").text)
+        assert sum(counted(client.get("/metrics").text)) == 20
+    assert "process replaced" in pair.messages()
+
+
+def counted(exposition: str) -> list[float]:
+    return [
+        float(line.split(" ")[1]) for line in exposition.splitlines() if line.startswith("papers_classified_total{")
+    ]
+
+
+def test_a_termination_ends_all_of_them_well(pair: Running) -> None:
+    pair.signal(signal.SIGTERM)
+    assert pair.process.wait(20) == 0
+    assert pair.messages().count("draining") == 2
+
+
+def test_a_hangup_reloads_all_of_them(pair: Running, store: Store) -> None:
+    builders.publish(store.root, "1.1.0")
+    pair.signal(signal.SIGHUP)
+    until(lambda: in_service(pair, "1.1.0") == 2)
+
+
+def test_none_outlives_the_process_that_started_them(pair: Running) -> None:
+    workers = children(pair)
+    pair.signal(signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+def test_a_broken_artefact_ends_all_of_them_with_its_code(tmp_path: Path, store: Store) -> None:
+    (store.root / "1.0.0/model.onnx").write_bytes(b"")
+    process = spawn(tmp_path / "log", artefacts=store.root, processes=2)
+    assert process.wait(60) == 1
+    assert "cannot start: " in (tmp_path / "log").read_text()
