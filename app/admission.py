@@ -90,7 +90,9 @@ class Admission:
         if total > self._most_tokens:
             return self._full("Too many tokens are waiting", self._most_tokens, total)
         # An empty house always lets one in: a wrong estimate must not lock everybody out for good.
-        if others and self._pace.lag_s + self._pace.seconds_for(total) > self._longest_wait_s:
+        # Lateness takes half of the wait at most, or a busy machine would leave its workers without work.
+        lag_s = min(self._pace.lag_s, self._longest_wait_s / 2)
+        if others and lag_s + self._pace.seconds_for(total) > self._longest_wait_s:
             return self._full("More is waiting than can be answered in time")
         return None
 

@@ -63,11 +63,19 @@ def test_papers_of_usual_length_are_reckoned_with_before_their_tokens_are_counte
 def test_who_may_have_waited_unseen_has_less_time_left() -> None:
     pace = measured(workers=1, tokens=10, seconds=1.0)
     house = admission(longest_wait_s=5.0, pace=pace)
-    with house.permit(1):
+    with house.permit(2):
         assert house.refusal(1) is None
-        pace.lag_s = 4.0
+        pace.lag_s = 9.0
         assert house.refusal(1) is not None
     assert house.refusal(1) is None
+
+
+def test_a_late_loop_leaves_the_workers_something_to_do() -> None:
+    pace = measured(workers=1, tokens=10, seconds=1.0)
+    house = admission(longest_wait_s=5.0, pace=pace)
+    pace.lag_s = 60.0
+    with house.permit(1):
+        assert house.refusal(1) is None
 
 
 def test_an_empty_house_lets_one_in_whatever_the_estimate() -> None:
