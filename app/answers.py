@@ -116,7 +116,7 @@ def _fields(given: PaperIn, verdict: Verdict, labels: Sequence[Label]) -> dict[s
     encoding, scored, decision = verdict
     return {
         "id": given.given_id,
-        "probabilities": {label.name: _shortest(p) for label, p in zip(labels, scored.scores, strict=True)},
+        "probabilities": {label.name: _shortest(p) for label, p in zip(labels, scored.measured.scores, strict=True)},
         "labels": [labels[i].name for i in decision.labels],
         "status": decision.status,
         "input": InputOut(

@@ -6,8 +6,8 @@ from app.schemas import CardOut, LabelCard
 from model_store.manifest import Manifest
 
 _VERBATIM = (
-    "name", "version", "created", "licence", "calibration", "uncertain", "input",
-    "quantization", "provenance", "limits",
+    "name", "version", "created", "licence", "calibration", "aim", "uncertain", "scope",
+    "input", "quantization", "provenance", "limits",
 )  # fmt: skip
 
 

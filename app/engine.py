@@ -27,7 +27,7 @@ from app.versions import Classifier, Versions
 from app.watchdog import Watchdog
 from app.workers import Workers
 from model_store.errors import GoldenMismatch, ModelStoreError, PaperError
-from model_store.labels import Decision, decide
+from model_store.labels import Decision
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper
 
@@ -138,7 +138,7 @@ class Engine:
             (result,) = await self._score(classifier, [encoding], deadline=math.inf)
         if isinstance(result, ServiceError):
             raise result
-        return result.scores
+        return result.measured.scores
 
     async def reload(self) -> Literal["switched", "unchanged"]:
         """Change to the wanted version if it is another one and proves itself; raises ArtefactRefused."""
@@ -204,12 +204,12 @@ class Engine:
     def _judge(self, manifest: Manifest, encoding: Encoding, result: Result) -> Outcome:
         if isinstance(result, ServiceError):
             return result
-        decision = decide(result.scores, manifest.labels, manifest.uncertain)
+        decision = manifest.decide(result.measured, title_only=encoding.title_only)
         self._telemetry.paper(encoding.tokens, encoding.truncated, result.queue_s, result.infer_s)
         self._telemetry.answer(
             decision.status,
             [manifest.labels[i].id for i in decision.labels],
-            {label.id: float(p) for label, p in zip(manifest.labels, result.scores, strict=True)},
+            {label.id: float(p) for label, p in zip(manifest.labels, result.measured.scores, strict=True)},
         )
         return Verdict(encoding, result, decision)
 

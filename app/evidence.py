@@ -60,7 +60,7 @@ class Explainer:
             (outcome,) = answer.outcomes
             if not isinstance(outcome, Verdict):
                 return Explanation(answer, [])
-            full = log_odds(outcome.scored.scores)
+            full = log_odds(outcome.scored.measured.scores)
             parts = pieces(paper, self._most_sentences)
             evidence = [(piece, await self._weights(classifier, full, without(paper, piece))) for piece in parts]
             self._latest_s = time.monotonic() - began

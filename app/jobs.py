@@ -10,18 +10,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.errors import ServiceError
 from app.versions import Classifier
+from model_store.labels import Measured
 from model_store.papers import Encoding
 
 
 class Scored(NamedTuple):
-    """Probabilities of one paper, shape (labels,), and what they took in seconds."""
+    """What the graph measured on one paper, and what that took in seconds."""
 
-    scores: NDArray[np.float32]
+    measured: Measured
     queue_s: float
     infer_s: float
 

@@ -107,7 +107,11 @@ class ResultOut(_Response):
     id: str | Absent = Field(default=None, description="as sent")
     probabilities: dict[str, float] = Field(description="every label, in the artefact's order; they need not sum to 1")
     labels: list[str] = Field(description="those at or above their own threshold, most probable first")
-    status: Status = Field(description="`uncertain` when the artefact's rule says that a person should look")
+    status: Status = Field(
+        description="`uncertain` when the artefact's rule says that a person should look; `out_of_scope` when the text "
+        "is not like anything the model was trained on: labels and probabilities are given all the same, for the few "
+        "papers this is wrong about, and are not to be relied on"
+    )
     input: InputOut
 
 
@@ -201,12 +205,16 @@ class LabelCard(_Response):
     id: str
     name: str
     threshold: float
+    title_threshold: float | Absent = Field(
+        default=None, description="the threshold where there is no abstract, if it is another"
+    )
     support: int | Absent = Field(default=None, description="validation papers that carry it")
     precision: float | Absent = None
     recall: float | Absent = None
     f1: float | Absent = None
     f1_interval: list[float] | Absent = Field(default=None, min_length=2, max_length=2)
     average_precision: float | Absent = None
+    calibration_error: float | Absent = Field(default=None, description="expected calibration error, held out")
 
 
 class CardOut(_Response):
@@ -218,7 +226,11 @@ class CardOut(_Response):
     created: str
     licence: str
     labels: list[LabelCard]
-    calibration: str
+    calibration: dict[str, JsonValue] = Field(description="the method, its parameters, and what others would have done")
+    aim: dict[str, JsonValue] = Field(description="what the thresholds were chosen for")
+    scope: dict[str, JsonValue] | Absent = Field(
+        default=None, description="when a text is out of scope, and how well such texts are told; absent: never"
+    )
     uncertain: dict[str, JsonValue] = Field(description="the rule, and what it meant on the validation papers")
     input: dict[str, JsonValue]
     quality: dict[str, JsonValue]

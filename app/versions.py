@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from model_store.errors import ArtefactDamaged, ModelStoreError
+from model_store.labels import Measured
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
 
 
 class Classifier(Protocol):
-    """What the service needs of a classifier; runs of `score` from several threads may overlap."""
+    """What the service needs of a classifier; runs of `measure` from several threads may overlap."""
 
     manifest: Manifest
     sha256: str
@@ -22,8 +20,8 @@ class Classifier(Protocol):
         """One encoding per paper; raises PaperError for a paper without text."""
         ...
 
-    def score(self, encoding: Encoding) -> NDArray[np.float32]:
-        """Probabilities of one paper, shape (labels,)."""
+    def measure(self, encoding: Encoding) -> Measured:
+        """Probabilities and distance of one paper."""
         ...
 
 

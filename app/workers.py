@@ -97,11 +97,11 @@ class Workers:
 
 def _score(task: Task, began: float) -> Result:
     try:
-        scores = task.job.classifier.score(task.encoding)
+        measured = task.job.classifier.measure(task.encoding)
     except Exception as error:
         # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
         logs.failure("inference failed", error)
         return InternalError("The network failed on this paper.")
-    if not np.isfinite(scores).all():
+    if not np.isfinite(measured.scores).all():
         return InternalError("The network gave no numbers for this paper.")
-    return Scored(scores, began - task.job.queued, time.monotonic() - began)
+    return Scored(measured, began - task.job.queued, time.monotonic() - began)

@@ -63,7 +63,7 @@ def main() -> None:
             scheme,
             len(graph) / 1e6,
             speed[scheme],
-            np.stack([OnnxGraph(graph, 2)(encoding) for encoding in encodings]),
+            np.stack([OnnxGraph(graph, 2)(encoding).scores for encoding in encodings]),
             _in_batches(graph, encodings),
         )
         for scheme, graph in graphs.items()

@@ -5,7 +5,6 @@ from typing import NamedTuple, Protocol
 
 from model_store.classifier import Classifier
 from model_store.errors import PaperError
-from model_store.labels import decide
 from model_store.papers import Paper
 
 
@@ -70,10 +69,11 @@ class LocalLabeller:
 
     def _label(self, paper: Paper) -> Outcome:
         try:
-            scores = self._classifier.scores([paper])[0]
+            (encoding,) = self._classifier.encode([paper])
         except PaperError as error:
             return Refusal(str(error))
-        decision = decide(scores, self._manifest.labels, self._manifest.uncertain)
+        measured = self._classifier.measure(encoding)
+        decision = self._manifest.decide(measured, title_only=encoding.title_only)
         names = [self.labels[i] for i in decision.labels]
         # The shortest decimal that is this float32, as the service writes it too.
-        return Verdict(names, decision.status, [float(str(score)) for score in scores])
+        return Verdict(names, decision.status, [float(str(score)) for score in measured.scores])

@@ -124,12 +124,14 @@ class LabelCard(_Shape):
     id: str
     name: str
     threshold: float
+    title_threshold: float | None = None
     support: int | None = None
     precision: float | None = None
     recall: float | None = None
     f1: float | None = None
     f1_interval: list[float] | None = Field(default=None, min_length=2, max_length=2)
     average_precision: float | None = None
+    calibration_error: float | None = None
 
 
 class Card(_Shape):
@@ -141,7 +143,9 @@ class Card(_Shape):
     created: str
     licence: str
     labels: list[LabelCard]
-    calibration: str
+    calibration: dict[str, Any]
+    aim: dict[str, Any]
+    scope: dict[str, Any] | None = None
     uncertain: dict[str, Any]
     input: dict[str, Any]
     quality: dict[str, Any]

@@ -7,15 +7,20 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from model_store.labels import Measured
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper, PaperEncoder
+
+# Outputs of a graph; the second may be absent.
+PROBABILITIES = "probabilities"
+DISTANCE = "distance"
 
 
 class Graph(Protocol):
     """Runs the network on one paper."""
 
-    def __call__(self, encoding: Encoding) -> NDArray[np.float32]:
-        """Probabilities of one paper, shape (labels,)."""
+    def __call__(self, encoding: Encoding) -> Measured:
+        """Probabilities and distance of one paper."""
         ...
 
 
@@ -36,19 +41,27 @@ class OnnxGraph:
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+        self._measures_distance = DISTANCE in {output.name for output in self._session.get_outputs()}
 
-    def __call__(self, encoding: Encoding) -> NDArray[np.float32]:
+    def __call__(self, encoding: Encoding) -> Measured:
+        if not self._measures_distance:
+            (scores,) = self.run(encoding, [PROBABILITIES])
+            return Measured(scores)
+        scores, distance = self.run(encoding, [PROBABILITIES, DISTANCE])
+        return Measured(scores, float(distance))
+
+    def run(self, encoding: Encoding, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        """The graph's outputs of these names for one paper, without the axis of papers."""
         ids = np.asarray([encoding.input_ids], dtype=np.int64)
-        (scores,) = self._session.run(
-            None,
+        found = self._session.run(
+            list(outputs),
             {
                 "input_ids": ids,
                 "attention_mask": np.ones_like(ids),
                 "token_type_ids": np.asarray([encoding.token_type_ids], dtype=np.int64),
             },
         )
-        row: NDArray[np.float32] = np.asarray(scores, dtype=np.float32)[0]
-        return row
+        return [np.asarray(output, dtype=np.float32)[0] for output in found]
 
 
 class Classifier:
@@ -65,11 +78,11 @@ class Classifier:
         """See PaperEncoder.encode."""
         return self._encoder.encode(papers)
 
-    def score(self, encoding: Encoding) -> NDArray[np.float32]:
-        """Probabilities of one encoded paper, shape (labels,)."""
+    def measure(self, encoding: Encoding) -> Measured:
+        """Probabilities and distance of one encoded paper."""
         return self._graph(encoding)
 
     def scores(self, papers: Sequence[Paper]) -> NDArray[np.float32]:
         """Probabilities, shape (papers, labels)."""
-        rows = [self.score(encoding) for encoding in self.encode(papers)]
+        rows = [self.measure(encoding).scores for encoding in self.encode(papers)]
         return np.stack(rows) if rows else np.empty((0, len(self.manifest.labels)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Labels, their thresholds, and the decision that follows from scores."""
+"""Labels, their thresholds, and the decision that follows from what the graph measured."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-Status = Literal["ok", "uncertain"]
+Status = Literal["ok", "uncertain", "out_of_scope"]
 
 # Scores of exactly 0 or 1 have no log-odds; float32 sigmoids do reach them.
 _EPSILON = 1e-7
@@ -22,6 +22,13 @@ class Label(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     name: str = Field(min_length=1, max_length=200)
     threshold: float = Field(gt=0, lt=1, description="the label is assigned at or above this probability")
+    title_threshold: float | None = Field(
+        default=None, gt=0, lt=1, description="the same where there is no abstract; absent: as `threshold`"
+    )
+
+    def threshold_for(self, *, title_only: bool) -> float:
+        """The threshold that counts for a paper with or without an abstract."""
+        return self.title_threshold if title_only and self.title_threshold is not None else self.threshold
 
 
 class UncertainRule(BaseModel):
@@ -38,6 +45,15 @@ class UncertainRule(BaseModel):
     share: float = Field(ge=0, le=1, description="share of validation papers marked uncertain")
     error_rate_uncertain: float = Field(ge=0, le=1, description="share of those with at least one wrong label")
     error_rate_ok: float = Field(ge=0, le=1, description="the same among the papers not marked")
+
+
+class Measured(NamedTuple):
+    """What the graph says of one paper."""
+
+    scores: NDArray[np.float32]
+    """Probabilities, shape (labels,)."""
+    distance: float | None = None
+    """How unlike the training papers it reads; None from a graph that does not measure it."""
 
 
 class Decision(NamedTuple):
@@ -69,10 +85,23 @@ def assigned(scores: ArrayLike, thresholds: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(np.asarray(scores, dtype=np.float64) >= np.asarray(thresholds, dtype=np.float64))
 
 
-def decide(scores: NDArray[np.floating], labels: Sequence[Label], rule: UncertainRule) -> Decision:
-    """The decision for one paper from its scores, shape (labels,)."""
-    thresholds = [label.threshold for label in labels]
+def decide(
+    scores: NDArray[np.floating],
+    labels: Sequence[Label],
+    rule: UncertainRule,
+    *,
+    title_only: bool = False,
+    out_of_scope: bool = False,
+) -> Decision:
+    """The decision for one paper from its scores, shape (labels,).
+
+    Labels are assigned to a text out of scope too: one in fifty of those is a false alarm, and
+    its reader should find what the others get. The status says that they are not to be trusted.
+    """
+    thresholds = [label.threshold_for(title_only=title_only) for label in labels]
     reached = np.flatnonzero(assigned(scores, thresholds))
     ranked = tuple(int(i) for i in sorted(reached, key=lambda i: -scores[i]))
+    if out_of_scope:
+        return Decision(ranked, "out_of_scope")
     unclear = not ranked or bool(closeness(scores, thresholds) < rule.margin)
     return Decision(ranked, "uncertain" if unclear else "ok")

@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from model_store.labels import Label, UncertainRule
+from model_store.labels import Decision, Label, Measured, UncertainRule, decide
 from model_store.papers import InputFormat
 
-SCHEMA_VERSION: Literal[1] = 1
+# 2 says what calibration did, how thresholds were chosen, and what is out of scope; 1 is read as before.
+SCHEMA_VERSION: Literal[2] = 2
 
 
 class _Part(BaseModel):
@@ -30,6 +31,17 @@ class LabelQuality(_Part):
     f1: float
     f1_interval: tuple[float, float]
     average_precision: float
+    calibration_error: float | None = Field(default=None, description="see Quality")
+
+
+class TitleQuality(_Part):
+    """The validation papers without their abstracts; thresholds chosen on other papers than they are measured on."""
+
+    micro_f1: float = Field(description="with the thresholds that decide on titles alone")
+    micro_f1_common: float = Field(description="with the thresholds of papers with abstracts")
+    micro_f1_own: float = Field(description="with thresholds chosen on titles alone")
+    mean_average_precision: float
+    calibration_error: float
 
 
 class Quality(_Part):
@@ -38,14 +50,87 @@ class Quality(_Part):
     papers: int = Field(ge=1, description="validation papers")
     micro_f1: float
     micro_f1_interval: tuple[float, float]
+    micro_f1_held_out: float | None = Field(
+        default=None, description="with thresholds chosen on other papers than they are measured on (5 folds)"
+    )
     macro_f1: float
     mean_average_precision: float
     subset_accuracy: float
     hamming_loss: float
+    calibration_error: float | None = Field(
+        default=None,
+        description="expected calibration error (15 bins of equal width, mean over labels), "
+        "calibrated on other papers than it is measured on (5 folds)",
+    )
+    titles: TitleQuality | None = None
     per_label: dict[str, LabelQuality] = Field(description="by label id")
     baseline: dict[str, float] | None = Field(
         default=None, description="TF-IDF with logistic regression, trained on the same papers"
     )
+
+
+class CalibrationError(_Part):
+    """Expected calibration error, 15 bins, mean over labels, held out in 5 folds."""
+
+    equal_width: float
+    equal_mass: float
+
+
+class Line(_Part):
+    """Calibrated log-odds = slope x log-odds + intercept (Platt 1999); it is in the graph already, applied once."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+class Calibration(_Part):
+    """What was done so that of the papers given a probability of 0.7 some 70 % carry the label."""
+
+    method: Literal["none", "temperature", "platt"] = "none"
+    lines: dict[str, Line] = Field(default_factory=dict, description="by label id")
+    compared: dict[str, CalibrationError] = Field(
+        default_factory=dict, description="by method; isotonic regression for comparison alone"
+    )
+    chance: CalibrationError | None = Field(
+        default=None, description="what perfect probabilities would show on so few papers"
+    )
+
+
+class ThresholdAim(_Part):
+    """What the thresholds were chosen for."""
+
+    aim: Literal["f1", "precision"] = "f1"
+    at_least: float | None = Field(default=None, gt=0, le=1, description="the precision aimed at")
+
+
+class Caught(_Part):
+    """Texts of one kind, and the share of them found out of scope."""
+
+    texts: int = Field(ge=1)
+    caught: float = Field(ge=0, le=1)
+
+
+class Scope(_Part):
+    """When a text is unlike the training papers: beyond a distance that few papers reach.
+
+    The graph's output `distance` is the logarithm of the squared Mahalanobis distance of the mean
+    hidden state of one layer from those of training papers (Lee et al. 2018), less what is usual
+    for a text of that length.
+    """
+
+    layer: int = Field(ge=0, description="0 is the embeddings")
+    threshold: float
+    title_threshold: float = Field(description="where there is no abstract")
+    false_alarms: float = Field(description="share of validation papers beyond thresholds chosen on others (5 folds)")
+    title_false_alarms: float = Field(description="the same without their abstracts")
+    caught: Caught = Field(description="texts of the testing half, all counted kinds together")
+    kinds: dict[str, Caught]
+    near_misses: Caught | None = Field(default=None, description="scholarly texts of other fields; not counted")
+
+    def excludes(self, measured: Measured, *, title_only: bool) -> bool:
+        """Whether the text is out of scope."""
+        threshold = self.title_threshold if title_only else self.threshold
+        return measured.distance is not None and measured.distance > threshold
 
 
 class Quantization(_Part):
@@ -72,20 +157,32 @@ class Provenance(_Part):
 class Manifest(_Part):
     """The contract as data. A label's position is its column in the scores."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
     version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
     created: str = Field(description="ISO 8601, UTC")
     labels: tuple[Label, ...] = Field(min_length=1)
     input: InputFormat
     uncertain: UncertainRule
-    calibration: Literal["none"] = Field(default="none", description="the graph ends in the sigmoid")
+    calibration: Calibration = Calibration()
+    aim: ThresholdAim = ThresholdAim()
+    scope: Scope | None = Field(default=None, description="absent: nothing is ever out of scope")
     quality: Quality
     quantization: Quantization
     provenance: Provenance
     licence: str
     limits: tuple[str, ...] = ()
     files: dict[str, FileEntry]
+
+    def decide(self, measured: Measured, *, title_only: bool) -> Decision:
+        """The decision for one paper; `title_only` if the encoder saw no abstract."""
+        excluded = self.scope is not None and self.scope.excludes(measured, title_only=title_only)
+        return decide(measured.scores, self.labels, self.uncertain, title_only=title_only, out_of_scope=excluded)
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _read_schema_1(cls, given: object) -> object:
+        return {"method": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _labels_are_distinct(self) -> "Manifest":

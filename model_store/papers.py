@@ -52,6 +52,11 @@ class Encoding(NamedTuple):
     def truncated(self) -> bool:
         return self.tokens_used < self.tokens
 
+    @property
+    def title_only(self) -> bool:
+        """Whether the encoder sees no abstract."""
+        return 1 not in self.token_type_ids
+
 
 class Encoder(Protocol):
     """Anything that turns papers into word pieces."""

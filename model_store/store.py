@@ -86,6 +86,11 @@ class Store:
         """The verified artefact of a version; see Artefact for what can be wrong with it."""
         return Artefact(self.root / self.resolve(version))
 
+    def hold_free(self, version: str) -> None:
+        """Raise VersionExists if the version is taken: to be asked before the hours that lead to publishing."""
+        if (target := self.root / version).exists():
+            raise VersionExists(f"{target} is already published; raise the version, published ones never change")
+
     def publish(self, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
         """Write a new version: all files, then the manifest, then one rename into place.
 
@@ -94,9 +99,8 @@ class Store:
         """
         if missing := _REQUIRED - files.keys():
             raise ArtefactDamaged(f"an artefact needs {', '.join(sorted(missing))}; got {', '.join(sorted(files))}")
+        self.hold_free(manifest.version)
         target = self.root / manifest.version
-        if target.exists():
-            raise VersionExists(f"{target} is already published; raise the version, published ones never change")
         self.root.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{manifest.version}.", dir=self.root))
         try:

@@ -15,7 +15,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from model_store.classifier import Classifier, OnnxGraph
 from model_store.golden import Golden, GoldenPaper
 from model_store.labels import Label, UncertainRule
-from model_store.manifest import LabelQuality, Manifest, Provenance, Quality, Quantization
+from model_store.manifest import Caught, LabelQuality, Manifest, Provenance, Quality, Quantization, Scope
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from model_store.store import CARD, GOLDEN, GRAPH, TOKENIZER, Store
 
@@ -33,6 +33,10 @@ WORDS = {
 FILLERS = ("the", "a", "of", "we", "and", "##s", "b", "c", ".", ",", "[", "]", "sep", "cls")
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 INPUT = InputFormat(max_tokens=32)
+SCOPE = Scope(
+    layer=0, threshold=0.7, title_threshold=0.8, false_alarms=0.02, title_false_alarms=0.02,
+    caught=Caught(texts=10, caught=0.9), kinds={"noise": Caught(texts=10, caught=0.9)},
+)  # fmt: skip
 
 
 def tokenizer() -> Tokenizer:
@@ -46,7 +50,10 @@ def tokenizer() -> Tokenizer:
 
 
 def graph(pull: float = 12.0) -> bytes:
-    """An int8 word-to-label table, averaged over the tokens and ended by the sigmoid, as ONNX."""
+    """An int8 word-to-label table, averaged over the tokens and ended by the sigmoid, as ONNX.
+
+    Its distance is the share of word pieces that it does not know.
+    """
     words = (*SPECIALS, *FILLERS, *WORDS)
     table = np.full((len(words), len(LABELS)), 0.0)
     for word, label in WORDS.items():
@@ -59,6 +66,7 @@ def graph(pull: float = 12.0) -> bytes:
         numpy_helper.from_array(np.array(0, dtype=np.int8), "zero"),
         numpy_helper.from_array(np.array(-1.0, dtype=np.float32), "bias"),
         numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
+        numpy_helper.from_array(np.array(SPECIALS.index("[UNK]"), dtype=np.int64), "unknown"),
     ]
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
@@ -66,12 +74,18 @@ def graph(pull: float = 12.0) -> bytes:
         helper.make_node("ReduceMean", ["votes", "token_axis"], ["mean"], keepdims=0),
         helper.make_node("Add", ["mean", "bias"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+        helper.make_node("Equal", ["input_ids", "unknown"], ["is_unknown"]),
+        helper.make_node("Cast", ["is_unknown"], ["strange"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["strange", "token_axis"], ["distance"], keepdims=0),
     ]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["papers", "tokens"])
         for name in ("input_ids", "attention_mask", "token_type_ids")
     ]
-    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["papers", len(LABELS)])]
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["papers", len(LABELS)]),
+        helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["papers"]),
+    ]
     built = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
     model = helper.make_model(built, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
@@ -97,6 +111,7 @@ def manifest(version: str = "1.0.0", **changes: Any) -> Manifest:
         labels=LABELS,
         input=INPUT,
         uncertain=UncertainRule(margin=0.2, share=0.1, error_rate_uncertain=0.5, error_rate_ok=0.1),
+        scope=SCOPE,
         quality=quality,
         quantization=Quantization(
             scheme="int8 table", bytes_fp32=1000, micro_f1_fp32=0.9, flipped=0.0, largest_change=0.01

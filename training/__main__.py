@@ -83,6 +83,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _execute(options: argparse.Namespace) -> None:
     run = TrainingRun.open(options.config, options.runs)
+    store = Store(options.store)
+    if options.command in ("run", "publish"):
+        store.hold_free(run.config.version)
     if options.command == "pretrain" or (options.command == "run" and run.config.pretrain):
         run.pretrain(resume=options.resume)
     if options.command in ("run", "fit"):
@@ -95,7 +98,7 @@ def _execute(options: argparse.Namespace) -> None:
     if options.command in ("run", "baseline"):
         sys.stdout.write(json.dumps({"baseline": run.baseline()}, indent=2) + "\n")
     if options.command in ("run", "publish"):
-        sys.stdout.write(f"{run.publish(Store(options.store))}\n")
+        sys.stdout.write(f"{run.publish(store)}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,12 +4,14 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_store.papers import InputFormat
 from training.errors import ConfigError
 
 Precision = Literal["auto", "bf16", "fp32"]
+Method = Literal["none", "temperature", "platt"]
+METHODS: tuple[Method, ...] = ("none", "temperature", "platt")
 
 
 class _Section(BaseModel):
@@ -172,6 +174,40 @@ class QuantizationConfig(_Section):
     reduce_range: bool = True
 
 
+class CalibrationConfig(_Section):
+    """What is done to the quantized graph's scores, inside the graph, so that they can be read as probabilities.
+
+    "platt" fits slope and intercept per label in log-odds, "temperature" the slope alone. Isotonic
+    regression is measured beside them but not offered: its steps give many papers the same score,
+    which costs ranking, and need some thousand papers per label to be worth it.
+    """
+
+    method: Method = "platt"
+
+
+class ThresholdsConfig(_Section):
+    """What thresholds are chosen for, per label: the best F1, or the lowest that reaches a precision."""
+
+    aim: Literal["f1", "precision"] = "f1"
+    at_least: float | None = Field(default=None, gt=0, le=1, description='the precision, for `aim = "precision"`')
+
+    @model_validator(mode="after")
+    def _precision_is_stated(self) -> "ThresholdsConfig":
+        if (self.aim == "precision") != (self.at_least is not None):
+            raise ValueError('`at_least` goes with `aim = "precision"`: give both, or neither')
+        return self
+
+
+class ScopeConfig(_Section):
+    """The detector of texts unlike the training papers; without this section nothing is out of scope."""
+
+    layer: int | None = Field(
+        default=None, ge=0, description="whose hidden states are compared, 0 the embeddings; absent: the middle one"
+    )
+    false_alarms: float = Field(default=0.02, gt=0, lt=0.5, description="of papers in scope, at most this share")
+    papers: int = Field(default=2400, ge=50, description="training papers it learns from, at several lengths")
+
+
 class Gates(_Section):
     """What the quantized graph must hold against fp32 before it is published."""
 
@@ -199,6 +235,9 @@ class RunConfig(_Section):
     loss: LossConfig = LossConfig()
     fit: FitConfig = FitConfig()
     quantization: QuantizationConfig = QuantizationConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    thresholds: ThresholdsConfig = ThresholdsConfig()
+    scope: ScopeConfig | None = None
     gates: Gates = Gates()
     golden: tuple[GoldenPaper, ...] = Field(min_length=1)
     golden_tolerance: float = Field(default=0.02, gt=0, lt=1, description="processors round fp32 differently")

@@ -8,26 +8,46 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from model_store.classifier import PROBABILITIES
 from training.config import QuantizationConfig
 from training.network import SubjectNetwork
 
+FEATURES = "features"
 _OPSET = 18
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-class _Probabilities(nn.Module):
-    """The network as it is served: with the sigmoid, here and nowhere else."""
+class _Served(nn.Module):
+    """The network as it is served: with the sigmoid, here and nowhere else.
 
-    def __init__(self, network: SubjectNetwork) -> None:
+    With a layer given, a second output is the mean of that layer's hidden states, which is what
+    the distance is computed from.
+    """
+
+    def __init__(self, network: SubjectNetwork, layer: int | None) -> None:
         super().__init__()
         self._network = network
+        self._layer = layer
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        return torch.sigmoid(self._network(input_ids, attention_mask, token_type_ids)["logits"])
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
+        output = self._network.encoder(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            output_hidden_states=True,
+        )
+        probabilities = torch.sigmoid(self._network.head(self._network.read(output, attention_mask)))
+        if self._layer is None:
+            return (probabilities,)
+        mask = attention_mask.unsqueeze(-1).to(probabilities.dtype)
+        return probabilities, (output.hidden_states[self._layer] * mask).sum(1) / mask.sum(1)
 
 
-def export_graph(network: SubjectNetwork) -> bytes:
-    """The fp32 graph: three int64 inputs (papers, tokens) → probabilities (papers, labels)."""
+def export_graph(network: SubjectNetwork, layer: int | None = None) -> bytes:
+    """The fp32 graph: three int64 inputs (papers, tokens) → probabilities (papers, labels).
+
+    With a layer given, it has a second output `features` of shape (papers, hidden size).
+    """
     # Eager attention: the exporter turns the fused kind into a longer and slower graph.
     network.encoder.set_attn_implementation("eager")  # type: ignore[operator]
     # Three tensors of their own: the exporter takes one passed twice for one input.
@@ -35,10 +55,10 @@ def export_graph(network: SubjectNetwork) -> bytes:
     named = {0: torch.export.Dim("papers", min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
     alike = dict.fromkeys(named, torch.export.Dim.AUTO)
     program = torch.onnx.export(
-        _Probabilities(network).eval(),
+        _Served(network, layer).eval(),
         example,
         input_names=_INPUTS,
-        output_names=["probabilities"],
+        output_names=[PROBABILITIES] if layer is None else [PROBABILITIES, FEATURES],
         dynamic_shapes=(named, alike, alike),
         opset_version=_OPSET,
         dynamo=True,

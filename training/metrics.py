@@ -15,7 +15,7 @@ _BOUNDS = (2.5, 97.5)
 Metric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 
 
-def quality(targets: NDArray[np.float32], scores: NDArray[np.float32], labels: Sequence[Label], seed: int) -> Quality:
+def quality(targets: NDArray[np.float32], scores: NDArray[np.floating], labels: Sequence[Label], seed: int) -> Quality:
     """Everything the manifest says about quality, decided by the labels' own thresholds."""
     truth, decisions = targets > 0, assigned(scores, [label.threshold for label in labels])
     precision, recall, f1, support = precision_recall_fscore_support(truth, decisions, average=None, zero_division=0)
@@ -43,14 +43,19 @@ def quality(targets: NDArray[np.float32], scores: NDArray[np.float32], labels: S
     )
 
 
-def headline(targets: NDArray[np.float32], scores: NDArray[np.float32], cuts: Sequence[float]) -> dict[str, float]:
+def headline(targets: NDArray[np.float32], scores: NDArray[np.floating], cuts: Sequence[float]) -> dict[str, float]:
     """The three figures two models are compared by."""
     truth, decisions = targets > 0, assigned(scores, cuts)
     return {
         "micro_f1": micro_f1(truth, decisions),
         "macro_f1": float(f1_score(truth, decisions, average="macro", zero_division=0)),
-        "mean_average_precision": float(average_precision_score(truth, scores, average="macro")),
+        "mean_average_precision": mean_average_precision(targets, scores),
     }
+
+
+def mean_average_precision(targets: NDArray[np.float32], scores: NDArray[np.floating]) -> float:
+    """Average precision, averaged over labels."""
+    return float(average_precision_score(targets > 0, scores, average="macro"))
 
 
 def micro_f1(truth: NDArray[np.bool_], decisions: NDArray[np.bool_]) -> float:

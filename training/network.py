@@ -112,6 +112,10 @@ class SubjectNetwork(nn.Module):
             token_type_ids=token_type_ids,
             output_hidden_states=self._features.layers > 1,
         )
+        return self.read(output, attention_mask)
+
+    def read(self, output: BaseModelOutput, attention_mask: Tensor) -> Tensor:
+        """Features, shape (texts, size), from what the encoder gave."""
         return features.read(output, attention_mask, self._features)
 
 

@@ -17,11 +17,19 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def draw(
-    folder: Path, manifest: Manifest, targets: NDArray[np.float32], scores: NDArray[np.float32], metrics: Path
+    folder: Path,
+    manifest: Manifest,
+    targets: NDArray[np.float32],
+    scores: NDArray[np.floating],
+    calibrated: NDArray[np.floating],
+    metrics: Path,
 ) -> list[Path]:
-    """Draw all pictures into `folder` and return their paths; arrays have shape (papers, labels)."""
+    """Draw all pictures into `folder` and return their paths; arrays have shape (papers, labels).
+
+    `scores` are those before calibration; `calibrated` ones are to be held out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"labels": _labels(manifest), "reliability": _reliability(manifest, targets, scores)}
+    pictures = {"labels": _labels(manifest), "reliability": _reliability(manifest, targets, scores, calibrated)}
     if metrics.exists():
         pictures["learning"] = _learning(metrics)
     paths = []
@@ -44,14 +52,26 @@ def _labels(manifest: Manifest) -> Figure:
     return figure
 
 
-def _reliability(manifest: Manifest, targets: NDArray[np.float32], scores: NDArray[np.float32]) -> Figure:
-    figure, axes = _sheet("What a probability is worth", (6, 6))
-    axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as promised")
-    for i, label in enumerate(manifest.labels):
-        observed, promised = calibration_curve(targets[:, i], scores[:, i], n_bins=_BINS)
-        axes.plot(promised, observed, marker="o", color=_COLOURS[i % len(_COLOURS)], label=label.name)
-    axes.set(xlabel="probability given", ylabel="share of papers that carry the label", xlim=(0, 1), ylim=(0, 1))
-    axes.legend(frameon=False, fontsize="small")
+def _reliability(
+    manifest: Manifest, targets: NDArray[np.float32], scores: NDArray[np.floating], calibrated: NDArray[np.floating]
+) -> Figure:
+    figure = Figure(figsize=(11, 5.5))
+    sheets = figure.subplots(1, 2, sharey=True)
+    method = manifest.calibration.method
+    for axes, given, title in zip(
+        sheets,
+        (scores, calibrated),
+        ("What a probability is worth: as learned", f"as served (calibration: {method}, held out)"),
+        strict=True,
+    ):
+        _plain(axes, title)
+        axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as promised")
+        for i, label in enumerate(manifest.labels):
+            observed, promised = calibration_curve(targets[:, i], given[:, i], n_bins=_BINS)
+            axes.plot(promised, observed, marker="o", color=_COLOURS[i % len(_COLOURS)], label=label.name)
+        axes.set(xlabel="probability given", xlim=(0, 1), ylim=(0, 1))
+    sheets[0].set_ylabel("share of papers that carry the label")
+    sheets[0].legend(frameon=False, fontsize="small")
     return figure
 
 
@@ -74,6 +94,10 @@ def _sheet(title: str, size: tuple[float, float]) -> tuple[Figure, Axes]:
     # Figure and not pyplot: no global state, no display.
     figure = Figure(figsize=size)
     axes = figure.subplots()
+    _plain(axes, title)
+    return figure, axes
+
+
+def _plain(axes: Axes, title: str) -> None:
     axes.set_title(title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes

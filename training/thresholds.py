@@ -3,8 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, precision_recall_curve
+from sklearn.model_selection import KFold
 
 from model_store.labels import UncertainRule, assigned, closeness
+from training.config import ThresholdsConfig
+from training.errors import GateError
 
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
@@ -28,6 +31,39 @@ def _best_threshold(targets: Targets, scores: Scores) -> float:
     best = int(f1[:-1].argmax())
     below = cuts[best - 1] if best > 0 else cuts[best]
     return float(np.clip((below + cuts[best]) / 2, _LOWEST, _HIGHEST))
+
+
+def choose(targets: Targets, scores: Scores, wanted: ThresholdsConfig) -> list[float]:
+    """Per label the threshold that is asked for; raises GateError where no threshold reaches the precision."""
+    if wanted.at_least is None:
+        return best_thresholds(targets, scores)
+    return [_precise_threshold(targets[:, i], scores[:, i], wanted.at_least, i) for i in range(targets.shape[1])]
+
+
+def _precise_threshold(targets: Targets, scores: Scores, at_least: float, label: int) -> float:
+    precision, _, cuts = precision_recall_curve(targets, scores)
+    reached = np.flatnonzero(precision[:-1] >= at_least)
+    if not reached.size:
+        raise GateError(
+            f"not published: no threshold gives label {label} (counted from 0) a precision of {at_least}, "
+            f"the best is {precision[:-1].max():.3f}; lower [thresholds] at_least"
+        )
+    first = int(reached[0])
+    below = cuts[first - 1] if first > 0 else cuts[first]
+    return float(np.clip((below + cuts[first]) / 2, _LOWEST, 1 - 1e-6))
+
+
+def held_out_decisions(
+    targets: Targets, chosen_on: Scores, scores: Scores, wanted: ThresholdsConfig, seed: int
+) -> NDArray[np.bool_]:
+    """Decisions on each paper by thresholds chosen on the other folds; shape (papers, labels).
+
+    Thresholds are chosen on `chosen_on` and decide on `scores`: the same, or those of titles alone.
+    """
+    found = np.zeros(targets.shape, dtype=np.bool_)
+    for others, fold in KFold(min(5, len(scores)), shuffle=True, random_state=seed).split(scores):
+        found[fold] = assigned(scores[fold], choose(targets[others], chosen_on[others], wanted))
+    return found
 
 
 def micro_f1_at_best_cut(targets: Targets, scores: Scores) -> float:

@@ -37,13 +37,13 @@ class Comparison:
 
 def graph_scores(graph: Graph, encodings: Sequence[Encoding], what: str) -> NDArray[np.float32]:
     """Scores of all papers one by one, shape (papers, labels), with a progress bar."""
-    return np.stack([graph(encoding) for encoding in tqdm(encodings, desc=what, unit="paper", mininterval=5)])
+    return np.stack([graph(encoding).scores for encoding in tqdm(encodings, desc=what, unit="paper", mininterval=5)])
 
 
 def compare(
     targets: NDArray[np.float32],
-    fp32: NDArray[np.float32],
-    int8: NDArray[np.float32],
+    fp32: NDArray[np.floating],
+    int8: NDArray[np.floating],
     sizes: tuple[int, int],
 ) -> Comparison:
     """Compare scores of both graphs on the same papers; `sizes` are their bytes, fp32 first."""
@@ -75,10 +75,8 @@ def hold_gates(found: Comparison, gates: Gates) -> None:
         raise GateError("not published, the quantized graph misses its gates: " + "; ".join(missed))
 
 
-def hold_parity(torch_scores: NDArray[np.float32], onnx_scores: NDArray[np.float32]) -> None:
-    """Raise GateError if the exported graph does not compute what the network does."""
-    off = float(np.abs(torch_scores - onnx_scores).max())
+def hold_parity(expected: NDArray[np.floating], found: NDArray[np.floating], what: str = "the exported graph") -> None:
+    """Raise GateError if `what` does not compute what the stage before it does."""
+    off = float(np.abs(expected - found).max())
     if not off <= PARITY:
-        raise GateError(
-            f"the exported graph is off by {off:.2g} from the network, allowed is {PARITY}: a broken export"
-        )
+        raise GateError(f"{what} is off by {off:.2g} from what it was made from, allowed is {PARITY}: a broken export")

@@ -28,6 +28,15 @@ export function remarks(result, card) {
 }
 
 /**
+ * @param {any} label of the card
+ * @param {{abstract: boolean}} input
+ * @returns {number} the threshold that counts for this paper
+ */
+export function threshold(label, input) {
+  return input.abstract ? label.threshold : (label.title_threshold ?? label.threshold);
+}
+
+/**
  * @param {any} result
  * @param {any} card
  */
@@ -35,29 +44,30 @@ function doubts(result, card) {
   if (result.status === "ok") return [];
   if (result.status === "out_of_scope") return ["The text does not look like the papers the model was trained on; its scores mean little."];
   if (result.status !== "uncertain") return [`The service calls this “${verdict(result.status)}”, which this page has no words for; a person should look.`];
-  const calls = card.labels.map((/** @type {any} */ label) => call(label, result.probabilities[label.name]));
+  const calls = card.labels.map((/** @type {any} */ label) => call(label, threshold(label, result.input), result.probabilities[label.name]));
   const close = calls.filter((/** @type {any} */ one) => one.distance < card.uncertain.margin);
   return [...(result.labels.length ? [] : [nothing(calls)]), ...close.map(closeness), record(card.uncertain)];
 }
 
 /**
  * @param {any} label
+ * @param {number} limit
  * @param {number} p
  */
-function call(label, p) {
-  return { label, p, distance: Math.abs(odds(clipped(p)) - odds(label.threshold)) };
+function call(label, limit, p) {
+  return { label, limit, p, distance: Math.abs(odds(clipped(p)) - odds(limit)) };
 }
 
 /** @param {any[]} calls */
 function nothing(calls) {
   const nearest = calls.reduce((best, one) => (one.distance < best.distance ? one : best));
-  return `No subject reached its threshold; the nearest is ${nearest.label.name} with ${nearest.p.toFixed(2)} of ${nearest.label.threshold.toFixed(2)}.`;
+  return `No subject reached its threshold; the nearest is ${nearest.label.name} with ${nearest.p.toFixed(2)} of ${nearest.limit.toFixed(2)}.`;
 }
 
 /** @param {any} call */
-function closeness({ label, p }) {
-  const side = p >= label.threshold ? "just over" : "just short of";
-  return `${label.name} is a close call: ${p.toFixed(2)} is ${side} its threshold of ${label.threshold.toFixed(2)}.`;
+function closeness({ label, limit, p }) {
+  const side = p >= limit ? "just over" : "just short of";
+  return `${label.name} is a close call: ${p.toFixed(2)} is ${side} its threshold of ${limit.toFixed(2)}.`;
 }
 
 /** @param {any} rule */

@@ -1,11 +1,11 @@
 /** The finding on one paper: a bar per subject, the decision in words, and remarks. Knows the card's labels, no service. */
 
 import { element, part } from "./element.js";
-import { remarks, verdict } from "./doubt.js";
+import { remarks, threshold, verdict } from "./doubt.js";
 
 export class Finding {
   #card;
-  /** @type {Map<string, {row: HTMLElement, bar: HTMLElement, number: HTMLElement, given: HTMLElement}>} */
+  /** @type {Map<string, {row: HTMLElement, bar: HTMLElement, number: HTMLElement, given: HTMLElement, limit: HTMLElement, label: any}>} */
   #bars = new Map();
 
   /** @param {any} card of /model */
@@ -16,9 +16,12 @@ export class Finding {
 
   /** @param {any} result of /classify */
   show(result) {
-    for (const [name, { row, bar, number, given }] of this.#bars) {
+    for (const [name, { row, bar, number, given, limit, label }] of this.#bars) {
       const chosen = result.labels.includes(name);
+      const applied = threshold(label, result.input);
       bar.style.setProperty("--p", result.probabilities[name]);
+      bar.style.setProperty("--t", String(applied));
+      limit.textContent = applied.toFixed(2);
       number.textContent = result.probabilities[name].toFixed(2);
       row.classList.toggle("chosen", chosen);
       given.textContent = chosen ? "given" : "";
@@ -68,11 +71,12 @@ export class Finding {
     bar.style.setProperty("--t", label.threshold);
     const number = element("span", { className: "number" });
     const given = element("span", { className: "given" });
+    const limit = element("td", { className: "number threshold" }, label.threshold.toFixed(2));
     const row = element("tr", {},
       element("th", { scope: "row" }, label.name, " ", given),
       element("td", {}, element("span", { className: "gauge" }, bar, number)),
-      element("td", { className: "number threshold" }, label.threshold.toFixed(2)));
-    this.#bars.set(label.name, { row, bar, number, given });
+      limit);
+    this.#bars.set(label.name, { row, bar, number, given, limit, label });
     return row;
   }
 }

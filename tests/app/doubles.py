@@ -4,11 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.settings import Settings
 from app.versions import Classifier
+from model_store.labels import Measured
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
 
@@ -27,11 +25,11 @@ class Interposed:
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
         return self._real.encode(papers)
 
-    def score(self, encoding: Encoding) -> NDArray[np.float32]:
+    def measure(self, encoding: Encoding) -> Measured:
         self._before(encoding)
         with self._lock:
             self.scored += 1
-        return self._real.score(encoding)
+        return self._real.measure(encoding)
 
 
 def slow(store: Store, seconds: float) -> Interposed:

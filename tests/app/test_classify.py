@@ -87,3 +87,10 @@ def test_a_batch_of_invalid_papers_only_is_answered_too(client: TestClient) -> N
     response = client.post("/classify/batch", json={"papers": [{}]})
     assert response.status_code == 200
     assert response.json()["results"][0]["error"]["code"] == "invalid_request"
+
+
+def test_a_text_unlike_all_papers_is_out_of_scope_and_counted_as_such(client: TestClient) -> None:
+    answer = client.post("/classify", json={"title": "zxcv qwer asdf", "abstract": "uiop hjkl " * 8}).json()
+    assert answer["status"] == "out_of_scope"
+    assert set(answer["probabilities"]) == {"Computer Science", "Physics", "Mathematics"}
+    assert 'papers_classified_total{status="out_of_scope"} 1.0' in client.get("/metrics").text

@@ -64,3 +64,10 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
 
 def test_origins_are_not_told_anything_by_default(client: TestClient) -> None:
     assert "access-control-allow-origin" not in client.get("/livez", headers={"origin": "https://example.org"}).headers
+
+
+def test_the_card_says_what_is_out_of_scope(client: TestClient) -> None:
+    card = client.get("/model").json()
+    assert card["scope"]["threshold"] == 0.7
+    assert card["calibration"]["method"] == "none"
+    assert card["aim"]["aim"] == "f1"

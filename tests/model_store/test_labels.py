@@ -53,3 +53,17 @@ def test_many_papers_are_decided_as_one_by_one() -> None:
 )
 def test_a_slug_is_made_of_lower_case_words(name: str, expected: str) -> None:
     assert slug(name) == expected
+
+
+def test_a_title_alone_is_decided_by_thresholds_of_its_own_where_there_are_any() -> None:
+    labels = [LABELS[0].model_copy(update={"title_threshold": 0.3}), *LABELS[1:]]
+    scores = np.array([0.4, 0.01, 0.01])
+    rule = RULE.model_copy(update={"margin": 0.0})
+    assert decide(scores, labels, rule) == ((), "uncertain")
+    assert decide(scores, labels, rule, title_only=True) == ((0,), "ok")
+    assert decide(scores, LABELS, rule, title_only=True) == ((), "uncertain")
+
+
+def test_out_of_scope_comes_before_uncertain_and_keeps_the_labels() -> None:
+    assert decide(np.array([0.01, 0.01, 0.01]), LABELS, RULE, out_of_scope=True) == ((), "out_of_scope")
+    assert decide(np.array([0.99, 0.21, 0.01]), LABELS, RULE, out_of_scope=True) == ((0, 1), "out_of_scope")

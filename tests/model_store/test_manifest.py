@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from model_store.errors import ArtefactError
+from model_store.labels import Measured
 from model_store.manifest import Manifest
 from model_store.store import Artefact
 from tests import builders
@@ -59,3 +61,20 @@ def test_whatever_stands_in_the_file_the_refusal_is_a_sentence(tmp_path: Path, c
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(ArtefactError, match=r"manifest\.json"):
         Artefact(tmp_path)
+
+
+def test_the_calibration_of_schema_1_is_read_as_a_method() -> None:
+    document = builders.manifest().model_dump(mode="json") | {"schema_version": 1, "calibration": "none"}
+    assert Manifest.model_validate(document).calibration.method == "none"
+
+
+def test_beyond_the_distance_of_its_own_kind_a_text_is_out_of_scope() -> None:
+    manifest, scores = builders.manifest(), np.array([0.9, 0.1, 0.1], dtype=np.float32)
+    statuses = [manifest.decide(Measured(scores, 0.75), title_only=alone).status for alone in (False, True)]
+    assert statuses == ["out_of_scope", "ok"]
+
+
+def test_nothing_is_out_of_scope_without_a_distance_or_without_a_rule() -> None:
+    scores = np.array([0.9, 0.1, 0.1], dtype=np.float32)
+    assert builders.manifest().decide(Measured(scores), title_only=False).status == "ok"
+    assert builders.manifest(scope=None).decide(Measured(scores, 9.0), title_only=False).status == "ok"

@@ -97,3 +97,8 @@ def test_no_encoding_is_longer_than_the_format_allows(title: str, abstract: str)
     (encoding,) = encoder(max_tokens=8).encode([Paper("a" + title, abstract)])
     assert len(encoding.input_ids) == len(encoding.token_type_ids) <= 8
     assert encoding.tokens_used <= encoding.tokens
+
+
+def test_an_encoding_knows_whether_it_has_an_abstract() -> None:
+    papers = [Paper("a star"), Paper("a star", "of"), Paper("", "of a star")]
+    assert [encoding.title_only for encoding in encoder().encode(papers)] == [True, False, False]

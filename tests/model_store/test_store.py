@@ -117,8 +117,8 @@ def test_a_file_outside_the_folder_is_refused(store: Store) -> None:
 
 
 def test_a_later_schema_is_refused_with_both_numbers(store: Store) -> None:
-    write_manifest(store, {"schema_version": 2, "whatever": True})
-    with pytest.raises(ArtefactTooNew, match="has schema 2, this program reads up to 1"):
+    write_manifest(store, {"schema_version": 3, "whatever": True})
+    with pytest.raises(ArtefactTooNew, match="has schema 3, this program reads up to 2"):
         store.open()
 
 

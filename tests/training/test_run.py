@@ -9,16 +9,19 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from fastapi.testclient import TestClient
+from onnx import numpy_helper
 from safetensors.numpy import load_file
 
 from app.main import create_app
 from app.settings import Settings
+from model_store.classifier import OnnxGraph
 from model_store.errors import VersionExists
-from model_store.labels import assigned
+from model_store.labels import assigned, log_odds
 from model_store.papers import Paper
-from model_store.store import Store
+from model_store.store import Artefact, Store
 from tests.training import tiny
 from training.__main__ import main
 from training.corpus import read_papers
@@ -70,8 +73,48 @@ class TestWholeRun:
 
     def test_the_card_tells_quality_quantization_and_baseline(self, folder: Path) -> None:
         card = Store(folder / "store").open().card()
-        for heading in ("## Quality", "## When a person should look", "## Quantization", "TF-IDF"):
+        for heading in (
+            "## Quality",
+            "## What a probability is worth",
+            "## Titles without abstracts",
+            "## When a person should look",
+            "## What is out of scope",
+            "## Quantization",
+            "TF-IDF",
+        ):
             assert heading in card
+
+    def test_the_probabilities_served_are_the_calibrated_ones(self, folder: Path) -> None:
+        artefact = Store(folder / "store").open()
+        lines = artefact.manifest.calibration.lines
+        slopes, intercepts = np.array([[line.slope, line.intercept] for line in lines.values()]).T
+        (encoding,) = artefact.classifier().encode([Paper("a quantum star", "of the plasma")])
+        bare, served = (OnnxGraph(graph)(encoding).scores for graph in (bared(artefact), artefact.files["model.onnx"]))
+        assert list(lines) == [label.id for label in artefact.manifest.labels]
+        assert log_odds(served) == pytest.approx(slopes * log_odds(bare) + intercepts, abs=1e-3)
+        assert np.abs(served - bare).max() > 1e-3
+
+    def test_nonsense_is_out_of_scope_and_papers_are_not(self, folder: Path) -> None:
+        artefact = Store(folder / "store").open()
+        classifier, scope = artefact.classifier(), artefact.manifest.scope
+        assert scope is not None
+        assert scope.false_alarms < 0.1
+        _, papers = read_papers(folder / "validation.csv.gz")
+        strange = [Paper("[MASK] zxcv [MASK]", "qwer uiop asdf hjkl " * 5)]
+        statuses = [
+            artefact.manifest.decide(classifier.measure(encoding), title_only=encoding.title_only).status
+            for encoding in classifier.encode([*strange, *papers.papers])
+        ]
+        assert statuses[0] == "out_of_scope"
+        assert statuses[1:].count("out_of_scope") <= 3
+
+    def test_held_out_figures_stand_beside_the_others(self, folder: Path) -> None:
+        quality = Store(folder / "store").open().manifest.quality
+        assert quality.micro_f1_held_out is not None
+        assert quality.micro_f1_held_out <= quality.micro_f1
+        assert quality.calibration_error is not None
+        assert quality.titles is not None
+        assert quality.titles.micro_f1 == max(quality.titles.micro_f1_own, quality.titles.micro_f1_common)
 
     def test_the_service_answers_with_it(self, folder: Path) -> None:
         app = create_app(Settings(artefacts=folder / "store"))
@@ -95,6 +138,16 @@ class TestWholeRun:
         assert main([*arguments, str(folder / "store")]) == 2
         assert VersionExists.__doc__
         assert "already published" in capsys.readouterr().err
+
+
+def test_a_taken_version_is_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "store/0.1.0").mkdir(parents=True)
+    arguments = ["run", str(tiny.config(tmp_path)), "--runs", str(tmp_path / "runs"), "--store"]
+    assert main([*arguments, str(tmp_path / "store")]) == 2
+    assert "already published" in capsys.readouterr().err
+    assert not (tmp_path / "runs/tiny-0.1.0/checkpoints").exists()
 
 
 def test_a_wrong_input_is_an_error_message_and_not_a_traceback(
@@ -127,6 +180,16 @@ def test_a_run_killed_and_resumed_ends_as_if_nothing_had_happened(
     assert whole.keys() == resumed.keys()
     for name, weights in whole.items():
         np.testing.assert_allclose(resumed[name], weights, atol=1e-6, err_msg=name)
+
+
+def bared(artefact: Artefact) -> bytes:
+    """The artefact's graph with its calibration taken out again."""
+    model = onnx.load_model_from_string(artefact.files["model.onnx"])
+    for constant in model.graph.initializer:
+        if constant.name in ("calibration_slopes", "calibration_intercepts"):
+            plain = np.full(len(tiny.LABELS), 1.0 if constant.name == "calibration_slopes" else 0.0, dtype=np.float32)
+            constant.CopyFrom(numpy_helper.from_array(plain, constant.name))
+    return bytes(model.SerializeToString())
 
 
 def start(config: Path, runs: Path) -> subprocess.Popen[bytes]:

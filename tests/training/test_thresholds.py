@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from model_store.labels import Label, decide
-from training.thresholds import best_thresholds, micro_f1_at_best_cut, uncertain_rule
+from model_store.labels import Label, assigned, decide
+from training.config import ThresholdsConfig
+from training.errors import GateError
+from training.thresholds import best_thresholds, choose, held_out_decisions, micro_f1_at_best_cut, uncertain_rule
 
 
 def drawn(seed: int, papers: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -53,3 +55,29 @@ def test_the_rule_s_figures_are_what_decide_does_on_the_same_papers() -> None:
     assert rule.error_rate_ok == pytest.approx(wrong[~marked].mean())
     assert rule.error_rate_uncertain > rule.error_rate_ok
     assert rule.share >= 0.19
+
+
+PRECISE = ThresholdsConfig(aim="precision", at_least=0.8)
+
+
+def test_a_precision_is_reached_with_the_lowest_threshold_that_does() -> None:
+    targets, scores = drawn(2)
+    for i, threshold in enumerate(choose(targets, scores, PRECISE)):
+        given = scores[:, i] >= threshold
+        assert targets[given, i].mean() >= 0.8
+        more = scores[:, i] >= scores[~given, i].max()
+        assert targets[more, i].mean() < 0.8
+
+
+def test_a_precision_out_of_reach_is_an_error_that_says_what_can_be_had() -> None:
+    targets, scores = np.array([[1.0], [0.0]]), np.array([[0.2], [0.7]])
+    with pytest.raises(GateError, match=r"precision of 0\.8, the best is 0\.500"):
+        choose(targets, scores, PRECISE)
+
+
+def test_thresholds_chosen_on_other_papers_do_no_better() -> None:
+    targets, scores = drawn(3)
+    seen = assigned(scores, best_thresholds(targets, scores))
+    unseen = held_out_decisions(targets, scores, scores, ThresholdsConfig(), seed=1)
+    assert unseen.shape == targets.shape
+    assert f1_score(targets, unseen, average="micro") <= f1_score(targets, seen, average="micro")

@@ -82,6 +82,8 @@ learning_rate = 3e-3
 evaluations_per_epoch = 2
 patience = 20
 precision = "fp32"
+[scope]
+papers = 150
 [gates]
 micro_f1_loss = 0.1
 flipped = 0.5

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from model_store.classifier import Classifier
 from model_store.errors import PaperError
-from model_store.labels import decide
 from training.corpus import LabelledPaper
 from training.errors import DataError
 
@@ -72,8 +71,8 @@ def _ask(classifier: Classifier, labelled: LabelledPaper) -> _Answer:
         (encoding,) = classifier.encode([labelled.paper])
     except PaperError as error:
         raise DataError(f"row {labelled.row}: {error}") from None
-    manifest, scores = classifier.manifest, classifier.score(encoding)
-    given = decide(scores, manifest.labels, manifest.uncertain)
-    decision = np.zeros(len(scores), dtype=bool)
+    manifest, measured = classifier.manifest, classifier.measure(encoding)
+    given = manifest.decide(measured, title_only=encoding.title_only)
+    decision = np.zeros(len(measured.scores), dtype=bool)
     decision[list(given.labels)] = True
-    return _Answer(scores, decision, given.status, encoding.tokens, encoding.truncated)
+    return _Answer(measured.scores, decision, given.status, encoding.tokens, encoding.truncated)
