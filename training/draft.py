@@ -96,6 +96,17 @@ max_tokens = {longest}
 learning_rate = 2e-5
 head_learning_rate = 1e-3
 
+# Learned when the run is published: calibrated probabilities, and thresholds for the best F1 of each label.
+# [calibration]
+# method = "platt" # or "temperature", or "none"; the card compares them
+# [thresholds]
+# aim = "precision"
+# at_least = 0.9
+
+# Texts unlike these papers get the status out_of_scope; at most this share of papers gets it by mistake.
+[scope]
+false_alarms = 0.02
+
 # Let the encoder guess masked words of these papers first; helps most where they are few, and takes its time.
 # [pretrain]
 # epochs = 10
