@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import torch
 from tokenizers import Tokenizer
@@ -114,7 +114,7 @@ class SubjectNetwork(nn.Module):
         )
         return self.read(output, attention_mask)
 
-    def read(self, output: BaseModelOutput, attention_mask: Tensor) -> Tensor:
+    def read(self, output: Any, attention_mask: Tensor) -> Tensor:
         """Features, shape (texts, size), from what the encoder gave."""
         return features.read(output, attention_mask, self._features)
 
