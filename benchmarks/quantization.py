@@ -1,188 +1,266 @@
-"""Ways to make the network small, measured on the same papers in one run.
+"""Ways to make the network small, side by side: size, loading, memory, latency, quality, dependence on batch mates.
 
-    python -m benchmarks.quantization training/configs/full.toml
+    python -m benchmarks.quantization training/configs/full.toml --output quantization
 
-Needs the fitted weights of that run. Speed is the median over papers, every scheme in turn on each
-paper, so that a machine whose speed drifts drifts for all of them.
+Needs the fitted weights of that run, runs/NAME-VERSION/network.safetensors. Prints a Markdown table;
+--output DIR also keeps it as quantization.json and quantization.png. Each scheme runs in a process of
+its own. Latency is taken in rounds, every scheme in turn on each length, so that a machine whose
+speed drifts drifts for all of them; an idle machine is still better. Loading is from file to ready,
+the import of onnxruntime or torch left out; what transformers imports late is in it.
 """
 
 import argparse
+import json
+import platform
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import onnx
-import onnxruntime
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 from safetensors.torch import load_file
+from tqdm import tqdm
 
-from model_store.classifier import OnnxGraph
+from benchmarks.contender import Contender, Scores, Text
+from benchmarks.schemes import INSTALL_TORCHAO, Scheme, schemes
 from model_store.labels import assigned
 from model_store.papers import Encoding, PaperEncoder
-from training.config import QuantizationConfig
-from training.export import export_graph, quantize
-from training.metrics import micro_f1
-from training.network import load_network, load_tokenizer
+from training.metrics import headline
+from training.network import SubjectNetwork, load_network, load_tokenizer
 from training.run import TrainingRun
 from training.thresholds import best_thresholds
 
-Scores = NDArray[np.float32]
-_SPEED_PAPERS = 40
 _BATCH = 8
+_THREADS = (1, 2)
+_LENGTHS = (64, 128, 256, 512)
+
+Latency = dict[int, dict[int, list[float]]]
+"""By threads, then by tokens: milliseconds of each round."""
+
+
+class Task(NamedTuple):
+    """What every scheme is put through."""
+
+    encodings: list[Encoding]
+    targets: Scores
+    lengths: tuple[int, ...]
+    threads: tuple[int, ...]
+    rounds: int
 
 
 class Measured(NamedTuple):
-    """One row of the table."""
+    """What one scheme came to."""
 
     scheme: str
     megabytes: float
-    ms: float
-    """Median milliseconds per paper on one thread, as the service runs it."""
+    load_s: float
+    resident_megabytes: float
+    latency: Latency
     scores: Scores
     batched: Scores
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     run = TrainingRun.open(options.config, options.runs)
     network = load_network(run.config.encoder, run.config.head, len(run.corpus.labels), run.config.features)
     network.load_state_dict(load_file(run.place.weights))
-    fp32 = export_graph(network.eval())
-    papers = run.corpus.validation.papers[: options.papers]
-    encodings = PaperEncoder(load_tokenizer(run.config.encoder.source), run.config.input).encode(papers)
-    graphs = {scheme: make(fp32) for scheme, make in _schemes().items()}
-    speed = _speed(graphs, encodings[:_SPEED_PAPERS])
-    rows = [
-        Measured(
-            scheme,
-            len(graph) / 1e6,
-            speed[scheme],
-            np.stack([OnnxGraph(graph, 2)(encoding).scores for encoding in encodings]),
-            _in_batches(graph, encodings),
-        )
-        for scheme, graph in graphs.items()
-    ]
-    print("\n".join(_table(rows, run.corpus.validation.targets[: len(papers)])))
+    papers = run.corpus.validation.papers[: 16 if options.quick else options.papers]
+    task = Task(
+        PaperEncoder(load_tokenizer(run.config.encoder.source), run.config.input).encode(papers),
+        run.corpus.validation.targets[: len(papers)],
+        tuple(length for length in options.tokens if length <= _longest(network)),
+        tuple(options.threads),
+        2 if options.quick else options.rounds,
+    )
+    made = schemes(network.eval())
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _measure(made, task, Path(folder))
+    figures = [_figures(row, rows[0], task) for row in rows]
+    print("\n".join(_table(made, figures, task)))
+    if options.output is not None:
+        _keep(options.output, figures, task)
 
 
-def _schemes() -> dict[str, Callable[[bytes], bytes]]:
-    def dynamic(*, per_channel: bool, reduce_range: bool) -> Callable[[bytes], bytes]:
-        return lambda graph: quantize(graph, QuantizationConfig(per_channel=per_channel, reduce_range=reduce_range))
+def _measure(made: Sequence[Scheme], task: Task, folder: Path) -> list[Measured]:
+    present = [(scheme, folder / f"{number}.{scheme.kind}") for number, scheme in enumerate(made) if scheme.file]
+    for scheme, path in present:
+        path.write_bytes(scheme.file or b"")
+    latency: list[Latency] = [{} for _ in present]
+    rows: list[Measured] = []
+    for threads in task.threads:
+        contenders = [Contender(path, scheme.kind, threads) for scheme, path in present]
+        for found, milliseconds in zip(latency, _rounds(contenders, task), strict=True):
+            found[threads] = milliseconds
+        if not rows:
+            rows = [
+                _one(scheme.name, path, contender, task, found)
+                for (scheme, path), contender, found in zip(present, contenders, latency, strict=True)
+            ]
+        for contender in contenders:
+            contender.close()
+    return rows
 
+
+def _rounds(contenders: Sequence[Contender], task: Task) -> list[dict[int, list[float]]]:
+    """Milliseconds by contender and length; one round more than asked, since the first warms up."""
+    found: list[dict[int, list[float]]] = [{length: [] for length in task.lengths} for _ in contenders]
+    for number in tqdm(range(task.rounds + 1), desc="rounds", unit="round"):
+        for length in task.lengths:
+            text = _text_of(task.encodings, length, number)
+            for contender, milliseconds in zip(contenders, found, strict=True):
+                _, taken = contender.run([text])
+                if number > 0:
+                    milliseconds[length].append(taken)
+    return found
+
+
+def _one(name: str, path: Path, contender: Contender, task: Task, latency: Latency) -> Measured:
+    # Memory before the batches, which no service runs.
+    resident = contender.megabytes()
+    texts = [Text(encoding.input_ids, encoding.token_type_ids) for encoding in task.encodings]
+    alone = np.concatenate([contender.run([text])[0] for text in tqdm(texts, desc=name, unit="paper")])
+    size = path.stat().st_size / 1e6
+    return Measured(name, size, contender.load_s, resident, latency, alone, _in_batches(contender, texts))
+
+
+def _in_batches(contender: Contender, texts: Sequence[Text]) -> Scores:
+    """The scores papers would get in random batches with padding: what serving one by one avoids."""
+    order = np.random.default_rng(0).permutation(len(texts))
+    batches = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
+    scores = np.concatenate([contender.run([texts[i] for i in batch])[0] for batch in batches])
+    return np.asarray(scores[np.argsort(order)])
+
+
+def _text_of(encodings: Sequence[Encoding], length: int, number: int) -> Text:
+    """Word pieces of the papers, another stretch each round, as one text of exactly this many tokens."""
+    first, last = encodings[0].input_ids[0], encodings[0].input_ids[-1]
+    pieces = np.concatenate([encoding.input_ids[1:-1] for encoding in encodings])
+    wanted = (np.arange(length - 2) + number * length) % len(pieces)
+    title = length // 8
+    return Text([first, *pieces[wanted].tolist(), last], [0] * title + [1] * (length - title))
+
+
+def _figures(row: Measured, reference: Measured, task: Task) -> dict[str, Any]:
+    thresholds = best_thresholds(task.targets, row.scores)
+    decisions = assigned(row.scores, thresholds)
+    quality = headline(task.targets, row.scores, thresholds)
     return {
-        "fp32": lambda graph: graph,
-        "dynamic int8, per channel, 7-bit weights": dynamic(per_channel=True, reduce_range=True),
-        "dynamic int8, per channel, 8-bit weights": dynamic(per_channel=True, reduce_range=False),
-        "dynamic int8, per tensor, 8-bit weights": dynamic(per_channel=False, reduce_range=False),
-        "dynamic uint8, per channel": _unsigned,
-        "MatMulNBits, 8 bits, blocks of 32, accuracy level 4": _blocks,
+        "scheme": row.scheme,
+        "megabytes": row.megabytes,
+        "load_s": row.load_s,
+        "resident_megabytes": row.resident_megabytes,
+        "latency_ms": {
+            threads: {length: _spread(taken) for length, taken in lengths.items()}
+            for threads, lengths in row.latency.items()
+        },
+        **quality,
+        "flipped": _flipped(decisions, assigned(reference.scores, thresholds)),
+        "flipped_by_batch": _flipped(decisions, assigned(row.batched, thresholds)),
+        "largest_change_by_batch": float(np.abs(row.scores - row.batched).max()),
     }
 
 
-def _unsigned(graph: bytes) -> bytes:
-    return _through_files(
-        graph,
-        lambda source, target: quantize_dynamic(
-            source,
-            target,
-            weight_type=QuantType.QUInt8,
-            per_channel=True,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        ),
-    )
+def _spread(taken: Sequence[float]) -> dict[str, float]:
+    median, p95 = np.percentile(taken, (50, 95))
+    return {"median": float(median), "p95": float(p95)}
 
 
-def _blocks(graph: bytes) -> bytes:
-    quantizer = MatMulNBitsQuantizer(
-        onnx.load_model_from_string(graph),
-        algo_config=DefaultWeightOnlyQuantConfig(block_size=32, is_symmetric=True, accuracy_level=4, bits=8),
-    )
-    quantizer.process()
-    # The embeddings are as large as the layers; their table alone goes to int8 the dynamic way.
-    return _through_files(
-        quantizer.model.model.SerializeToString(),
-        lambda source, target: quantize_dynamic(
-            source,
-            target,
-            op_types_to_quantize=["Gather"],
-            weight_type=QuantType.QInt8,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        ),
-    )
+def _flipped(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one != other).any(axis=1).mean())
 
 
-def _through_files(graph: bytes, change: Callable[[Path, Path], object]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "source.onnx"), Path(folder, "target.onnx")
-        model = onnx.load_model_from_string(graph)
-        # Shape notes on weights trip the quantizer (microsoft/onnxruntime#25890).
-        del model.graph.value_info[:]
-        onnx.save(model, source)
-        change(source, target)
-        return target.read_bytes()
+def _table(made: Sequence[Scheme], figures: Sequence[dict[str, Any]], task: Task) -> list[str]:
+    timed = [(threads, length) for threads in task.threads for length in task.lengths]
+    columns = [
+        "scheme", "MB", "load s", "resident MB", "micro-F1", "macro-F1", "flipped against fp32",
+        "flipped by a batch of 8", "largest change by it",
+        *(f"ms, {length} tokens, {threads} thread{'s' * (threads > 1)}" for threads, length in timed),
+    ]  # fmt: skip
+    found = {row["scheme"]: row for row in figures}
+    lines = [_line(columns), _line(["---"] * len(columns))]
+    for scheme in made:
+        if scheme.name in found:
+            lines.append(_line([scheme.name, *_cells(found[scheme.name], timed)]))
+        else:
+            lines.append(_line([scheme.name, INSTALL_TORCHAO, *["–"] * (len(columns) - 2)]))
+    note = f"{len(task.encodings)} papers; {task.rounds} rounds, median (95th percentile); {_machine()['processor']}"
+    return [*lines, "", note]
 
 
-def _speed(graphs: dict[str, bytes], encodings: list[Encoding]) -> dict[str, float]:
-    # One thread: the pools of several sessions would spin in each other's way.
-    sessions = {scheme: OnnxGraph(graph) for scheme, graph in graphs.items()}
-    seconds: dict[str, list[float]] = {scheme: [] for scheme in graphs}
-    for encoding in encodings:
-        for scheme, session in sessions.items():
-            start = time.perf_counter()
-            session(encoding)
-            seconds[scheme].append(time.perf_counter() - start)
-    return {scheme: float(np.median(times)) * 1000 for scheme, times in seconds.items()}
-
-
-def _in_batches(graph: bytes, encodings: list[Encoding]) -> Scores:
-    """The scores papers would get in random batches with padding: what serving one by one avoids."""
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    order = np.random.default_rng(0).permutation(len(encodings))
-    rows: dict[int, Scores] = {}
-    for start in range(0, len(order), _BATCH):
-        batch = order[start : start + _BATCH]
-        width = max(len(encodings[i].input_ids) for i in batch)
-        ids, types, mask = (np.zeros((len(batch), width), dtype=np.int64) for _ in range(3))
-        for row, encoding in enumerate(encodings[i] for i in batch):
-            length = len(encoding.input_ids)
-            ids[row, :length], types[row, :length] = encoding.input_ids, encoding.token_type_ids
-            mask[row, :length] = 1
-        (scores,) = session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": types})
-        rows |= dict(zip(batch.tolist(), scores, strict=True))
-    return np.stack([rows[i] for i in range(len(encodings))])
-
-
-def _table(rows: list[Measured], targets: Scores) -> list[str]:
-    reference = rows[0]
-    lines = [
-        "| scheme | MB | ms a paper, one thread | micro-F1 | flipped against fp32 | flipped by a batch of 8 |"
-        " largest change by it |",
-        "|---|---|---|---|---|---|---|",
+def _cells(row: dict[str, Any], timed: Sequence[tuple[int, int]]) -> list[str]:
+    latencies = [row["latency_ms"][threads][length] for threads, length in timed]
+    return [
+        f"{row['megabytes']:.1f}",
+        f"{row['load_s']:.2f}",
+        f"{row['resident_megabytes']:.0f}",
+        f"{row['micro_f1']:.4f}",
+        f"{row['macro_f1']:.4f}",
+        f"{row['flipped']:.1%}",
+        f"{row['flipped_by_batch']:.1%}",
+        f"{row['largest_change_by_batch']:.2g}",
+        *(f"{taken['median']:.1f} ({taken['p95']:.1f})" for taken in latencies),
     ]
-    for row in rows:
-        thresholds = best_thresholds(targets, row.scores)
-        decisions = assigned(row.scores, thresholds)
-        flipped = (decisions != assigned(reference.scores, thresholds)).any(axis=1).mean()
-        by_batch = (decisions != assigned(row.batched, thresholds)).any(axis=1).mean()
-        lines.append(
-            f"| {row.scheme} | {row.megabytes:.1f} | {row.ms:.1f} "
-            f"| {micro_f1(targets > 0, decisions):.4f} | {flipped:.1%} | {by_batch:.1%} "
-            f"| {np.abs(row.scores - row.batched).max():.2g} |"
-        )
-    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _keep(folder: Path, figures: Sequence[dict[str, Any]], task: Task) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {"machine": _machine(), "papers": len(task.encodings), "rounds": task.rounds, "schemes": figures}
+    (folder / "quantization.json").write_text(json.dumps(kept, indent=2) + "\n")
+    _draw(figures, task).savefig(folder / "quantization.png", dpi=120)
+
+
+def _draw(figures: Sequence[dict[str, Any]], task: Task) -> Figure:
+    """Median latency by length, a panel per number of threads."""
+    sheet = Figure(figsize=(5 * len(task.threads), 6), layout="constrained")
+    panels = sheet.subplots(1, len(task.threads), squeeze=False, sharey=True)[0]
+    for axes, threads in zip(panels, task.threads, strict=True):
+        for row in figures:
+            medians = [row["latency_ms"][threads][length]["median"] for length in task.lengths]
+            name = f"{row['scheme']} ({row['megabytes']:.0f} MB)"
+            axes.plot(task.lengths, medians, marker="o", label=name, linestyle="-" if "onnx" in name else "--")
+        axes.set(title=f"{threads} thread{'s' * (threads > 1)}", xlabel="tokens", xticks=task.lengths, yscale="log")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("median milliseconds a paper")
+    sheet.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize="small")
+    return sheet
+
+
+def _longest(network: SubjectNetwork) -> int:
+    return int(network.encoder.config.max_position_embeddings)  # type: ignore[union-attr, arg-type]
+
+
+def _machine() -> dict[str, str]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    facts = {key.strip(): value.strip() for key, value in told.items()}
+    vector = [
+        flag for flag in ("avx2", "avx512_vnni", "avx_vnni", "amx_int8") if flag in facts.get("flags", "").split()
+    ]
+    processor = f"{facts.get('model name', platform.machine())} ({', '.join(vector) or 'no vector extensions known'})"
+    return {"processor": processor, **{name: version(name) for name in ("torch", "onnxruntime", "transformers")}}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--papers", type=int, default=200)
+    parser.add_argument("config", type=Path, help="the run's TOML file")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs keep files (default: %(default)s)")
+    parser.add_argument("--papers", type=int, default=200, help="validation papers for quality (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=40, help="timed papers of each length (default: %(default)s)")
+    tokens = "lengths to time (default: 64 128 256 512)"
+    parser.add_argument("--tokens", type=int, nargs="+", metavar="N", default=_LENGTHS, help=tokens)
+    threads = "threads to time (default: 1 2)"
+    parser.add_argument("--threads", type=int, nargs="+", metavar="N", default=_THREADS, help=threads)
+    parser.add_argument("--quick", action="store_true", help="16 papers and 2 rounds: does it work at all")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="keep quantization.json and quantization.png there")
     return parser
 
 
