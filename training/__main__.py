@@ -2,6 +2,8 @@
 
   python -m training init papers.csv                    write a commented configuration for your file
   python -m training run training/configs/full.toml     pretrain (if asked for), fit, baseline and publish
+  python -m training compare training/configs/compare.toml
+                                                        variants of a run, several seeds each, in one table
   torchrun --standalone --nproc-per-node 2 -m training fit CONFIG
                                                         the same in two processes or on two GPUs
   python -m training evaluate latest papers.csv         measure a published version on labelled papers
@@ -17,6 +19,7 @@ from pathlib import Path
 
 from model_store.errors import ModelStoreError
 from model_store.store import Store
+from training.compare import compare
 from training.draft import draft, measure
 from training.errors import ConfigError, TrainingError
 from training.evaluate import Question, evaluate, open_artefact, table
@@ -41,6 +44,16 @@ other two hold no text). DATA is CSV, JSON lines (both also .gz) or parquet, in 
 A column `id` goes into mistakes.csv; a column update_date, date or year gives figures by year.
 Duplicates, empty texts and papers without any label are left out and counted, as in training.
 """
+_COMPARE = """\
+Run variants of a configuration with several seeds on the same papers, and tell what each is worth.
+
+  python -m training compare training/configs/compare.toml
+
+The comparison's file names a run, seeds and variants, each a few keys of the run set otherwise. Every
+fitted network scores the validation papers in fp32. Means, deviations and differences paired by seed go
+into table.md and table.json, pictures beside them, anew after each run. Called again, it skips what is
+finished, goes on where it was cut off, and tries again what failed.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
             _init(options)
         elif options.command == "evaluate":
             _evaluate(options)
+        elif options.command == "compare":
+            sys.stdout.write(f"{compare(options.comparison, options.runs) / 'table.md'}\n")
         else:
             _execute(options)
     except (TrainingError, ModelStoreError) as error:
@@ -123,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     score = commands.add_parser("score", help=what, description=what.capitalize() + ".")
     _add_run(score)
     score.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")
+    what = "run variants of a configuration with several seeds, and tell what each is worth"
+    _add_comparison(commands.add_parser("compare", help=what, description=_COMPARE, formatter_class=shape))
     return parser
 
 
@@ -139,6 +156,12 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--store", type=Path, default=_STORE, help="where versions are (default: %(default)s)")
     parser.add_argument("--threads", type=int, metavar="N", help="papers side by side (default: the usable processors)")
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
+
+
+def _add_comparison(command: argparse.ArgumentParser) -> None:
+    command.add_argument("comparison", type=Path, help="the comparison's TOML file: base, seeds and [[variant]]s")
+    where = "where runs keep files; table and pictures go into compare-NAME below it (default: %(default)s)"
+    command.add_argument("--runs", type=Path, default=Path("runs"), help=where)
 
 
 def _add_run(stage: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
 """One TOML file per run, read once, frozen, unknown keys refused."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -12,6 +13,7 @@ from training.errors import ConfigError
 Precision = Literal["auto", "bf16", "fp32"]
 Method = Literal["none", "temperature", "platt"]
 METHODS: tuple[Method, ...] = ("none", "temperature", "platt")
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -70,6 +72,10 @@ class DataConfig(_Section):
     train: tuple[Source, ...] = Field(min_length=1)
     validation: Path | None = Field(default=None, description="absent: split off `validation_share`")
     validation_share: float = Field(default=0.125, gt=0, lt=0.5)
+    sample: int | None = Field(
+        default=None, ge=1, description="training papers to draw from all files together, seeded"
+    )
+    validation_sample: int | None = Field(default=None, ge=1, description="validation papers to draw, seeded")
     labels: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="label columns; absent: all but id, title and abstract"
     )
@@ -258,13 +264,25 @@ def read_config(path: Path) -> tuple[RunConfig, str]:
 
     Raises ConfigError naming the file, the key and what was expected.
     """
+    document, text = read_toml(path)
+    return validated(RunConfig, document, f"{path} is no valid run"), text
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], str]:
+    """A TOML file as a document and as its text; ConfigError if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
-        return RunConfig.model_validate(tomllib.loads(text)), text
+        return tomllib.loads(text), text
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is no TOML: {error}") from None
+
+
+def validated(kind: type[_M], document: Mapping[str, Any], complaint: str) -> _M:
+    """The document as what it should be; ConfigError with the complaint and every key that is wrong."""
+    try:
+        return kind.model_validate(document)
     except ValidationError as error:
         lines = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        raise ConfigError("\n".join([f"{path} is no valid run:", *lines])) from None
+        raise ConfigError("\n".join([f"{complaint}:", *lines])) from None

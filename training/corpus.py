@@ -90,6 +90,7 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
         train, held_out = _split(train, config.validation_share, rng)
     else:
         _same_labels(config.validation, held_out_labels, labels)
+    train, held_out = _sampled(train, config.sample, rng), _sampled(held_out, config.validation_sample, rng)
     train = _share(train, config.share, seed)
     learned = (
         replace(_stack(train, labels), categories=_categories(train, auxiliary)) if auxiliary else _stack(train, labels)
@@ -124,7 +125,7 @@ def read_texts(files: Sequence[TextFile], held_out: Iterable[Paper], seed: int) 
             if _key(paper).strip() and _in_time(date, file) and _key(paper) not in seen:
                 seen.add(_key(paper))
                 found.append(paper)
-        texts += _sampled(found, file, rng)
+        texts += _sampled(found, file.sample, rng)
     if not texts:
         raise DataError(f"{', '.join(str(file.path) for file in files)}: no paper is left to pre-train on")
     return texts
@@ -172,7 +173,7 @@ def _read_source(
     counts: Counts = {"rows": len(rows)}
     read = _labelled(source.path, rows, columns, labels, config.categories, column)
     kept = list(_clean(read, source, seen, counts))
-    kept = _sampled(kept, source, rng)
+    kept = _sampled(kept, source.sample, rng)
     counts["kept"] = len(kept)
     return labels, kept, {"sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(), **counts}
 
@@ -271,10 +272,10 @@ def _in_time(date: str, file: TextFile) -> bool:
     return not (file.since and date < file.since) and not (file.until and date >= file.until)
 
 
-def _sampled(papers: list[_P], file: TextFile, rng: np.random.Generator) -> list[_P]:
-    if file.sample is None or file.sample >= len(papers):
+def _sampled(papers: list[_P], count: int | None, rng: np.random.Generator) -> list[_P]:
+    if count is None or count >= len(papers):
         return papers
-    return [papers[i] for i in sorted(rng.choice(len(papers), file.sample, replace=False))]
+    return [papers[i] for i in sorted(rng.choice(len(papers), count, replace=False))]
 
 
 def _split(

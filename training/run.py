@@ -6,7 +6,9 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
@@ -76,7 +78,7 @@ class TrainingRun:
         config, text = read_config(config_path)
         place = Workplace(runs / f"{config.name}-{config.version}")
         place.folder.mkdir(parents=True, exist_ok=True)
-        return cls(config, text, _read(config), place)
+        return cls(config, text, papers_of(config), place)
 
     def pretrain(self, *, resume: bool) -> None:
         """Let the encoder guess masked words and keep it; with `resume`, go on where an earlier call was cut off."""
@@ -128,7 +130,7 @@ class TrainingRun:
 
     def publish(self, store: Store) -> Path:
         """Quantize the fitted network, hold it to its gates and publish it."""
-        network = self._fitted()
+        network = self.fitted()
         figures = json.loads(self.place.baseline.read_text()) if self.place.baseline.exists() else self.baseline()
         tokenizer = load_tokenizer(self.config.encoder.source)
         run = Run(self.place.folder, self.config, self.text, self.corpus, figures)
@@ -138,8 +140,14 @@ class TrainingRun:
         """Write the fitted network's logits on the training papers, as a teacher's for another run."""
         tokenizer = load_tokenizer(self.config.encoder.source)
         papers = EncodedPapers(PaperEncoder(tokenizer, self.config.input), self.corpus.train)
-        logits = score(self._fitted(), papers, pad_id(tokenizer))
+        logits = score(self.fitted(), papers, pad_id(tokenizer))
         write_scores(path, self.corpus.train, self.corpus.labels, logits)
+
+    def validation_logits(self, network: SubjectNetwork) -> NDArray[np.float32]:
+        """What a network says of the validation papers, shape (papers, labels), read at the length they are served at."""
+        tokenizer = load_tokenizer(self.config.encoder.source)
+        papers = EncodedPapers(PaperEncoder(tokenizer, self.config.input), self.corpus.validation)
+        return score(network, papers, pad_id(tokenizer))
 
     def _network(self, encoder: EncoderConfig) -> SubjectNetwork:
         config = self.config
@@ -158,7 +166,7 @@ class TrainingRun:
             network.teacher = TeacherLoss(config.teacher)
         return network
 
-    def _fitted(self) -> SubjectNetwork:
+    def fitted(self) -> SubjectNetwork:
         """The network with the weights that fitting left; ConfigError if it has left none."""
         if not self.place.weights.exists():
             raise ConfigError(f"{self.place.weights} is not there: fit the run first")
@@ -191,7 +199,8 @@ class TrainingRun:
         return self.config.encoder.model_copy(update={"source": str(self.place.encoder)})
 
 
-def _read(config: RunConfig) -> Corpus:
+def papers_of(config: RunConfig) -> Corpus:
+    """The papers of a run, their counts logged; errors as of `read_corpus`."""
     corpus = read_corpus(config.data, config.seed, config.auxiliary)
     for path, counts in corpus.report.items():
         _LOG.info("%s: %s", path, ", ".join(f"{key} {value}" for key, value in counts.items()))
