@@ -135,6 +135,7 @@ def test_a_variant_sets_keys_of_the_run_and_nothing_else(tmp_path: Path) -> None
             r"variant 'x' is no valid run:\n  fit\.epochs: Input should be",
         ),
         ('name = "x"\n[variant.set]\n"seed.of" = 0', "variant 'x': 'seed.of' leads through 'seed', which is no table"),
+        ('name = "x"\nunset = ["auxiliary"]', "variant 'x': there is no 'auxiliary' to leave out"),
         ('name = "a/b"', r"is no valid comparison:\n  variant\.1\.name: String should match"),
         ('name = "base"', "two variants are called 'base'"),
     ],
@@ -144,6 +145,12 @@ def test_a_variant_that_is_wrong_is_named_before_anything_runs(tmp_path: Path, v
     text = f'base = "run.toml"\nseeds = [1]\n[[variant]]\nname = "base"\n[[variant]]\n{variant}\n'
     with pytest.raises(ConfigError, match=said):
         read_comparison(write(tmp_path, text))
+
+
+def test_the_shipped_comparison_is_valid() -> None:
+    comparison = read_comparison(Path("training/configs/compare.toml"))
+    assert comparison.base.config.auxiliary is None
+    assert len({variant.config.model_dump_json() for variant in comparison.variants}) == len(comparison.variants)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What is compared: one run, and variants of it that set some of its keys otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ class VariantConfig(_Section):
     study: str = Field(default="", description="variants of one study share a picture: a table of a paper, say")
     expected: str = Field(default="", description="what others found, with the source")
     set: dict[str, Any] = Field(default={}, description='"input.truncation" = "tail": keys of the run, with dots')
+    unset: tuple[str, ...] = Field(default=(), description='"auxiliary": keys or whole tables of the run to leave out')
 
 
 class ComparisonConfig(_Section):
@@ -41,6 +42,7 @@ class ComparisonConfig(_Section):
     seeds: tuple[int, ...] = Field(min_length=1)
     sample: SampleConfig = SampleConfig()
     set: dict[str, Any] = Field(default={}, description="for all variants")
+    unset: tuple[str, ...] = Field(default=(), description="for all variants")
     variant: tuple[VariantConfig, ...] = Field(min_length=1, description="the first is the one others are held against")
 
 
@@ -80,26 +82,42 @@ def read_comparison(path: Path) -> Comparison:
         raise ConfigError(f"{path}: two variants are called {twice[0]!r}; names are folders and must differ")
     base, _ = read_toml(path.parent / config.base)
     sizes = {"data.sample": config.sample.train, "data.validation_sample": config.sample.validation}
-    common = {key: size for key, size in sizes.items() if size is not None} | config.set
-    variants = tuple(_variant(base, common, variant, f"{path}, variant {variant.name!r}") for variant in config.variant)
+    sampled = {key: size for key, size in sizes.items() if size is not None}
+    common = with_keys(base, config.unset, sampled | config.set, str(path))
+    variants = tuple(_variant(common, variant, f"{path}, variant {variant.name!r}") for variant in config.variant)
     return Comparison(variants, config.seeds, variants[0].config.seed)
 
 
-def _variant(base: Document, common: Mapping[str, Any], variant: VariantConfig, where: str) -> Variant:
-    document = with_keys(base, {**common, **variant.set}, where)
+def _variant(common: Document, variant: VariantConfig, where: str) -> Variant:
+    document = with_keys(common, variant.unset, variant.set, where)
     config = validated(RunConfig, document, f"{where} is no valid run")
     return Variant(variant.name, variant.study, variant.expected, config)
 
 
-def with_keys(document: Document, changes: Mapping[str, Any], where: str) -> Document:
-    """The document with values set at dotted keys; tables on the way are made if they are missing."""
+def with_keys(document: Document, unset: Iterable[str], changes: Mapping[str, Any], where: str) -> Document:
+    """The document without the first and with the second, all by dotted keys.
+
+    Tables on the way to a new key are made if they are missing; ConfigError names a key to leave
+    out that is not there.
+    """
     changed = deepcopy(document)
+    for key in unset:
+        table, last = _at(changed, key, where)
+        if last not in table:
+            raise ConfigError(f"{where}: there is no {key!r} to leave out")
+        del table[last]
     for key, value in changes.items():
-        *tables, last = key.split(".")
-        table = changed
-        for name in tables:
-            table = table.setdefault(name, {})
-            if not isinstance(table, dict):
-                raise ConfigError(f"{where}: {key!r} leads through {name!r}, which is no table")
+        table, last = _at(changed, key, where)
         table[last] = value
     return changed
+
+
+def _at(document: Document, key: str, where: str) -> tuple[Document, str]:
+    """The table a dotted key is in, and its last part."""
+    *names, last = key.split(".")
+    table = document
+    for name in names:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{where}: {key!r} leads through {name!r}, which is no table")
+    return table, last
