@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from training.comparison.outcome import Outcome
@@ -151,7 +152,7 @@ def _measured(run: TrainingRun, told: Outcome) -> Outcome:
     run.fit(resume=True)
     validation, network = run.corpus.validation, run.fitted()
     started = time.monotonic()
-    scores = 1 / (1 + np.exp(-run.validation_logits(network)))
+    scores = torch.from_numpy(run.validation_logits(network)).sigmoid().numpy()
     seconds = time.monotonic() - started
     logs = [
         read_metrics(run.place.pretraining / "metrics.jsonl"),

@@ -144,7 +144,7 @@ class TrainingRun:
         write_scores(path, self.corpus.train, self.corpus.labels, logits)
 
     def validation_logits(self, network: SubjectNetwork) -> NDArray[np.float32]:
-        """What a network says of the validation papers, shape (papers, labels), read at the length they are served at."""
+        """What a network says of the validation papers, as long as they are served; shape (papers, labels)."""
         tokenizer = load_tokenizer(self.config.encoder.source)
         papers = EncodedPapers(PaperEncoder(tokenizer, self.config.input), self.corpus.validation)
         return score(network, papers, pad_id(tokenizer))

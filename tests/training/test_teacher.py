@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from model_store.papers import Paper
+from model_store.papers import InputFormat, Paper, PaperEncoder
 from tests.training import tiny
 from training.__main__ import main
-from training.config import TeacherConfig
-from training.corpus import Papers
+from training.batches import Collator, EncodedPapers
+from training.config import EncoderConfig, HeadConfig, TeacherConfig
+from training.corpus import Papers, read_papers
 from training.errors import DataError
 from training.losses import TeacherLoss
-from training.teacher import read_scores, write_scores
+from training.network import load_network, load_tokenizer
+from training.teacher import read_scores, score, write_scores
 
 LABELS = ("Physics", "Mathematics")
 PAPERS = [Paper("a star"), Paper("a proof", "of the theorem"), Paper("a", "proof")]
@@ -90,3 +92,17 @@ def test_a_run_learns_from_the_scores_another_has_written(tmp_path: Path, capsys
     student = tiny.config(tmp_path, epochs=1, version="0.2.0", extra=taught, within={"data": "share = 0.5"})
     assert main(["fit", str(student), *runs]) == 0
     assert (tmp_path / "runs/tiny-0.2.0/network.safetensors").exists()
+
+
+def test_a_batch_of_papers_is_scored_as_each_is_alone(tmp_path: Path) -> None:
+    tiny.config(tmp_path)
+    _, papers = read_papers(tmp_path / "train.csv")
+    source = str(tmp_path / "encoder")
+    network = load_network(EncoderConfig(source=source), HeadConfig(), labels=3).eval()
+    encoded = EncodedPapers(PaperEncoder(load_tokenizer(source), InputFormat(max_tokens=32)), papers)
+    found = score(network, encoded, pad_id=0)
+    for i in range(0, len(papers), 40):
+        batch = Collator(0)([encoded[i]])
+        logits = network(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"])["logits"]
+        np.testing.assert_allclose(found[i], logits[0].detach().numpy(), atol=1e-5)
+    assert found.shape == papers.targets.shape

@@ -33,7 +33,7 @@ def _scores(rows: Sequence[Row]) -> Figure | None:
     axes.errorbar(means, range(len(rows)), xerr=deviations, fmt="o", capsize=3, color="#0072B2", ecolor="0.4")
     axes.axvline(means[0], color="0.7", linestyle="--")
     axes.set_yticks(range(len(rows)), [row.variant for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("micro-F1 on the validation papers; mean and standard deviation over seeds")
     return figure
 
@@ -43,7 +43,8 @@ def _learning(rows: Sequence[Row]) -> Figure | None:
     curved = [row for row in rows if row.curve]
     if not curved:
         return None
-    first, studies = curved[0], list(dict.fromkeys(row.study for row in curved))
+    first = curved[0]
+    studies = list(dict.fromkeys(row.study for row in curved[1:])) or [first.study]
     figure = Figure(figsize=(_WIDTH, 3.2 * len(studies)))
     for axes, study in zip(figure.subplots(len(studies), squeeze=False)[:, 0], studies, strict=True):
         for row in [first, *(row for row in curved if row.study == study and row is not first)]:
