@@ -52,15 +52,7 @@ class OnnxGraph:
 
     def run(self, encoding: Encoding, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         """The graph's outputs of these names for one paper, without the axis of papers."""
-        ids = np.asarray([encoding.input_ids], dtype=np.int64)
-        found = self._session.run(
-            list(outputs),
-            {
-                "input_ids": ids,
-                "attention_mask": np.ones_like(ids),
-                "token_type_ids": np.asarray([encoding.token_type_ids], dtype=np.int64),
-            },
-        )
+        found = self._session.run(list(outputs), encoding.rows()._asdict())
         return [np.asarray(output, dtype=np.float32)[0] for output in found]
 
 

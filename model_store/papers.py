@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
@@ -26,7 +28,9 @@ class InputFormat(BaseModel):
     """How a paper is laid out for the encoder; part of the artefact, never a setting of the service.
 
     `head_tokens` is how many pieces of the abstract "head+tail" keeps from its beginning
-    (Sun et al. 2019, section 5.3.1, keep 128 of 510).
+    (Sun et al. 2019, section 5.3.1, keep 128 of 510). With `chunks`, a long abstract is read in
+    parts, each beside the title (there, too: hierarchical methods); what exceeds their number is
+    cut off as `truncation` says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +38,12 @@ class InputFormat(BaseModel):
     max_tokens: int = Field(ge=8, le=512, description="word pieces the encoder sees, special ones included")
     truncation: Truncation = "head"
     head_tokens: int = Field(default=128, ge=1)
+    chunks: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="parts of `max_tokens` that a paper is read in, at most; absent: one",
+    )
     cls_token: str = "[CLS]"
     sep_token: str = "[SEP]"
 
@@ -47,6 +57,8 @@ class Encoding(NamedTuple):
     """Word pieces of the text, special tokens not counted."""
     tokens_used: int
     """Those of them that the encoder sees."""
+    chunk_tokens: int | None = None
+    """All chunks but the last have so many ids, special ones included; absent: the paper is read as one."""
 
     @property
     def truncated(self) -> bool:
@@ -56,6 +68,24 @@ class Encoding(NamedTuple):
     def title_only(self) -> bool:
         """Whether the encoder sees no abstract."""
         return 1 not in self.token_type_ids
+
+    def rows(self) -> "Rows":
+        """What a graph reads: one row, or one per chunk, the last one filled up."""
+        width = self.chunk_tokens or len(self.input_ids)
+        count = -(-len(self.input_ids) // width)
+        filled = np.zeros((3, count, min(width, len(self.input_ids))), dtype=np.int64)
+        lines = (self.input_ids, [1] * len(self.input_ids), self.token_type_ids)
+        for row, line in zip(filled.reshape(3, -1), lines, strict=True):
+            row[: len(line)] = line
+        return Rows(*filled)
+
+
+class Rows(NamedTuple):
+    """The inputs of a graph, int64, each of shape (rows, tokens)."""
+
+    input_ids: NDArray[np.int64]
+    attention_mask: NDArray[np.int64]
+    token_type_ids: NDArray[np.int64]
 
 
 class Encoder(Protocol):
@@ -94,16 +124,19 @@ class PaperEncoder:
         if not title and not abstract:
             raise PaperError("the paper has neither a title nor an abstract; give at least one of them")
         room = self.format.max_tokens - _SPECIAL_TOKENS
-        kept_title = title[:room]
-        kept_abstract = self._cut(abstract, room - len(kept_title))
+        # Chunks need room for the abstract beside the longest title.
+        kept_title = title[: room // 2 if self.format.chunks and abstract else room]
+        width = room - len(kept_title)
+        kept_abstract = self._cut(abstract, width * (self.format.chunks or 1))
         cls, sep = self._special(self.format.cls_token), self._special(self.format.sep_token)
         first = [cls, *kept_title, sep]
-        second = [*kept_abstract, sep] if kept_abstract else []
+        seconds = [[*kept_abstract[i : i + width], sep] for i in range(0, len(kept_abstract), max(1, width))] or [[]]
         return Encoding(
-            input_ids=first + second,
-            token_type_ids=[0] * len(first) + [1] * len(second),
+            input_ids=[piece for second in seconds for piece in first + second],
+            token_type_ids=[kind for second in seconds for kind in [0] * len(first) + [1] * len(second)],
             tokens=len(title) + len(abstract),
             tokens_used=len(kept_title) + len(kept_abstract),
+            chunk_tokens=self.format.max_tokens if self.format.chunks else None,
         )
 
     def _cut(self, pieces: list[int], room: int) -> list[int]:

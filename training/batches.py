@@ -1,9 +1,11 @@
 """Papers as tensors: encoded by the contract's own code, batched by length, padded no further than needed."""
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -38,6 +40,7 @@ class EncodedPapers(Dataset[dict[str, object]]):
 class Collator:
     """Rows to a batch, padded to its longest paper; ids (papers, tokens), labels (papers, labels).
 
+    Papers read in chunks have ids (papers, chunks, tokens), padded to the most chunks among them.
     Papers with finer categories also give `categories` (papers, categories), those with a teacher
     `teacher` (papers, labels).
     """
@@ -46,16 +49,24 @@ class Collator:
         self._pad_id = pad_id
 
     def __call__(self, rows: Sequence[dict[str, object]]) -> dict[str, Tensor]:
-        encodings = [row["encoding"] for row in rows]
-        ids = [torch.tensor(encoding.input_ids) for encoding in encodings]  # type: ignore[attr-defined]
-        types = [torch.tensor(encoding.token_type_ids) for encoding in encodings]  # type: ignore[attr-defined]
-        pad = torch.nn.utils.rnn.pad_sequence
+        encodings = [cast("Encoding", row["encoding"]) for row in rows]
+        texts = [encoding.rows() for encoding in encodings]
+        fill = {"input_ids": self._pad_id, "attention_mask": 0, "token_type_ids": 0}
+        padded = {name: _padded([getattr(text, name) for text in texts], value) for name, value in fill.items()}
+        if encodings[0].chunk_tokens is None:
+            padded = {name: batch.squeeze(1) for name, batch in padded.items()}
         return {
-            "input_ids": pad(ids, batch_first=True, padding_value=self._pad_id),
-            "attention_mask": pad([torch.ones_like(row) for row in ids], batch_first=True),
-            "token_type_ids": pad(types, batch_first=True),
+            **padded,
             **{name: torch.stack([row[name] for row in rows]) for name in rows[0] if name != "encoding"},  # type: ignore[misc]
         }
+
+
+def _padded(arrays: Sequence[NDArray[np.int64]], value: int) -> Tensor:
+    """Arrays (rows, tokens) of any sizes as one tensor (arrays, rows, tokens)."""
+    batch = np.full((len(arrays), *np.max([array.shape for array in arrays], axis=0)), value, dtype=np.int64)
+    for place, array in zip(batch, arrays, strict=True):
+        place[: array.shape[0], : array.shape[1]] = array
+    return torch.from_numpy(batch)
 
 
 class LengthGroupedSampler(Sampler[int]):

@@ -40,6 +40,9 @@ class FeaturesConfig(_Section):
     layers: int = Field(default=1, ge=1, description="how many layers are read, counted down from `top`")
     join: Literal["concat", "mean", "max"] = Field(default="concat", description="how several layers are joined")
     pool: Literal["cls", "mean"] = Field(default="cls", description="a layer's CLS vector, or the mean over all tokens")
+    chunks: Literal["mean", "max", "attention"] = Field(
+        default="mean", description="how chunks are joined where `input.chunks` asks for some (section 5.3.1)"
+    )
 
 
 class HeadConfig(_Section):
@@ -252,11 +255,11 @@ class RunConfig(_Section):
     @property
     def training_input(self) -> InputFormat:
         """The layout of a paper while training: as served, perhaps shorter."""
-        return self.cut_to(self.fit.max_tokens)
+        return self.input.model_copy(update={"max_tokens": self.fit.max_tokens})
 
     def cut_to(self, max_tokens: int) -> InputFormat:
-        """The served layout of a paper with another length."""
-        return self.input.model_copy(update={"max_tokens": max_tokens})
+        """The served layout of a paper with another length, in one piece."""
+        return self.input.model_copy(update={"max_tokens": max_tokens, "chunks": None})
 
 
 def read_config(path: Path) -> tuple[RunConfig, str]:

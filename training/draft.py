@@ -85,6 +85,7 @@ path = {json.dumps(str(path))}
 [input]
 # Half of the papers have at most {found.median_tokens} word pieces, nineteen of twenty at most {found.long_tokens}.
 max_tokens = {longest}
+# Abstracts of full texts: truncation = "head+tail" keeps both ends, chunks = 4 reads four times as much.
 
 [fit]
 # Many papers need few epochs; the best one is kept.
@@ -95,6 +96,11 @@ max_tokens = {longest}
 # 2e-5 suits BERT-base; encoders of six layers and less take ten times that.
 learning_rate = 2e-5
 head_learning_rate = 1e-3
+# averaging = "ema" steadies short runs. More such settings: "Techniques" in training/README.md.
+
+# Labels that few papers have: "asymmetric", "focal" and "class_balanced" give them more weight than "bce" does.
+# [loss]
+# kind = "asymmetric"
 
 # Learned when the run is published: calibrated probabilities, and thresholds for the best F1 of each label.
 # [calibration]

@@ -40,19 +40,24 @@ class _Served(nn.Module):
         if self._layer is None:
             return (probabilities,)
         mask = attention_mask.unsqueeze(-1).to(probabilities.dtype)
-        return probabilities, (output.hidden_states[self._layer] * mask).sum(1) / mask.sum(1)
+        states, tokens = (output.hidden_states[self._layer] * mask).sum(1), mask.sum(1)
+        if self._network.chunks is not None:  # the rows are one paper's
+            states, tokens = states.sum(0, keepdim=True), tokens.sum(0, keepdim=True)
+        return probabilities, states / tokens
 
 
 def export_graph(network: SubjectNetwork, layer: int | None = None) -> bytes:
     """The fp32 graph: three int64 inputs (papers, tokens) → probabilities (papers, labels).
 
+    A network that reads papers in chunks gives a graph for one paper: (chunks, tokens) → (1, labels).
     With a layer given, it has a second output `features` of shape (papers, hidden size).
     """
     # Eager attention: the exporter turns the fused kind into a longer and slower graph.
     network.encoder.set_attn_implementation("eager")  # type: ignore[operator]
     # Three tensors of their own: the exporter takes one passed twice for one input.
     example = tuple(torch.full((2, 16), fill, dtype=torch.long) for fill in (1, 1, 0))
-    named = {0: torch.export.Dim("papers", min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
+    rows = "papers" if network.chunks is None else "chunks"
+    named = {0: torch.export.Dim(rows, min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
     alike = dict.fromkeys(named, torch.export.Dim.AUTO)
     program = torch.onnx.export(
         _Served(network, layer).eval(),

@@ -27,7 +27,7 @@ _DISTANCE = """
     scope_squared = ReduceSumSquare<keepdims=0>(scope_white, scope_axis)
     scope_log = Log(scope_squared)
     scope_mask = Cast<to=1>(attention_mask)
-    scope_tokens = ReduceSum<keepdims=0>(scope_mask, scope_axis)
+    scope_tokens = ReduceSum<keepdims=0>(scope_mask, scope_token_axes)
     scope_length = Log(scope_tokens)
     scope_bent = Mul(scope_length, scope_bend)
     scope_steep = Add(scope_bent, scope_slope)
@@ -37,12 +37,15 @@ _DISTANCE = """
 """
 
 
-def graft(graph: bytes, lines: Lines, detector: Detector | None) -> bytes:
-    """The graph as it is published: calibrated probabilities, and the distance if there is a detector."""
+def graft(graph: bytes, lines: Lines, detector: Detector | None, *, chunked: bool = False) -> bytes:
+    """The graph as it is published: calibrated probabilities, and the distance if there is a detector.
+
+    If `chunked`, the rows of its inputs are chunks of one paper, else papers.
+    """
     model = onnx.load_model_from_string(graph)
     _calibrate(model.graph, lines)
     if detector is not None:
-        _measure_distance(model.graph, detector)
+        _measure_distance(model.graph, detector, chunked)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -59,7 +62,7 @@ def _calibrate(graph: onnx.GraphProto, lines: Lines) -> None:
     _add_constants(graph, {"calibration_slopes": lines.slopes, "calibration_intercepts": lines.intercepts})
 
 
-def _measure_distance(graph: onnx.GraphProto, detector: Detector) -> None:
+def _measure_distance(graph: onnx.GraphProto, detector: Detector, chunked: bool) -> None:
     level, slope, bend = detector.usual
     graph.node.extend(_nodes(_DISTANCE))
     _add_constants(
@@ -72,7 +75,8 @@ def _measure_distance(graph: onnx.GraphProto, detector: Detector) -> None:
             "scope_bend": np.array(bend),
         },
     )
-    graph.initializer.append(numpy_helper.from_array(np.array([1], dtype=np.int64), "scope_axis"))
+    for name, axes in (("scope_axis", [1]), ("scope_token_axes", [0, 1] if chunked else [1])):
+        graph.initializer.append(numpy_helper.from_array(np.array(axes, dtype=np.int64), name))
     (features,) = (output for output in graph.output if output.name == FEATURES)
     graph.output.remove(features)
     graph.output.append(helper.make_tensor_value_info(DISTANCE, TensorProto.FLOAT, ["papers"]))

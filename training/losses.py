@@ -11,10 +11,10 @@ from training.config import LossConfig, TeacherConfig
 class LabelLoss(nn.Module):
     """Binary cross-entropy of each label on raw logits, weighted as configured, averaged over papers and labels.
 
-    - class_balanced: a label's terms weigh by its effective number of papers, on average 1 (Cui et al. 2019, eq. 2).
-    - focal: a term weighs (1 - p)^γ, where p is the probability of what is right (Lin et al. 2017, eq. 4).
+    - class_balanced: a label's terms weigh by its effective number of papers, on average 1 (Cui et al. 2019).
+    - focal: a term weighs (1 - p)^γ, where p is the probability of what is right (Lin et al. 2017).
     - asymmetric: γ differs for labels present and absent, and absent labels' probabilities are first lowered by a
-      margin (Ridnik et al. 2021, eq. 7).
+      margin (Ridnik et al. 2021).
 
     `positives`, shape (labels,), are each label's papers among all `papers`.
     """

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from training import features
+from training.chunks import ChunkJoin
 from training.config import EncoderConfig, FeaturesConfig, FitConfig, HeadConfig
 from training.errors import ConfigError
 from training.losses import TeacherLoss
@@ -26,6 +27,8 @@ class SubjectNetwork(nn.Module):
     loss: nn.Module
     """Of logits and targets, both (papers, labels); a mean."""
     teacher: TeacherLoss | None
+    chunks: ChunkJoin | None
+    """Joins the chunks that papers are read in; none if each is read as one."""
 
     def __init__(
         self,
@@ -34,6 +37,8 @@ class SubjectNetwork(nn.Module):
         labels: int,
         head: HeadConfig,
         features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
+        *,
+        chunked: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -46,6 +51,7 @@ class SubjectNetwork(nn.Module):
             nn.Dropout(head.dropout),
             nn.Linear(head.hidden, labels),
         )
+        self.chunks = ChunkJoin(features_read.chunks, self._features_size) if chunked else None
         self.loss = nn.BCEWithLogitsLoss()
         self.auxiliary = None
         self.teacher = None
@@ -91,7 +97,9 @@ class SubjectNetwork(nn.Module):
     ) -> dict[str, Tensor]:
         """Logits of shape (papers, labels), and the mean loss if targets are given.
 
-        `teacher` are logits of the teacher's, shape (papers, labels).
+        Texts are (papers, tokens); in chunks they are (papers, chunks, tokens), a chunk whose mask
+        is empty being none, or (chunks, tokens) of a single paper, all of them real. `teacher` are
+        the teacher's logits, shape (papers, labels).
         """
         read = self.features(input_ids, attention_mask, token_type_ids)
         logits = self.head(read)
@@ -105,18 +113,31 @@ class SubjectNetwork(nn.Module):
         return {"loss": loss, "logits": logits}
 
     def features(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Features of texts, shape (texts, size)."""
-        output = self.encoder(
+        """Features of papers, shape (papers, size)."""
+        if self.chunks is None or input_ids.ndim == 2:
+            return self.read(self._encode(input_ids, attention_mask, token_type_ids), attention_mask)
+        real = attention_mask[..., 0].bool()
+        output = self._encode(input_ids[real], attention_mask[real], token_type_ids[real])
+        read = features.read(output, attention_mask[real], self._features)
+        placed = read.new_zeros(*real.shape, read.shape[-1])
+        placed[real] = read
+        return cast("Tensor", self.chunks(placed, real))
+
+    def read(self, output: Any, attention_mask: Tensor) -> Tensor:
+        """Features (papers, size) from what the encoder gave for papers, or for the chunks of one."""
+        read = features.read(output, attention_mask, self._features)
+        if self.chunks is None:
+            return read
+        only = read.unsqueeze(0)
+        return cast("Tensor", self.chunks(only, torch.ones_like(only[..., 0], dtype=torch.bool)))
+
+    def _encode(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Any:
+        return self.encoder(
             input_ids=input_ids,
             attention_mask=attention_mask,
             token_type_ids=token_type_ids,
             output_hidden_states=self._features.layers > 1,
         )
-        return self.read(output, attention_mask)
-
-    def read(self, output: Any, attention_mask: Tensor) -> Tensor:
-        """Features, shape (texts, size), from what the encoder gave."""
-        return features.read(output, attention_mask, self._features)
 
 
 class AuxiliaryHead(nn.Module):
@@ -143,11 +164,14 @@ def load_network(
     head: HeadConfig,
     labels: int,
     features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
+    *,
+    chunked: bool = False,
 ) -> SubjectNetwork:
     """A network with pretrained encoder, cut off above the highest layer that is read, and fresh head.
 
-    `source` is a hub id or a local folder of a model of the BERT family, which tells title and
-    abstract apart by token types; ConfigError for any other, or if it has too few layers.
+    If `chunked`, papers are read in chunks. `source` is a hub id or a local folder of a model of
+    the BERT family, which tells title and abstract apart by token types; ConfigError for any other,
+    or if it has too few layers.
     """
     config = AutoConfig.from_pretrained(encoder.source)
     if encoder.dropout is not None:
@@ -162,7 +186,7 @@ def load_network(
         encoder.source, config=config, add_pooling_layer=False, attn_implementation=encoder.attention
     )
     body.requires_grad_(not encoder.freeze)
-    return SubjectNetwork(body, config.hidden_size, labels, head, features_read)
+    return SubjectNetwork(body, config.hidden_size, labels, head, features_read, chunked=chunked)
 
 
 def _layers_kept(features_read: FeaturesConfig, present: int) -> int:

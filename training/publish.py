@@ -98,7 +98,7 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
     titles = _see(graph, encoder.encode([_title(paper) for paper in validation.papers]), "titles alone")
     lines = fit_lines(validation.targets, whole.scores, config.calibration.method)
     detector = None if config.scope is None else _learn_scope(run, config.scope, graph, encoder)
-    int8 = graft(bare, lines, detector)
+    int8 = graft(bare, lines, detector, chunked=network.chunks is not None)
     scores, title_scores = lines(whole.scores), lines(titles.scores)
     served = OnnxGraph(int8, threads)
     hold_parity(
@@ -214,8 +214,8 @@ def network_scores(network: SubjectNetwork, encodings: list[Encoding]) -> NDArra
     rows = []
     with torch.no_grad():
         for encoding in encodings:
-            ids = torch.tensor([encoding.input_ids])
-            logits = network(ids, torch.ones_like(ids), torch.tensor([encoding.token_type_ids]))["logits"]
+            inputs = (torch.from_numpy(array) for array in encoding.rows())
+            logits = network(*inputs)["logits"]
             rows.append(torch.sigmoid(logits)[0].numpy())
     return np.stack(rows)
 

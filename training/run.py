@@ -151,7 +151,8 @@ class TrainingRun:
 
     def _network(self, encoder: EncoderConfig) -> SubjectNetwork:
         config = self.config
-        return load_network(encoder, config.head, len(self.corpus.labels), config.features)
+        chunked = config.input.chunks is not None
+        return load_network(encoder, config.head, len(self.corpus.labels), config.features, chunked=chunked)
 
     def _learner(self) -> SubjectNetwork:
         """The network with all it has for the time of its training alone."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from model_store.errors import PaperError
-from model_store.papers import InputFormat, Paper, PaperEncoder, Truncation, tidy
+from model_store.papers import Encoding, InputFormat, Paper, PaperEncoder, Truncation, tidy
 from tests import builders
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -34,6 +34,48 @@ def test_a_missing_abstract_leaves_no_empty_segment() -> None:
     made = encoder()
     (encoding,) = made.encode([Paper("a proof")])
     assert words(made, encoding.input_ids) == "[CLS] a proof [SEP]"
+
+
+def test_a_long_abstract_is_read_in_chunks_each_beside_the_title() -> None:
+    made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=8, chunks=3))
+    (encoding,) = made.encode([Paper("star proof", "the a of we and b c .")])
+    rows = encoding.rows()
+    assert [words(made, row) for row in rows.input_ids.tolist()] == [
+        "[CLS] star proof [SEP] the a of [SEP]",
+        "[CLS] star proof [SEP] we and b [SEP]",
+        "[CLS] star proof [SEP] c . [SEP] [PAD]",
+    ]
+    assert rows.token_type_ids.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1]] * 2 + [[0, 0, 0, 0, 1, 1, 1, 0]]
+    assert rows.attention_mask.tolist() == [[1] * 8, [1] * 8, [1] * 7 + [0]]
+    assert (encoding.tokens, encoding.tokens_used, encoding.truncated) == (10, 10, False)
+
+
+@pytest.mark.parametrize(("truncation", "kept"), [("head", "the a of we and b"), ("tail", "we and b c . ,")])
+def test_what_exceeds_the_chunks_is_cut_and_told(truncation: Truncation, kept: str) -> None:
+    made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=8, chunks=2, truncation=truncation))
+    (encoding,) = made.encode([Paper("star proof", "the a of we and b c . ,")])
+    assert [row.split(" [SEP] ")[1].removesuffix(" [SEP]") for row in _rows(made, encoding)] == [
+        " ".join(kept.split()[:3]), " ".join(kept.split()[3:]),
+    ]  # fmt: skip
+    assert (encoding.tokens, encoding.tokens_used, encoding.truncated) == (11, 8, True)
+
+
+def test_the_longest_title_leaves_every_chunk_room_for_the_abstract() -> None:
+    made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=9, chunks=4))
+    (encoding,) = made.encode([Paper("star " * 50, "the a of we")])
+    assert _rows(made, encoding) == ["[CLS] star star star [SEP] the a of [SEP]", "[CLS] star star star [SEP] we [SEP]"]
+
+
+@pytest.mark.parametrize("chunks", [None, 1, 5])
+def test_a_paper_that_fits_is_one_row_chunks_or_not(chunks: int | None) -> None:
+    made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=12, chunks=chunks))
+    (encoding,) = made.encode([Paper("a proof", "of a theorem")])
+    assert _rows(made, encoding) == ["[CLS] a proof [SEP] of a theorem [SEP]"]
+    assert encoding.rows().attention_mask.shape == (1, 8)
+
+
+def _rows(made: PaperEncoder, encoding: Encoding) -> list[str]:
+    return [words(made, row).replace(" [PAD]", "") for row in encoding.rows().input_ids.tolist()]
 
 
 def test_a_special_token_written_in_a_text_stays_text() -> None:
