@@ -46,6 +46,7 @@ def graft(graph: bytes, lines: Lines, detector: Detector | None, *, chunked: boo
     _calibrate(model.graph, lines)
     if detector is not None:
         _measure_distance(model.graph, detector, chunked)
+    _withdraw_features(model.graph)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -77,9 +78,13 @@ def _measure_distance(graph: onnx.GraphProto, detector: Detector, chunked: bool)
     )
     for name, axes in (("scope_axis", [1]), ("scope_token_axes", [0, 1] if chunked else [1])):
         graph.initializer.append(numpy_helper.from_array(np.array(axes, dtype=np.int64), name))
-    (features,) = (output for output in graph.output if output.name == FEATURES)
-    graph.output.remove(features)
     graph.output.append(helper.make_tensor_value_info(DISTANCE, TensorProto.FLOAT, ["papers"]))
+
+
+def _withdraw_features(graph: onnx.GraphProto) -> None:
+    served = [output for output in graph.output if output.name != FEATURES]
+    del graph.output[:]
+    graph.output.extend(served)
 
 
 def _nodes(text: str) -> list[onnx.NodeProto]:

@@ -35,8 +35,9 @@ class Mixed(httpx.BaseTransport):
 def replying(result: dict[str, object]) -> Callable[[httpx.Request], httpx.Response]:
     """A service of one label that answers every batch with this one result."""
     model = {"name": "m", "version": "1.0.0", "sha256": "0" * 64}
-    told = {"created": "", "licence": "", "calibration": "", "base_encoder": "", "limits": []}
-    free: dict[str, object] = {name: {} for name in ("uncertain", "input", "quality", "quantization", "provenance")}
+    told = {"created": "", "licence": "", "base_encoder": "", "limits": []}
+    objects = ("calibration", "aim", "uncertain", "input", "quality", "quantization", "provenance")
+    free: dict[str, object] = {name: {} for name in objects}
     card = {**model, **told, **free, "labels": [{"id": "a", "name": "A", "threshold": 0.5}]}
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -108,6 +108,10 @@ class TestWholeRun:
         assert statuses[0] == "out_of_scope"
         assert statuses[1:].count("out_of_scope") <= 3
 
+    def test_the_graph_gives_probabilities_and_distance_and_nothing_else(self, folder: Path) -> None:
+        model = onnx.load_model_from_string(Store(folder / "store").open().files["model.onnx"])
+        assert [output.name for output in model.graph.output] == ["probabilities", "distance"]
+
     def test_held_out_figures_stand_beside_the_others(self, folder: Path) -> None:
         quality = Store(folder / "store").open().manifest.quality
         assert quality.micro_f1_held_out is not None
