@@ -1,4 +1,4 @@
-"""Under load: goodput holds at four times the capacity, and a termination loses nothing; the long ones are `slow`.
+"""Under load: what is too much is refused at once, and a termination loses nothing; the long ones are `slow`.
 
 The slow ones run on the bundled artefact if there is one, otherwise on the tiny one.
 """
@@ -37,23 +37,17 @@ def p99(replies: list[Reply]) -> float:
     return statistics.quantiles((reply.seconds for reply in replies), n=100)[-1]
 
 
-def assert_overload_is_survived(service: Running, seconds: float, deadline_s: float, paper: Any) -> str:
-    """Says what was measured, for those who want to quote it."""
+def overload(service: Running, seconds: float, paper: Any) -> tuple[float, list[Reply]]:
+    """The capacity, in papers a second, and all replies to four times as many."""
     peak = len(asyncio.run(one_after_another(service, 16, for_seconds(seconds / 2), paper))) / (seconds / 2)
-    replies = asyncio.run(at_rate(service, 4 * peak, seconds, paper))
-    accepted = [reply for reply in replies if reply.status == 200]
+    return peak, asyncio.run(at_rate(service, 4 * peak, seconds, paper))
+
+
+def test_beyond_its_capacity_it_answers_what_it_can_and_refuses_the_rest(tmp_path: Path, store: Store) -> None:
+    """Neither a 504 nor a lost request; how much and how fast is for the slow test, on a machine of its own."""
+    with running(tmp_path, SLOW, "0.04", artefacts=store.root, threads=2) as service:
+        _, replies = overload(service, 4.0, PAPER)
     assert {reply.status for reply in replies} == {200, 429}
-    goodput, slowest = len(accepted) / seconds, p99(accepted)
-    measured = f"{goodput:.0f}/s of {peak:.0f}/s, p99 {slowest:.1f} s"
-    assert slowest < deadline_s, measured
-    assert goodput >= 0.9 * peak, measured
-    return measured
-
-
-def test_at_four_times_the_capacity_goodput_holds_and_nobody_waits_too_long(tmp_path: Path, store: Store) -> None:
-    settings: dict[str, Any] = {"artefacts": store.root, "threads": 2, "request_timeout_s": 1.5}
-    with running(tmp_path, SLOW, "0.04", **settings) as service:
-        assert_overload_is_survived(service, 4.0, 1.5, PAPER)
 
 
 def test_a_termination_under_load_loses_no_request(tmp_path: Path, store: Store) -> None:
@@ -133,5 +127,11 @@ def test_the_bundled_artefact_survives_four_times_the_capacity(
     # One processor is left to the event loop and to the load itself, which shares this machine.
     threads = max(1, Settings().threads - 1)
     with running(tmp_path, artefacts=bundled.root, threads=threads) as service:
-        measured = assert_overload_is_survived(service, OVERLOAD_S, Settings().request_timeout_s, paper)
+        peak, replies = overload(service, OVERLOAD_S, paper)
+    accepted = [reply for reply in replies if reply.status == 200]
+    goodput, slowest = len(accepted) / OVERLOAD_S, p99(accepted)
+    measured = f"{goodput:.0f}/s of {peak:.0f}/s, p99 {slowest:.1f} s"
     record_property("overload", measured)
+    assert {reply.status for reply in replies} == {200, 429}
+    assert slowest < Settings().request_timeout_s, measured
+    assert goodput >= 0.9 * peak, measured
