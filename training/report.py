@@ -80,7 +80,7 @@ def _learning(metrics: Path) -> Figure:
     figure, axes = _sheet("How it learned", (7, 4))
     losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     held_out = [(line["step"], line["eval_loss"], line["eval_micro_f1"]) for line in lines if "eval_loss" in line]
-    axes.plot(*zip(*losses, strict=True), color=_COLOURS[0], label="loss, training papers")
+    axes.plot(*zip(*losses, strict=True), color=_COLOURS[0], label="loss of all tasks, training papers")
     if held_out:
         steps, loss, f1 = zip(*held_out, strict=True)
         axes.plot(steps, loss, marker="o", color=_COLOURS[1], label="loss, validation papers")
