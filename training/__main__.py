@@ -31,7 +31,7 @@ _EVALUATE = """\
 Ask an artefact about labelled papers, exactly as it is served, and report how good its answers are.
 
   python -m training evaluate latest papers.csv
-  python -m training evaluate 1.0.0 papers.csv --output report-1.0.0
+  python -m training evaluate 1.1.0 papers.csv --output report-1.1.0
   python -m training evaluate runs/artefacts/0.0.1 papers.csv --against latest
 
 The output folder gets report.html (open it in a browser; it needs no network), figures.json (the same
