@@ -68,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
             _evaluate(options)
         elif options.command == "compare":
             sys.stdout.write(f"{compare(options.comparison, options.runs) / 'table.md'}\n")
+        elif options.command == "score":
+            TrainingRun.open(options.config, options.runs).score(options.output)
+            sys.stdout.write(f"{options.output}\n")
         else:
             _execute(options)
     except (TrainingError, ModelStoreError) as error:
@@ -107,9 +110,6 @@ def _execute(options: argparse.Namespace) -> None:
         run.fit(resume=options.resume)
     if not Processes.of().writes:
         return  # what follows is done once
-    if options.command == "score":
-        run.score(options.output)
-        sys.stdout.write(f"{options.output}\n")
     if options.command in ("run", "baseline"):
         sys.stdout.write(json.dumps({"baseline": run.baseline()}, indent=2) + "\n")
     if options.command in ("run", "publish"):

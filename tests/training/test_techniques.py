@@ -49,7 +49,7 @@ def test_a_run_with_them_ends_in_an_artefact_like_any_other(tmp_path: Path, sett
     assert artefact.classifier().scores([Paper("a quantum star", "of the plasma " * 30)]).shape == (1, 3)
     graph = onnx.load_model_from_string(artefact.files["model.onnx"]).graph
     assert [value.name for value in graph.input] == ["input_ids", "attention_mask", "token_type_ids"]
-    assert [value.name for value in graph.output] == ["probabilities"]
+    assert [value.name for value in graph.output] == ["probabilities", "distance"]
 
 
 def test_a_frozen_encoder_is_the_same_after_training(tmp_path: Path) -> None:
