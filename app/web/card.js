@@ -41,22 +41,41 @@ function subjects(labels) {
         ...cells(label).map((text) => element("td", { className: "number" }, text ?? "not measured")))))));
 }
 
+/** @param {any} scope */
+function outOfScope(scope) {
+  const kinds = Object.entries(scope.kinds).map(([kind, { caught }]) => [`– ${kind}`, percent(caught)]);
+  return section("What is out of scope", list([
+    ["Papers marked by mistake", percent(scope.false_alarms)],
+    ["Titles alone, marked by mistake", percent(scope.title_false_alarms)],
+    ["Texts that are no papers, marked", percent(scope.caught.caught)],
+    .../** @type {[string, unknown][]} */ (kinds),
+    ["Papers of other fields, marked", scope.near_misses && percent(scope.near_misses.caught)],
+  ]));
+}
+
 /** @param {any} card */
-function quality({ quality, quantization, uncertain }) {
+function quality({ calibration, quality, quantization, scope, uncertain }) {
   return [
     section("How good it is", list([
       ["Validation papers", quality.papers.toLocaleString("en")],
       ["Micro-F1", `${three(quality.micro_f1)} (95 % interval ${range(quality.micro_f1_interval)})`],
+      ["The same, thresholds from other papers", quality.micro_f1_held_out && three(quality.micro_f1_held_out)],
       ["Macro-F1", three(quality.macro_f1)],
       ["Mean average precision", three(quality.mean_average_precision)],
       ["All subjects right", percent(quality.subset_accuracy)],
+      ["Titles alone, micro-F1", quality.titles && three(quality.titles.micro_f1)],
       ["TF-IDF baseline, micro-F1", quality.baseline?.micro_f1 && three(quality.baseline.micro_f1)],
+    ])),
+    section("What a probability is worth", list([
+      ["Calibrated by", calibration.method],
+      ["Calibration error, mean over subjects", quality.calibration_error && three(quality.calibration_error)],
     ])),
     section("When a person should look", list([
       ["Papers marked", percent(uncertain.share)],
       ["Of those, wrong somewhere", percent(uncertain.error_rate_uncertain)],
       ["Of the others", percent(uncertain.error_rate_ok)],
     ])),
+    ...(scope ? [outOfScope(scope)] : []),
     section("What quantization cost", list([
       ["Scheme", quantization.scheme],
       ["Micro-F1 before", three(quantization.micro_f1_fp32)],

@@ -147,6 +147,8 @@ def test_the_card_is_a_page_to_read(visit: Visit) -> None:
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
     expect(visitor.page.get_by_role("row", name="Mathematics")).to_contain_text("0.50")
     expect(visitor.page.locator("#card")).to_contain_text("Knows twelve words.")
+    expect(visitor.page.get_by_role("heading", name="What is out of scope")).to_be_visible()
+    expect(visitor.page.locator("#card")).to_contain_text("Texts that are no papers, marked")
 
 
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
