@@ -26,6 +26,8 @@ export class Upload {
     part("cancel").onclick = () => this.#running?.abort();
     part("download").onclick = () => this.#download();
     this.#acceptDrops();
+    // Chosen before this script ran, on a slow line or before a reload.
+    this.#open(part("file").files[0]);
   }
 
   #acceptDrops() {

@@ -55,6 +55,17 @@ def download(visitor: Visitor, path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_file_chosen_before_the_page_was_ready_is_opened(visit: Visit) -> None:
+    visitor = visit()
+    held: list[Route] = []
+    visitor.page.route("**/model", lambda route: held.append(route))
+    visitor.page.reload()
+    give(visitor, b"title\nstar\n")
+    expect(visitor.page.get_by_role("button", name="Label them")).to_be_hidden()
+    held[0].continue_()
+    visitor.press("Label them")
+
+
 def test_a_csv_comes_back_labelled_with_its_columns_kept(visit: Visit, tmp_path: Path) -> None:
     visitor = visit()
     give(visitor, PAPERS.encode())
