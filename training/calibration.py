@@ -1,24 +1,23 @@
 """Probabilities that mean what they say: a line in log-odds per label, and how far off the result still is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
 
 from model_store.labels import log_odds
 from model_store.manifest import Calibration, CalibrationError, Line
 from training.config import METHODS, Method
+from training.folds import folds
 
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
 Fit = Callable[[Targets, Scores], Callable[[Scores], Scores]]
 
 _BINS = 15
-_FOLDS = 5
 # Draws of targets from the probabilities themselves.
 _DRAWS = 20
 
@@ -69,7 +68,7 @@ def fit_isotonic(targets: Targets, scores: Scores) -> Callable[[Scores], Scores]
 def held_out(targets: Targets, scores: Scores, fit: Fit, seed: int) -> Scores:
     """What `fit` makes of each paper when it was fitted on the other folds; shape as `scores`."""
     found = np.empty(scores.shape, dtype=np.float64)
-    for others, fold in KFold(min(_FOLDS, len(scores)), shuffle=True, random_state=seed).split(scores):
+    for others, fold in folds(len(scores), seed):
         found[fold] = fit(targets[others], scores[others])(scores[fold])
     return found
 
@@ -98,12 +97,16 @@ def mean_error(targets: Targets, scores: Scores) -> CalibrationError:
     )
 
 
-def calibration(
-    targets: Targets, scores: Scores, labels: Sequence[str], method: Method, lines: Lines, seed: int
-) -> Calibration:
-    """What the manifest says: the lines in the graph, and held-out errors of every method side by side."""
+def held_out_by_method(targets: Targets, scores: Scores, seed: int) -> dict[str, Scores]:
+    """What every method makes of papers it was not fitted on, isotonic regression among them."""
     fits: dict[str, Fit] = {name: _fit(name) for name in METHODS} | {"isotonic": fit_isotonic}
-    predicted = {name: held_out(targets, scores, fit, seed) for name, fit in fits.items()}
+    return {name: held_out(targets, scores, fit, seed) for name, fit in fits.items()}
+
+
+def calibration(
+    targets: Targets, predicted: Mapping[str, Scores], labels: Sequence[str], method: Method, lines: Lines, seed: int
+) -> Calibration:
+    """What the manifest says: the lines in the graph, and errors of `held_out_by_method` side by side."""
     return Calibration(
         method=method,
         lines={

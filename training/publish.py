@@ -31,7 +31,7 @@ from model_store.manifest import (
 )
 from model_store.papers import Encoding, Paper, PaperEncoder
 from model_store.store import CARD, GOLDEN, GRAPH, TOKENIZER, Store
-from training.calibration import calibration, calibration_errors, fit_lines, held_out, mean_error
+from training.calibration import calibration, calibration_errors, fit_lines, held_out_by_method, mean_error
 from training.card import card
 from training.config import RunConfig, ScopeConfig
 from training.corpus import Corpus
@@ -108,18 +108,12 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
     found = compare(validation.targets, lines(fp32_scores), scores, (len(fp32), len(int8)))
     _LOG.info("int8 against fp32: %s", found)
     hold_gates(found, config.gates)
+    held_out = held_out_by_method(validation.targets, whole.scores, config.seed)
     findings = Findings(
         scores=scores,
         title_scores=title_scores,
-        calibration=calibration(
-            validation.targets, whole.scores, _ids(run), config.calibration.method, lines, config.seed
-        ),
-        held_out=held_out(
-            validation.targets,
-            whole.scores,
-            lambda targets, given: fit_lines(targets, given, config.calibration.method),
-            config.seed,
-        ),
+        calibration=calibration(validation.targets, held_out, _ids(run), config.calibration.method, lines, config.seed),
+        held_out=held_out[config.calibration.method],
         scope=None
         if detector is None or config.scope is None
         else _scope(config, config.scope, detector, layer, whole, titles, graph, encoder),

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn.covariance import LedoitWolf
-from sklearn.model_selection import KFold
 
 from model_store.manifest import Caught, Scope
 from model_store.papers import Paper
+from training.folds import folds
 
 # Words of the abstract that a training paper keeps, in turn; None keeps all. The detector has to know how
 # papers of every length read, or it takes shortness for strangeness.
 _LENGTHS = (None, 0, None, 12, None, 25, None, 50)
 _NEAR = "near misses"
-_FOLDS = 5
 
 
 class Text(BaseModel):
@@ -70,7 +69,7 @@ def fit_detector(features: NDArray[np.floating], tokens: NDArray[np.integer]) ->
     folds): a paper is closer to what was fitted on it, and a short one by more.
     """
     distances = np.empty(len(features))
-    for others, fold in KFold(min(_FOLDS, len(features)), shuffle=True, random_state=0).split(features):
+    for others, fold in folds(len(features), seed=0):
         distances[fold] = _log_distance(*_whiten(features[others]), features[fold])
     level, slope, bend = np.linalg.lstsq(_powers(tokens), distances, rcond=None)[0]
     return Detector(*_whiten(features), (float(level), float(slope), float(bend)))
@@ -144,6 +143,6 @@ def _caught(found: Sequence[bool]) -> Caught:
 def _held_out_alarms(distances: NDArray[np.float64], share: float, seed: int) -> float:
     """Share beyond the threshold that the other folds give."""
     alarms = 0
-    for others, fold in KFold(min(_FOLDS, len(distances)), shuffle=True, random_state=seed).split(distances):
+    for others, fold in folds(len(distances), seed):
         alarms += int((distances[fold] > np.quantile(distances[others], 1 - share)).sum())
     return alarms / len(distances)

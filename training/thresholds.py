@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, precision_recall_curve
-from sklearn.model_selection import KFold
 
 from model_store.labels import UncertainRule, assigned, closeness
 from training.config import ThresholdsConfig
 from training.errors import GateError
+from training.folds import folds
 
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
@@ -61,7 +61,7 @@ def held_out_decisions(
     Thresholds are chosen on `chosen_on` and decide on `scores`: the same, or those of titles alone.
     """
     found = np.zeros(targets.shape, dtype=np.bool_)
-    for others, fold in KFold(min(5, len(scores)), shuffle=True, random_state=seed).split(scores):
+    for others, fold in folds(len(scores), seed):
         found[fold] = assigned(scores[fold], choose(targets[others], chosen_on[others], wanted))
     return found
 

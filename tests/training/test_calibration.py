@@ -7,7 +7,15 @@ from model_store.classifier import OnnxGraph
 from model_store.labels import log_odds
 from model_store.papers import Paper, PaperEncoder
 from tests import builders
-from training.calibration import Lines, calibration, calibration_errors, fit_isotonic, fit_lines, held_out
+from training.calibration import (
+    Lines,
+    calibration,
+    calibration_errors,
+    fit_isotonic,
+    fit_lines,
+    held_out,
+    held_out_by_method,
+)
 from training.graft import graft
 
 
@@ -58,7 +66,8 @@ def test_no_paper_is_calibrated_by_itself() -> None:
 
 def test_methods_are_compared_on_held_out_papers() -> None:
     targets, scores = overconfident()
-    found = calibration(targets, scores, ["a", "b"], "platt", fit_lines(targets, scores, "platt"), seed=1)
+    predicted = held_out_by_method(targets, scores, seed=1)
+    found = calibration(targets, predicted, ["a", "b"], "platt", fit_lines(targets, scores, "platt"), seed=1)
     assert found.compared.keys() == {"none", "temperature", "platt", "isotonic"}
     assert found.compared["platt"].equal_width < found.compared["none"].equal_width / 3
     assert found.chance is not None
