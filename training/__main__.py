@@ -51,8 +51,12 @@ Run variants of a configuration with several seeds on the same papers, and tell 
 
 The comparison's file names a run, seeds and variants, each a few keys of the run set otherwise. Every
 fitted network scores the validation papers in fp32. Means, deviations and differences paired by seed go
-into table.md and table.json, pictures beside them, anew after each run. Called again, it skips what is
-finished, goes on where it was cut off, and tries again what failed.
+into table.md and table.json, pictures beside them, anew after each run; every variant has its turn with
+one seed before the next. Called again, it skips what outcomes.jsonl has already, goes on where it was
+cut off, and tries again what failed. Called twice at a time, the two share out the runs; on plain
+processors several with one thread each get further than one with several:
+
+  OMP_NUM_THREADS=1 python -m training compare training/configs/compare.toml
 """
 
 
@@ -67,10 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "evaluate":
             _evaluate(options)
         elif options.command == "compare":
-            sys.stdout.write(f"{compare(options.comparison, options.runs) / 'table.md'}\n")
+            sys.stdout.write(f"{compare(options.comparison, options.runs, options.results) / 'table.md'}\n")
         elif options.command == "score":
-            TrainingRun.open(options.config, options.runs).score(options.output)
-            sys.stdout.write(f"{options.output}\n")
+            _score(options)
         else:
             _execute(options)
     except (TrainingError, ModelStoreError) as error:
@@ -97,6 +100,15 @@ def _evaluate(options: argparse.Namespace) -> None:
     question = Question(open_artefact(options.artefact, store), options.data, against, options.seed)
     found = evaluate(question, options.output, options.threads)
     sys.stdout.write(f"{table(found)}\n{options.output / 'report.html'}\n")
+
+
+def _score(options: argparse.Namespace) -> None:
+    run = TrainingRun.open(options.config, options.runs, options.sample)
+    if options.artefact:
+        run.score_by(open_artefact(options.artefact, Store(options.store)), options.output)
+    else:
+        run.score(options.output)
+    sys.stdout.write(f"{options.output}\n")
 
 
 def _execute(options: argparse.Namespace) -> None:
@@ -135,9 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in stages.items():
         _add_stage(commands.add_parser(name, help=what, description=what.capitalize() + "."))
     what = "write the fitted network's scores on its training papers, for [teacher] of another run"
-    score = commands.add_parser("score", help=what, description=what.capitalize() + ".")
-    _add_run(score)
-    score.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")
+    _add_score(commands.add_parser("score", help=what, description=what.capitalize() + "."))
     what = "run variants of a configuration with several seeds, and tell what each is worth"
     _add_comparison(commands.add_parser("compare", help=what, description=_COMPARE, formatter_class=shape))
     return parser
@@ -160,8 +170,19 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _add_comparison(command: argparse.ArgumentParser) -> None:
     command.add_argument("comparison", type=Path, help="the comparison's TOML file: base, seeds and [[variant]]s")
-    where = "where runs keep files; table and pictures go into compare-NAME below it (default: %(default)s)"
+    where = "where runs keep files while they work, below compare-NAME (default: %(default)s)"
     command.add_argument("--runs", type=Path, default=Path("runs"), help=where)
+    what = "folder for outcomes, table and pictures, small enough to be committed (default: compare-NAME as well)"
+    command.add_argument("--results", type=Path, help=what)
+
+
+def _add_score(command: argparse.ArgumentParser) -> None:
+    _add_run(command)
+    what = "let a version in the store, `latest`, or an artefact's folder be the teacher instead"
+    command.add_argument("--artefact", metavar="ARTEFACT", help=what)
+    command.add_argument("--store", type=Path, default=_STORE, help="where versions are (default: %(default)s)")
+    command.add_argument("--sample", type=int, metavar="N", help="so many training papers, drawn as data.sample draws")
+    command.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")
 
 
 def _add_run(stage: argparse.ArgumentParser) -> None:

@@ -9,21 +9,20 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from filelock import FileLock, Timeout
 
-from training.comparison.outcome import Outcome
+from training.calibration import mean_error
+from training.comparison.outcome import Journal, Outcome, fingerprint, pretraining_fingerprint
 from training.comparison.pictures import draw
 from training.comparison.table import markdown, rows
 from training.comparison.variants import Comparison, Variant, read_comparison
 from training.config import RunConfig
 from training.corpus import Corpus
-from training.evaluation.reliability import reliability
 from training.metrics import headline
 from training.progress import read_metrics
 from training.run import TrainingRun, Workplace, papers_of
@@ -34,11 +33,11 @@ _LOG = logging.getLogger("training")
 
 @dataclass(frozen=True)
 class Pair:
-    """A variant with a seed, and where it works."""
+    """A variant with a seed, and where the comparison works."""
 
     variant: Variant
     seed: int
-    folder: Path
+    work: Path
 
     @property
     def config(self) -> RunConfig:
@@ -46,29 +45,21 @@ class Pair:
         return self.variant.seeded(self.seed)
 
     @property
-    def file(self) -> Path:
-        """What came of it."""
-        return self.folder / "outcome.json"
+    def place(self) -> Workplace:
+        """Its own folder, and one for pre-training that it shares with all who pre-train alike."""
+        alike = pretraining_fingerprint(self.config)
+        shared = self.work / "pretrained" / alike[:16] if alike else None
+        return Workplace(self.work / self.variant.name / f"seed-{self.seed}", shared)
 
-    def keep(self, outcome: Outcome) -> None:
-        """Write what came of it. Of a finished run that is all: the weights of so many would fill a disk."""
-        outcome.write(self.file)
-        if outcome.error is None:
-            place = Workplace(self.folder)
-            for made in (place.checkpoints, place.pretraining, place.encoder):
-                shutil.rmtree(made, ignore_errors=True)
-            place.weights.unlink()
+    def made(self, outcome: Outcome) -> bool:
+        """Whether this pair, under this very configuration, is what the outcome came of."""
+        names = (self.variant.name, self.seed, fingerprint(self.config))
+        return names == (outcome.variant, outcome.seed, outcome.config)
 
-    def outcome(self) -> Outcome | None:
-        """What came of it under this very configuration; none if there is nothing yet."""
-        found = Outcome.read(self.file)
-        return found if found and found.config == self.config.model_dump(mode="json") else None
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is nothing left to do; what failed is tried again."""
-        found = self.outcome()
-        return found is not None and found.error is None
+    def clear(self) -> None:
+        """Drop what a finished run leaves: the weights of so many would fill a disk."""
+        shutil.rmtree(self.place.checkpoints, ignore_errors=True)
+        self.place.weights.unlink()
 
 
 class CorpusShelf:
@@ -87,48 +78,84 @@ class CorpusShelf:
         return self._held[1]
 
 
-def compare(path: Path, runs: Path) -> Path:
+def compare(path: Path, runs: Path, results: Path | None = None) -> Path:
     """Run what is left to run of a comparison and return the folder with table and pictures.
 
-    Raises ConfigError before anything runs if the file or one of its variants is wrong.
+    Every variant has its turn with the first seed before any has it with the second, so that a
+    table of all of them is there early. Several processes may work on one comparison: each takes
+    what no other is at. Raises ConfigError before anything runs if the file or one of its variants
+    is wrong.
     """
     comparison = read_comparison(path)
-    folder = runs / f"compare-{path.stem}"
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = [
-        Pair(variant, seed, folder / variant.name / f"seed-{seed}")
-        for variant in comparison.variants
-        for seed in comparison.seeds
-    ]
+    work = runs / f"compare-{path.stem}"
+    results = results or work
+    results.mkdir(parents=True, exist_ok=True)
+    journal = Journal(results / "outcomes.jsonl")
+    pairs = [Pair(variant, seed, work) for seed in comparison.seeds for variant in comparison.variants]
     shelf = CorpusShelf(comparison.data_seed)
-    for pair in _in_turn(pairs, len(comparison.variants)):
-        pair.keep(attempt(pair, shelf))
-        report(comparison, pairs, folder)
-    report(comparison, pairs, folder)
-    return folder
+    for pair in _in_turn(pairs, journal):
+        outcome = attempt(pair, shelf)
+        journal.keep(outcome)
+        if outcome.error is None:
+            pair.clear()
+        report(comparison, _valid(pairs, journal), results)
+    if not _left(pairs, journal):
+        shutil.rmtree(work / "pretrained", ignore_errors=True)
+    report(comparison, _valid(pairs, journal), results)
+    return results
 
 
-def _in_turn(pairs: Sequence[Pair], variants: int) -> Iterator[Pair]:
-    """The pairs that are left, each told before its turn, with a guess of how long all of them will take."""
-    left = [pair for pair in pairs if not pair.finished]
-    names = list(dict.fromkeys(pair.variant.name for pair in pairs))
-    started = time.monotonic()
-    for done, pair in enumerate(left):
-        guess = f"{(time.monotonic() - started) / done * (len(left) - done) / 60:.0f} min" if done else "not known yet"
-        _LOG.info(
-            "variant %d of %d, seed %d: %s (%d of %d runs left, time left: %s)",
-            names.index(pair.variant.name) + 1, variants, pair.seed, pair.variant.name, len(left) - done, len(pairs),
-            guess,
-        )  # fmt: skip
-        yield pair
+def _valid(pairs: Sequence[Pair], journal: Journal) -> list[Outcome]:
+    """What came of these pairs as they are configured now, in their order."""
+    outcomes = journal.read()
+    return [outcome for pair in pairs for outcome in outcomes if pair.made(outcome)]
+
+
+def _left(pairs: Sequence[Pair], journal: Journal) -> list[Pair]:
+    """The pairs to run; what failed is tried again."""
+    finished = [outcome for outcome in _valid(pairs, journal) if outcome.error is None]
+    return [pair for pair in pairs if not any(pair.made(outcome) for outcome in finished)]
+
+
+def _in_turn(pairs: Sequence[Pair], journal: Journal) -> Iterator[Pair]:
+    """The pairs that are left and that no other process has taken, each told before its turn."""
+    started, at_first = time.monotonic(), len(_left(pairs, journal))
+    for pair in _left(pairs, journal):
+        with _alone(pair.place.folder) as taken:
+            if not taken or not _left([pair], journal):
+                continue
+            left = len(_left(pairs, journal))
+            done = at_first - left
+            guess = f"{(time.monotonic() - started) / done * left / 60:.0f} min" if done else "not known yet"
+            _LOG.info(
+                "%s, seed %d (%d of %d runs left, time left: %s)",
+                pair.variant.name, pair.seed, left, len(pairs), guess,
+            )  # fmt: skip
+            yield pair
+
+
+@contextmanager
+def _alone(folder: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Keep other processes from a folder while the block runs; false if one is there, unless told to wait for it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"), blocking=wait)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def attempt(pair: Pair, shelf: CorpusShelf) -> Outcome:
     """Run a pair to its end, or to the error that ends it."""
-    told = Outcome(variant=pair.variant.name, seed=pair.seed, config=pair.config.model_dump(mode="json"))
+    told = Outcome(variant=pair.variant.name, seed=pair.seed, config=fingerprint(pair.config))
     try:
         _prepare(pair)
-        return _measured(TrainingRun(pair.config, "", shelf.corpus(pair.config), Workplace(pair.folder)), told)
+        return _measured(TrainingRun(pair.config, "", shelf.corpus(pair.config), pair.place), told)
     except Exception as error:  # whatever it is, the other variants are none the worse for it
         _LOG.warning("%s, seed %d failed: %s", pair.variant.name, pair.seed, error)
         first, _, _ = str(error).partition("\n")
@@ -137,18 +164,20 @@ def attempt(pair: Pair, shelf: CorpusShelf) -> Outcome:
 
 def _prepare(pair: Pair) -> None:
     """Leave the folder ready to go on in: nothing of another configuration may be in it."""
-    note = pair.folder / "config.json"
+    folder = pair.place.folder
+    note = folder / "config.json"
     wanted = pair.config.model_dump_json(indent=1)
-    if pair.folder.exists() and not (note.exists() and note.read_text(encoding="utf-8") == wanted):
-        _LOG.info("%s: made with another configuration, begun anew", pair.folder)
-        shutil.rmtree(pair.folder)
-    pair.folder.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not (note.exists() and note.read_text(encoding="utf-8") == wanted):
+        _LOG.info("%s: made with another configuration, begun anew", folder)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     note.write_text(wanted, encoding="utf-8")
 
 
 def _measured(run: TrainingRun, told: Outcome) -> Outcome:
-    if run.config.pretrain:
-        run.pretrain(resume=True)
+    if run.place.shared:
+        with _alone(run.place.shared, wait=True):
+            run.pretrain(resume=True)
     run.fit(resume=True)
     validation, network = run.corpus.validation, run.fitted()
     started = time.monotonic()
@@ -160,7 +189,7 @@ def _measured(run: TrainingRun, told: Outcome) -> Outcome:
     ]
     figures = {
         **headline(validation.targets, scores, best_thresholds(validation.targets, scores)),
-        "calibration_error": _calibration_error(validation.targets > 0, scores),
+        "calibration_error": mean_error(validation.targets, scores).equal_width,
         "training_seconds": sum(log[-1]["seconds"] for log in logs if log),
         "seconds_per_paper": seconds / len(validation),
         "bytes": float(sum(weights.nbytes for weights in network.parameters())),
@@ -169,14 +198,8 @@ def _measured(run: TrainingRun, told: Outcome) -> Outcome:
     return told.model_copy(update={"train_papers": len(run.corpus.train), "figures": figures, "curve": curve})
 
 
-def _calibration_error(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> float:
-    """The expected calibration error over bins of equal width, averaged over labels."""
-    return fmean(reliability(truth[:, i], scores[:, i]).ece_equal_width for i in range(truth.shape[1]))
-
-
-def report(comparison: Comparison, pairs: Sequence[Pair], folder: Path) -> None:
+def report(comparison: Comparison, outcomes: Sequence[Outcome], folder: Path) -> None:
     """Write table and pictures of what there is so far."""
-    outcomes = [outcome for pair in pairs if (outcome := pair.outcome())]
     found = rows(comparison, outcomes)
     (folder / "table.md").write_text(markdown(found), encoding="utf-8")
     table = [row.model_dump(mode="json") for row in found]

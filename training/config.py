@@ -165,7 +165,9 @@ class FitConfig(_Section):
     averaging_decay: float = Field(default=0.999, gt=0, lt=1, description="ema: what the average keeps each step")
     averaging_start: float = Field(default=0.0, ge=0, lt=1, description="share of the steps; about 0.75 suits swa")
     precision: Precision = "auto"
-    evaluations_per_epoch: int = Field(default=1, ge=1, description="each also writes a checkpoint")
+    evaluations_per_epoch: float = Field(
+        default=1, gt=0, description="each also writes a checkpoint; 0.5: one every other epoch"
+    )
     patience: int = Field(default=2, ge=1, description="evaluations without a better micro-F1 before stopping")
 
 

@@ -98,7 +98,7 @@ class _SubjectTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
 
 def _arguments(config: FitConfig, papers: int, seed: int, folder: Path) -> TrainingArguments:
     steps = math.ceil(papers / config.batch_size)
-    evaluate_every = max(1, steps // config.evaluations_per_epoch)
+    evaluate_every = max(1, int(steps / config.evaluations_per_epoch))
     return arguments(
         folder,
         batch_size=config.batch_size,

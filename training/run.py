@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
+from model_store.cpus import usable_cpus
 from model_store.papers import PaperEncoder
-from model_store.store import Store
+from model_store.store import Artefact, Store
 from training.baseline import baseline
 from training.batches import EncodedPapers
 from training.config import EncoderConfig, RunConfig, read_config
@@ -25,7 +26,7 @@ from training.network import SubjectNetwork, load_network, load_tokenizer, pad_i
 from training.pretrain import MaskedWordModel, pretrain, save_encoder
 from training.processes import Processes, wait_for_all
 from training.publish import Run, publish
-from training.teacher import read_scores, score, write_scores
+from training.teacher import read_scores, score, score_as_served, write_scores
 
 _LOG = logging.getLogger("training")
 
@@ -35,16 +36,18 @@ class Workplace:
     """Where a run keeps what it makes before it publishes."""
 
     folder: Path
+    shared: Path | None = None
+    """Where further pre-training works, if other runs start from the same encoder."""
 
     @property
     def pretraining(self) -> Path:
         """Checkpoints, TensorBoard events and metrics.jsonl of further pre-training."""
-        return self.folder / "pretraining"
+        return (self.shared or self.folder) / "pretraining"
 
     @property
     def encoder(self) -> Path:
         """The encoder after further pre-training; its presence means that this is done."""
-        return self.folder / "encoder"
+        return (self.shared or self.folder) / "encoder"
 
     @property
     def checkpoints(self) -> Path:
@@ -73,9 +76,14 @@ class TrainingRun:
     place: Workplace
 
     @classmethod
-    def open(cls, config_path: Path, runs: Path) -> "TrainingRun":
-        """Read the configuration and all papers; ConfigError or DataError say what is wrong with them."""
+    def open(cls, config_path: Path, runs: Path, sample: int | None = None) -> "TrainingRun":
+        """Read the configuration and its papers; ConfigError or DataError say what is wrong with them.
+
+        `sample` draws so many training papers, as if `data.sample` said so.
+        """
         config, text = read_config(config_path)
+        if sample is not None:
+            config = config.model_copy(update={"data": config.data.model_copy(update={"sample": sample})})
         place = Workplace(runs / f"{config.name}-{config.version}")
         place.folder.mkdir(parents=True, exist_ok=True)
         return cls(config, text, papers_of(config), place)
@@ -143,6 +151,12 @@ class TrainingRun:
         logits = score(self.fitted(), papers, pad_id(tokenizer))
         write_scores(path, self.corpus.train, self.corpus.labels, logits)
 
+    def score_by(self, artefact: Artefact, path: Path) -> None:
+        """The same with a published artefact as the teacher."""
+        labels = [label.name for label in artefact.manifest.labels]
+        logits = score_as_served(artefact.classifier(), self.corpus.train.papers, usable_cpus())
+        write_scores(path, self.corpus.train, labels, logits)
+
     def validation_logits(self, network: SubjectNetwork) -> NDArray[np.float32]:
         """What a network says of the validation papers, as long as they are served; shape (papers, labels)."""
         tokenizer = load_tokenizer(self.config.encoder.source)
@@ -182,7 +196,7 @@ class TrainingRun:
 
     def _keep_encoder(self, model: MaskedWordModel) -> None:
         # Its presence means that it is whole: it gets its name last.
-        made = self.place.folder / "encoder.part"
+        made = self.place.encoder.with_name("encoder.part")
         for folder in (made, self.place.encoder):
             shutil.rmtree(folder, ignore_errors=True)
         save_encoder(model, self.config.encoder.source, made)

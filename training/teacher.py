@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from model_store.classifier import Classifier
+from model_store.errors import PaperError
 from model_store.papers import Paper
 from training.batches import Collator, EncodedPapers
 from training.corpus import Papers
@@ -32,6 +35,26 @@ def score(network: SubjectNetwork, papers: EncodedPapers, pad_id: int) -> NDArra
             inputs = {name: rows[name].to(device) for name in ("input_ids", "attention_mask", "token_type_ids")}
             logits[batch] = network(**inputs)["logits"].float().cpu().numpy()
     return logits
+
+
+def score_as_served(classifier: Classifier, papers: Sequence[Paper], threads: int) -> NDArray[np.float32]:
+    """Log-odds of a published artefact's probabilities on all papers, `threads` of them side by side; shape as `score`.
+
+    Raises DataError with the number of a paper that has no text the tokenizer knows.
+    """
+
+    def row(number: int) -> NDArray[np.float32]:
+        try:
+            return np.asarray(classifier.scores([papers[number]])[0])
+        except PaperError as error:
+            raise DataError(f"training paper {number + 1}: {error}") from None
+
+    with ThreadPoolExecutor(threads) as pool:
+        rows = pool.map(row, range(len(papers)))
+        scores = np.stack(list(tqdm(rows, desc="score", total=len(papers), unit="paper", mininterval=5)))
+    certain = np.finfo(np.float32).eps  # a probability of 0 or 1 has no log-odds
+    scores = np.clip(scores, certain, 1 - certain)
+    return np.asarray(np.log(scores) - np.log1p(-scores))
 
 
 def write_scores(path: Path, papers: Papers, labels: Sequence[str], logits: NDArray[np.float32]) -> None:

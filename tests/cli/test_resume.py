@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,15 @@ def test_faults_of_rows_that_were_not_asked_for_are_found_anew(tmp_path: Path) -
     assert faults.count == 1
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is heard: tests that a shell started in the background ignore it, and so would a process of theirs."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_is_no_loss(papers: Command, tmp_path: Path) -> None:
     source, target = write_csv(tmp_path / "in.csv", MANY * 20), tmp_path / "out.csv"
     command = [sys.executable, "-m", "cli", "classify", "--format", "csv", "-o", str(target)]

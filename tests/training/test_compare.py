@@ -12,7 +12,7 @@ import pytest
 
 from tests.training import tiny
 from training.__main__ import main
-from training.comparison.outcome import Outcome
+from training.comparison.outcome import Journal, Outcome, fingerprint, pretraining_fingerprint
 from training.comparison.table import markdown, rows
 from training.comparison.variants import Comparison, Variant, read_comparison
 from training.config import read_config
@@ -54,33 +54,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.config(folder)
     command = ["compare", str(write(folder, TWO_AND_A_BROKEN_ONE)), "--runs", str(folder)]
     process = subprocess.Popen([sys.executable, "-m", "training", *command], stderr=subprocess.DEVNULL)
-    second = folder / "compare-small/base/seed-2/checkpoints"
+    second = folder / "compare-small/tail/seed-1/checkpoints"
     while not any(second.glob("checkpoint-*/trainer_state.json")):
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    first = folder / "compare-small/base/seed-1/outcome.json"
-    (folder / "before.json").write_bytes(first.read_bytes())
+    (folder / "before.jsonl").write_bytes((folder / "compare-small/outcomes.jsonl").read_bytes())
     assert main(command) == 0
     return folder
+
+
+def outcome(folder: Path, variant: str, seed: int) -> Outcome:
+    outcomes = Journal(folder / "compare-small/outcomes.jsonl").read()
+    (found,) = [outcome for outcome in outcomes if (outcome.variant, outcome.seed) == (variant, seed)]
+    return found
 
 
 class TestWhole:
     """That comparison, looked at from several sides."""
 
     def test_what_was_finished_is_not_run_again(self, folder: Path) -> None:
-        outcome = folder / "compare-small/base/seed-1/outcome.json"
-        assert outcome.read_bytes() == (folder / "before.json").read_bytes()
+        (before,) = Journal(folder / "before.jsonl").read()
+        assert outcome(folder, "base", 1) == before  # seconds and all
 
     def test_what_was_cut_off_ends_as_if_nothing_had_happened(self, folder: Path) -> None:
-        path = folder / "compare-small/base/seed-2/outcome.json"
-        resumed = Outcome.read(path)
-        path.unlink()
-        assert main(["compare", str(folder / "small.toml"), "--runs", str(folder)]) == 0
-        whole = Outcome.read(path)
-        assert resumed
-        assert whole
+        resumed = outcome(folder, "tail", 1)
+        command = ["compare", str(folder / "small.toml"), "--runs", str(folder / "again")]
+        assert main(command) == 0
+        whole = outcome(folder / "again", "tail", 1)
         assert resumed.curve == whole.curve
         for figure in ("micro_f1", "macro_f1", "mean_average_precision", "bytes"):
             assert resumed.figures[figure] == pytest.approx(whole.figures[figure], abs=1e-6)
@@ -99,20 +101,48 @@ class TestWhole:
         made = folder / "compare-small"
         assert (made / "scores.png").stat().st_size > 0
         assert (made / "learning.png").stat().st_size > 0
-        assert {path.name for path in (made / "tail/seed-1").iterdir()} == {"config.json", "outcome.json"}
+        assert {path.name for path in (made / "tail/seed-1").iterdir()} == {"config.json"}
 
     def test_a_variant_that_was_changed_is_run_anew(self, folder: Path) -> None:
-        outcome = Outcome.read(folder / "compare-small/tail/seed-1/outcome.json")
+        tail, base = outcome(folder, "tail", 1), outcome(folder, "base", 1)
         text = TWO_AND_A_BROKEN_ONE.replace("seeds = [1, 2]", "seeds = [1]").replace(
             '= "tail"\n[[', '= "head+tail"\n[['
         )
         write(folder, text[: text.rindex("[[variant]]")])
         assert main(["compare", str(folder / "small.toml"), "--runs", str(folder)]) == 0
-        again = Outcome.read(folder / "compare-small/tail/seed-1/outcome.json")
-        assert outcome
-        assert again
-        assert outcome.config["input"]["truncation"] == "tail"
-        assert again.config["input"]["truncation"] == "head+tail"
+        assert outcome(folder, "tail", 1).config != tail.config
+        assert outcome(folder, "base", 1) == base
+
+
+def test_outcomes_kept_elsewhere_are_gone_on_from(tmp_path: Path) -> None:
+    tiny.config(tmp_path)
+    path = write(tmp_path, TWO_AND_A_BROKEN_ONE.replace("seeds = [1, 2]", "seeds = [1]"))
+    comparison, kept = read_comparison(path), Journal(tmp_path / "kept/outcomes.jsonl")
+    (tmp_path / "kept").mkdir()
+    for variant in comparison.variants:
+        figures = {"micro_f1": 0.5}
+        kept.keep(Outcome(variant=variant.name, seed=1, config=fingerprint(variant.seeded(1)), figures=figures))
+    command = ["compare", str(path), "--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "kept")]
+    assert main(command) == 0
+    assert not (tmp_path / "runs").exists()
+    assert "| tail | truncation | 1 | 0 | 0.5000 |" in (tmp_path / "kept/table.md").read_text()
+
+
+def test_variants_that_pretrain_alike_share_the_encoder(tmp_path: Path) -> None:
+    texts = json.dumps(str(tmp_path / "train.csv"))
+    pretrain = f'"pretrain.epochs" = 1\n"pretrain.texts" = [{{ path = {texts} }}]'
+    variants = {"base": pretrain, "few": f'{pretrain}\n"data.share" = 0.2', "within": '"pretrain.epochs" = 1'}
+    tables = "".join(f'[[variant]]\nname = "{name}"\n[variant.set]\n{keys}\n' for name, keys in variants.items())
+    tiny.config(tmp_path, epochs=1)
+    path = write(tmp_path, f'base = "run.toml"\nseeds = [1]\n{tables}')
+    configs = {variant.name: variant.seeded(1) for variant in read_comparison(path).variants}
+    prints = {name: pretraining_fingerprint(config) for name, config in configs.items()}
+    assert prints["base"] == prints["few"] != prints["within"]
+    assert pretraining_fingerprint(configs["base"].model_copy(update={"seed": 2})) != prints["base"]
+    assert main(["compare", str(path), "--runs", str(tmp_path)]) == 0
+    found = {outcome.variant: outcome for outcome in Journal(tmp_path / "compare-small/outcomes.jsonl").read()}
+    assert [outcome.error for outcome in found.values()] == [None] * 3
+    assert not (tmp_path / "compare-small/pretrained").exists()
 
 
 def test_a_variant_sets_keys_of_the_run_and_nothing_else(tmp_path: Path) -> None:
@@ -162,7 +192,7 @@ def comparison(tmp_path: Path) -> Comparison:
 
 def outcomes(variant: str, *scores: float) -> list[Outcome]:
     return [
-        Outcome(variant=variant, seed=seed, config={}, figures={"micro_f1": micro_f1})
+        Outcome(variant=variant, seed=seed, config="", figures={"micro_f1": micro_f1})
         for seed, micro_f1 in enumerate(scores, start=1)
     ]
 
@@ -188,7 +218,7 @@ def test_differences_are_paired_by_seed_and_held_against_two_standard_errors(com
 
 
 def test_the_table_says_what_is_not_known(comparison: Comparison) -> None:
-    failed = Outcome(variant="noisy", seed=1, config={}, error="ValueError: no room")
+    failed = Outcome(variant="noisy", seed=1, config="", error="ValueError: no room")
     text = markdown(rows(comparison, [*outcomes("base", 0.8), *outcomes("lonely", 0.9), failed]))
     assert "| lonely |  | 1 | 0 | 0.9000 | +0.1000 | one seed: unknown |" in text
     assert "- noisy: seed 1: ValueError: no room" in text

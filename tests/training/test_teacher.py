@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
+from tests import builders
 from tests.training import tiny
 from training.__main__ import main
 from training.batches import Collator, EncodedPapers
@@ -15,6 +16,7 @@ from training.corpus import Papers, read_papers
 from training.errors import DataError
 from training.losses import TeacherLoss
 from training.network import load_network, load_tokenizer
+from training.run import TrainingRun
 from training.teacher import read_scores, score, write_scores
 
 LABELS = ("Physics", "Mathematics")
@@ -92,6 +94,17 @@ def test_a_run_learns_from_the_scores_another_has_written(tmp_path: Path, capsys
     student = tiny.config(tmp_path, epochs=1, version="0.2.0", extra=taught, within={"data": "share = 0.5"})
     assert main(["fit", str(student), *runs]) == 0
     assert (tmp_path / "runs/tiny-0.2.0/network.safetensors").exists()
+
+
+def test_a_published_artefact_can_be_the_teacher(tmp_path: Path) -> None:
+    config, store, path = tiny.config(tmp_path), builders.publish(tmp_path / "store"), tmp_path / "t.npz"
+    command = ["score", str(config), "--artefact", "latest", "--store", str(tmp_path / "store"), "--sample", "30"]
+    assert main([*command, "--output", str(path)]) == 0
+    drawn = TrainingRun.open(config, tmp_path, sample=30).corpus.train
+    found = read_scores([path], drawn, tiny.LABELS)
+    assert found.shape == (30, len(tiny.LABELS))
+    scores = store.open().classifier().scores(drawn.papers)
+    np.testing.assert_allclose(1 / (1 + np.exp(-found)), scores, atol=1e-6)
 
 
 def test_a_batch_of_papers_is_scored_as_each_is_alone(tmp_path: Path) -> None:

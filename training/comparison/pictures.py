@@ -71,7 +71,14 @@ def _papers(rows: Sequence[Row]) -> Figure | None:
     for study, found in varied.items():
         found = sorted(found, key=lambda row: row.train_papers)
         means, deviations = _means([row.figures["micro_f1"] for row in found])
-        axes.errorbar([row.train_papers for row in found], means, yerr=deviations, marker="o", capsize=3, label=study)
+        axes.errorbar(
+            [row.train_papers for row in found],
+            means,
+            yerr=deviations,
+            marker="o",
+            capsize=3,
+            label=study or "variants",
+        )
     axes.set(xscale="log", xlabel="training papers", ylabel="micro-F1 on the validation papers")
     axes.legend(frameon=False)
     return figure
