@@ -60,20 +60,18 @@ class LocalLabeller:
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._manifest = classifier.manifest
-        self.labels = tuple(label.name for label in self._manifest.labels)
-        self.model = model_name(self._manifest.name, self._manifest.version, classifier.sha256)
+        manifest = classifier.manifest
+        self.labels = tuple(label.name for label in manifest.labels)
+        self.model = model_name(manifest.name, manifest.version, classifier.sha256)
 
     def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
         return [self._label(paper) for paper in papers]
 
     def _label(self, paper: Paper) -> Outcome:
         try:
-            (encoding,) = self._classifier.encode([paper])
+            _, measured, decision = self._classifier.answer(paper)
         except PaperError as error:
             return Refusal(str(error))
-        measured = self._classifier.measure(encoding)
-        decision = self._manifest.decide(measured, title_only=encoding.title_only)
         names = [self.labels[i] for i in decision.labels]
         # The shortest decimal that is this float32, as the service writes it too.
         return Verdict(names, decision.status, [float(str(score)) for score in measured.scores])

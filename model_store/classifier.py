@@ -1,13 +1,13 @@
 """From an artefact's graph and tokenizer to scores; no HTTP, no torch."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from model_store.labels import Measured
+from model_store.labels import Decision, Measured
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper, PaperEncoder
 
@@ -56,6 +56,14 @@ class OnnxGraph:
         return [np.asarray(output, dtype=np.float32)[0] for output in found]
 
 
+class Answer(NamedTuple):
+    """What was read of a paper, what the network says of it, and what follows."""
+
+    encoding: Encoding
+    measured: Measured
+    decision: Decision
+
+
 class Classifier:
     """Papers in, one independent probability per label out."""
 
@@ -73,6 +81,12 @@ class Classifier:
     def measure(self, encoding: Encoding) -> Measured:
         """Probabilities and distance of one encoded paper."""
         return self._graph(encoding)
+
+    def answer(self, paper: Paper) -> Answer:
+        """All there is to say of one paper; PaperError if it has no text that the tokenizer knows."""
+        (encoding,) = self.encode([paper])
+        measured = self.measure(encoding)
+        return Answer(encoding, measured, self.manifest.decide(measured, title_only=encoding.title_only))
 
     def scores(self, papers: Sequence[Paper]) -> NDArray[np.float32]:
         """Probabilities, shape (papers, labels)."""

@@ -74,15 +74,18 @@ def held_out(targets: Targets, scores: Scores, fit: Fit, seed: int) -> Scores:
 
 
 def calibration_errors(targets: Targets, scores: Scores, *, equal_mass: bool = False) -> NDArray[np.float64]:
-    """Expected calibration error per label (Naeini et al. 2015), shape (labels,).
+    """Expected calibration error per label, shape (labels,)."""
+    columns = range(scores.shape[1])
+    return np.array([calibration_error(targets[:, i] > 0, scores[:, i], equal_mass=equal_mass) for i in columns])
 
-    In each bin the share of papers that carry the label is held against the mean probability;
-    bins are fifteen of equal width, or of equally many papers.
+
+def calibration_error(truth: NDArray[np.bool_], scores: Scores, *, equal_mass: bool = False) -> float:
+    """Expected calibration error of one label; both arguments have shape (papers,).
+
+    In each bin the share of papers that carry the label is held against the mean probability. Bins
+    are fifteen of equal width (Naeini et al. 2015), or of equally many papers, where the many scores
+    near zero do not drown the rest (Nixon et al. 2019).
     """
-    return np.array([_error(targets[:, i] > 0, scores[:, i], equal_mass) for i in range(scores.shape[1])])
-
-
-def _error(truth: NDArray[np.bool_], scores: Scores, equal_mass: bool) -> float:
     steps = np.linspace(0, 1, _BINS + 1)[1:-1]
     bins = np.digitize(scores, np.quantile(scores, steps) if equal_mass else steps)
     gaps = np.bincount(bins, weights=truth - scores, minlength=_BINS)

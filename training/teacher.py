@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from model_store.classifier import Classifier
 from model_store.errors import PaperError
+from model_store.labels import log_odds
 from model_store.papers import Paper
 from training.batches import Collator, EncodedPapers
 from training.corpus import Papers
@@ -52,9 +53,7 @@ def score_as_served(classifier: Classifier, papers: Sequence[Paper], threads: in
     with ThreadPoolExecutor(threads) as pool:
         rows = pool.map(row, range(len(papers)))
         scores = np.stack(list(tqdm(rows, desc="score", total=len(papers), unit="paper", mininterval=5)))
-    certain = np.finfo(np.float32).eps  # a probability of 0 or 1 has no log-odds
-    scores = np.clip(scores, certain, 1 - certain)
-    return np.asarray(np.log(scores) - np.log1p(-scores))
+    return log_odds(scores).astype(np.float32)
 
 
 def write_scores(path: Path, papers: Papers, labels: Sequence[str], logits: NDArray[np.float32]) -> None:

@@ -95,16 +95,13 @@ class TestWholeRun:
         assert np.abs(served - bare).max() > 1e-3
 
     def test_nonsense_is_out_of_scope_and_papers_are_not(self, folder: Path) -> None:
-        artefact = Store(folder / "store").open()
-        classifier, scope = artefact.classifier(), artefact.manifest.scope
+        classifier = Store(folder / "store").open().classifier()
+        scope = classifier.manifest.scope
         assert scope is not None
         assert scope.false_alarms < 0.1
         _, papers = read_papers(folder / "validation.csv.gz")
         strange = [Paper("[MASK] zxcv [MASK]", "qwer uiop asdf hjkl " * 5)]
-        statuses = [
-            artefact.manifest.decide(classifier.measure(encoding), title_only=encoding.title_only).status
-            for encoding in classifier.encode([*strange, *papers.papers])
-        ]
+        statuses = [classifier.answer(paper).decision.status for paper in [*strange, *papers.papers]]
         assert statuses[0] == "out_of_scope"
         assert statuses[1:].count("out_of_scope") <= 3
 

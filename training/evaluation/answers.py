@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model_store.classifier import Classifier
+from model_store.classifier import Answer, Classifier
 from model_store.errors import PaperError
 from training.corpus import LabelledPaper
 from training.errors import DataError
@@ -36,14 +35,6 @@ class Answers:
         return np.asarray((self.truth != self.decisions).any(axis=1))
 
 
-class _Answer(NamedTuple):
-    scores: NDArray[np.float32]
-    decision: NDArray[np.bool_]
-    status: str
-    tokens: int
-    truncated: bool
-
-
 def ask(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -> Answers:
     """Score every paper by itself, `threads` of them side by side, with a progress bar.
 
@@ -58,21 +49,16 @@ def ask(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -
     names = [label.name for label in manifest.labels]
     return Answers(
         truth=np.array([[name in paper.labels for name in names] for paper in papers]),
-        scores=np.stack([answer.scores for answer in answers]),
-        decisions=np.stack([answer.decision for answer in answers]),
-        statuses=np.array([answer.status for answer in answers]),
-        tokens=np.array([answer.tokens for answer in answers]),
-        truncated=np.array([answer.truncated for answer in answers]),
+        scores=np.stack([answer.measured.scores for answer in answers]),
+        decisions=np.array([[i in answer.decision.labels for i in range(len(names))] for answer in answers]),
+        statuses=np.array([answer.decision.status for answer in answers]),
+        tokens=np.array([answer.encoding.tokens for answer in answers]),
+        truncated=np.array([answer.encoding.truncated for answer in answers]),
     )
 
 
-def _ask(classifier: Classifier, labelled: LabelledPaper) -> _Answer:
+def _ask(classifier: Classifier, labelled: LabelledPaper) -> Answer:
     try:
-        (encoding,) = classifier.encode([labelled.paper])
+        return classifier.answer(labelled.paper)
     except PaperError as error:
         raise DataError(f"row {labelled.row}: {error}") from None
-    manifest, measured = classifier.manifest, classifier.measure(encoding)
-    given = manifest.decide(measured, title_only=encoding.title_only)
-    decision = np.zeros(len(measured.scores), dtype=bool)
-    decision[list(given.labels)] = True
-    return _Answer(measured.scores, decision, given.status, encoding.tokens, encoding.truncated)

@@ -63,6 +63,7 @@ class LabelFigures(_Part):
     id: str
     name: str
     threshold: float
+    title_threshold: float | None = Field(description="where there is no abstract; none: the same")
     support: int = Field(description="papers that carry the label")
     given: int = Field(description="papers that got it")
     precision: Figure

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, precision_recall_curve
 
+from training.calibration import calibration_error
 from training.evaluation.figures import Bin, CurvePoint, Reliability
 
 _BINS = 10
@@ -11,22 +12,12 @@ _CURVE_POINTS = 200
 
 
 def reliability(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> Reliability:
-    """Of one label; both arguments have shape (papers,).
-
-    The expected calibration error is the mean gap between promise and truth over ten bins, weighted
-    by papers: bins of equal width (Naeini et al. 2015), or of equally many papers, where the many
-    scores near zero do not drown the rest (Nixon et al. 2019).
-    """
-    width = np.minimum((scores * _BINS).astype(int), _BINS - 1)
-    mass = np.empty(len(scores), dtype=int)
-    for number, members in enumerate(np.array_split(np.argsort(scores, kind="stable"), _BINS)):
-        mass[members] = number
-    bins = _bins(truth, scores, width)
+    """Of one label; both arguments have shape (papers,). Ten bins are for the eye, the errors have their own."""
     return Reliability(
         brier=float(brier_score_loss(truth, scores, pos_label=True)),
-        ece_equal_width=_error(bins),
-        ece_equal_mass=_error(_bins(truth, scores, mass)),
-        bins=bins,
+        ece_equal_width=calibration_error(truth, scores),
+        ece_equal_mass=calibration_error(truth, scores, equal_mass=True),
+        bins=_bins(truth, scores),
     )
 
 
@@ -42,7 +33,8 @@ def curve(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[CurvePo
     ]
 
 
-def _bins(truth: NDArray[np.bool_], scores: NDArray[np.float32], numbers: NDArray[np.int64]) -> list[Bin]:
+def _bins(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[Bin]:
+    numbers = np.minimum((scores * _BINS).astype(int), _BINS - 1)
     return [
         Bin(
             papers=int(members.sum()),
@@ -52,8 +44,3 @@ def _bins(truth: NDArray[np.bool_], scores: NDArray[np.float32], numbers: NDArra
         for members in (numbers == number for number in range(_BINS))
         if members.any()
     ]
-
-
-def _error(bins: list[Bin]) -> float:
-    papers = sum(found.papers for found in bins)
-    return sum(found.papers * abs(found.promised - found.observed) for found in bins) / papers
