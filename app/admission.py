@@ -53,8 +53,23 @@ class Permit:
         self._admission.tokens = others + tokens
 
 
+class Place:
+    """Room for one paper, kept for a request on its way from the door to its permit."""
+
+    def __init__(self, admission: "Admission") -> None:
+        self._admission = admission
+        self._kept = True
+        admission.kept += 1
+
+    def give_up(self) -> None:
+        """Let others have it; more than once does no harm."""
+        if self._kept:
+            self._kept = False
+            self._admission.kept -= 1
+
+
 class Admission:
-    """What is inside: papers and tokens accepted and not yet answered."""
+    """What is inside: papers and tokens accepted and not yet answered; and how many are on their way in."""
 
     def __init__(self, most_papers: int, most_tokens: int, longest_wait_s: float, pace: Pace) -> None:
         self._most_papers = most_papers
@@ -63,10 +78,13 @@ class Admission:
         self._pace = pace
         self.papers = 0
         self.tokens = 0
+        self.kept = 0
 
     @contextmanager
-    def permit(self, papers: int) -> Iterator[Permit]:
-        """Come in with so many papers; raises QueueFull, before they have cost anything."""
+    def permit(self, papers: int, place: Place | None = None) -> Iterator[Permit]:
+        """Come in with so many papers, on a place if one was kept; raises QueueFull, before they have cost anything."""
+        if place:
+            place.give_up()
         if refusal := self.refusal(papers):
             raise refusal
         permit = Permit(self, self._pace.tokens_of(papers))
@@ -80,9 +98,10 @@ class Admission:
 
     def refusal(self, papers: int) -> QueueFull | None:
         """Why so many papers of usual length would not be let in now, None if they would."""
-        if self.papers + papers > self._most_papers:
-            return self._full("Too many papers are waiting", self._most_papers, self.papers + papers)
-        return self.refusal_of_tokens(self.tokens, self._pace.tokens_of(papers))
+        total = self.papers + self.kept + papers
+        if total > self._most_papers:
+            return self._full("Too many papers are waiting", self._most_papers, total)
+        return self.refusal_of_tokens(self.tokens + self._pace.tokens_of(self.kept), self._pace.tokens_of(papers))
 
     def refusal_of_tokens(self, others: int, tokens: int) -> QueueFull | None:
         """Why so many tokens have no room beside those of others, or could not be done in time; None if they fit."""

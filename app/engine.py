@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import logs
-from app.admission import Admission, Pace
+from app.admission import Admission, Pace, Place
 from app.errors import ArtefactRefused, ServiceError
 from app.health import Health
 from app.jobs import Job, Queue, Result, Scored
@@ -32,6 +32,8 @@ from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper
 
 _EXIT_S = 1.0
+# Handing a text to another thread takes as long as making word pieces of so many characters.
+_HOP_PAYS_FROM_CHARS = 250
 
 
 class Verdict(NamedTuple):
@@ -102,15 +104,19 @@ class Engine:
             self._tokenizers.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(workers.stop, _EXIT_S)
 
-    async def classify(self, papers: Sequence[Paper], deadline: float) -> Answer:
-        """One outcome per paper; `deadline` is a time.monotonic().
+    def keep_place(self) -> Place:
+        """Count on one more paper from now on, or many who come at once would all be let in for the same room."""
+        return Place(self._admission)
+
+    async def classify(self, papers: Sequence[Paper], deadline: float, place: Place | None = None) -> Answer:
+        """One outcome per paper; `deadline` is a time.monotonic(); `place` is the one that was kept, if any.
 
         Raises QueueFull, NotReady or Draining if the request as a whole is not taken.
         """
         if ailment := self.health.ailment():
             raise ailment
         classifier = self.current
-        with self._admission.permit(len(papers)) as permit:
+        with self._admission.permit(len(papers), place) as permit:
             began = time.monotonic()
             encodings = await self._encode(classifier, papers)
             tokenize_s = time.monotonic() - began
@@ -174,10 +180,12 @@ class Engine:
         return False
 
     async def _encode(self, classifier: Classifier, papers: Sequence[Paper]) -> list[Encoding | PaperError]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._tokenizers, lambda: [_encode_one(classifier, paper) for paper in papers]
-        )
+        def encode() -> list[Encoding | PaperError]:
+            return [_encode_one(classifier, paper) for paper in papers]
+
+        if sum(len(text) for paper in papers for text in paper) < _HOP_PAYS_FROM_CHARS:
+            return encode()
+        return await asyncio.get_running_loop().run_in_executor(self._tokenizers, encode)
 
     async def _score(self, classifier: Classifier, encodings: Sequence[Encoding], deadline: float) -> list[Result]:
         if not encodings:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.admission import Place
 from app.engine import Answer, Engine, Verdict
 from app.errors import QueueFull
 from app.pieces import Piece, pieces, without
@@ -47,8 +48,8 @@ class Explainer:
         self._turn = asyncio.Lock()
         self._latest_s = 1.0
 
-    async def explain(self, paper: Paper, deadline: float) -> Explanation:
-        """Classify and explain; `deadline` is a time.monotonic().
+    async def explain(self, paper: Paper, deadline: float, place: Place | None = None) -> Explanation:
+        """Classify and explain; `deadline` is a time.monotonic(); `place` is the one that was kept, if any.
 
         Raises QueueFull if too many wait already, and whatever the engine raises.
         """
@@ -56,7 +57,7 @@ class Explainer:
             began = time.monotonic()
             # Read before anything is awaited: `classify` takes the same one, even if a reload comes in between.
             classifier = self._engine.current
-            answer = await self._engine.classify([paper], deadline)
+            answer = await self._engine.classify([paper], deadline, place)
             (outcome,) = answer.outcomes
             if not isinstance(outcome, Verdict):
                 return Explanation(answer, [])

@@ -14,15 +14,16 @@ from starlette.middleware import Middleware
 
 from app import docs, openapi, page, problems, routes
 from app.cors import ProblemCors
-from app.door import Door
+from app.door import Door, Doorkeeper
 from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
 from app.keys import ApiKeys
 from app.middleware import Gate, Observe
 from app.patience import Patience
 from app.record import record_of
-from app.service import Service, State
+from app.service import Service
 from app.settings import Settings, SettingsError
 from app.telemetry import Telemetry
+from app.turnstile import State, Turnstile
 from app.versions import Classifier, Versions
 from model_store.store import Store
 
@@ -39,11 +40,13 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     versions = Versions(classifier) if classifier else Versions.open(Store(settings.artefacts), settings.version)
     keys = ApiKeys(settings.api_key_file)
     service = Service(settings, versions, keys, telemetry)
+    keeper = Doorkeeper(service.engine.refusal, _paths("classify"), settings.max_body_bytes)
+    turnstile = Turnstile(keeper, service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         async with service.running():
-            yield {"service": service}
+            yield {"service": service, "turnstile": turnstile}
 
     app = FastAPI(
         title=openapi.TITLE,
@@ -55,7 +58,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
         openapi_url=None,
         redirect_slashes=False,
         telemetry=_tracing(settings, os.environ),
-        middleware=_middleware(service),
+        middleware=_middleware(service, keeper),
         exception_handlers={ServiceError: _refused, HTTPException: _refused_by_framework},
     )
     app.include_router(routes.router)
@@ -95,17 +98,15 @@ def _paths(tag: str | None = None) -> frozenset[str]:
     return frozenset(route.path for route in known if tag is None or tag in route.tags)
 
 
-def _middleware(service: Service) -> list[Middleware]:
+def _middleware(service: Service, keeper: Doorkeeper) -> list[Middleware]:
     """From outside to inside."""
     settings = service.settings
     cors = [Middleware(ProblemCors, origins=settings.cors_origins)] if settings.cors_origins else []
-    paths = _paths()
-    work = _paths("classify")
     return [
-        Middleware(Observe, telemetry=service.telemetry, paths=paths, health=service.engine.health),
+        Middleware(Observe, telemetry=service.telemetry, paths=_paths(), health=service.engine.health),
         *cors,
         Middleware(Gate, keys=service.keys, open_health=settings.open_health),
-        Middleware(Door, refusal=service.engine.refusal, paths=work, most_body_bytes=settings.max_body_bytes),
+        Middleware(Door, keeper=keeper),
         Middleware(Patience, settings=settings),
     ]
 

@@ -5,7 +5,7 @@ The order, from outside: Observe, Gate, then `app.door` and `app.patience`.
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from app.keys import ApiKeys
 from app.record import Record, open_record, record_of
 from app.telemetry import Telemetry
 
+Header = tuple[bytes, bytes]
 # nginx' word for it; nobody receives this status, it is for logs and metrics.
 CLIENT_CLOSED_REQUEST = 499
 _LINGER_S = 1.0
@@ -63,6 +64,7 @@ class Observe:
         return None
 
     def _close(self, scope: Scope, record: Record) -> None:
+        record.give_up_place()
         status = record.status or CLIENT_CLOSED_REQUEST
         seconds = time.monotonic() - record.began
         # The template, never any path: metrics must not grow with what people ask for.
@@ -83,7 +85,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._keys.required and not self._is_open(scope["path"]):
-            name = self._keys.name_of(_presented(Headers(scope=scope)))
+            name = self._keys.name_of(presented_key(Headers(scope=scope)))
             if name is None:
                 refusal = Unauthorized("An API key is required here; it is missing or unknown.")
                 return await refuse(refusal, scope, receive, send, {"WWW-Authenticate": "Bearer"})
@@ -111,17 +113,19 @@ async def refuse(
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def with_standing_headers(headers: Iterable[Header], record: Record) -> list[Header]:
+    """These headers and those that every answer has: the request id, and what keeps browsers careful."""
+    given = list(headers)
+    names = {name for name, _ in given}
+    return [*given, (b"x-request-id", record.id.encode()), *(header for header in _SECURITY if header[0] not in names)]
+
+
 def _with_headers(send: Send, record: Record, health: Health) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             record.status = message["status"]
-            given = list(message["headers"])
-            names = {name for name, _ in given}
-            message["headers"] = [
-                *given,
-                (b"x-request-id", record.id.encode()),
-                *(header for header in _SECURITY if header[0] not in names),
-            ]
+            record.give_up_place()  # before the caller can come again
+            message["headers"] = with_standing_headers(message["headers"], record)
             if health.draining:
                 # So that no client sends its next request into a connection that is about to close.
                 MutableHeaders(scope=message)["Connection"] = "close"
@@ -135,6 +139,7 @@ async def _discard(receive: Receive) -> None:
         pass
 
 
-def _presented(headers: Headers) -> str:
+def presented_key(headers: Headers) -> str:
+    """The API key that came along, empty if none did."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

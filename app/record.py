@@ -9,6 +9,8 @@ from opentelemetry.trace import format_trace_id, get_current_span
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from app.admission import Place
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 # version-traceid-parentid-flags, https://www.w3.org/TR/trace-context/
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -32,8 +34,15 @@ class Record:
     model_version: str | None = None
     problems: list[str] = field(default_factory=list)
     """Codes of what was refused: the request, or papers of a batch."""
+    place: Place | None = None
+    """Kept for it while it is on its way in."""
     turned_away: bool = False
     """Refused at the door, which tells of many at once."""
+
+    def give_up_place(self) -> None:
+        """Let others have the place that was kept for this request, if there was one and no permit took it."""
+        if self.place:
+            self.place.give_up()
 
     @property
     def server_timing(self) -> str:
@@ -50,8 +59,9 @@ def open_record(scope: Scope) -> Record:
     record = Record(
         id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
         trace_id=trace.group(1) if trace else _trace_begun_here(),
+        place=scope.setdefault("state", {}).get("place"),
     )
-    scope.setdefault("state", {})["record"] = record
+    scope["state"]["record"] = record
     return record
 
 

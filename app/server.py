@@ -6,6 +6,7 @@ import signal
 import socket
 import uuid
 from types import FrameType
+from typing import Any
 
 import h11
 import uvicorn
@@ -13,13 +14,29 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app import problems
+from app.admission import Place
 from app.errors import BadRequest, HeadersTooLarge
 from app.patience import MOST_HEADER_BYTES
 from app.service import Service
 from app.settings import Settings
+from app.turnstile import Turnstile
 
 # What uvicorn gets to flush answers that are ready; the waiting for work happens before, in drain().
 _FLUSH_S = 2
+
+
+class _Connection(h11.Connection):
+    """Sends the head of an answer with what follows it: two small writes cost the system twice what one does."""
+
+    _head = b""
+
+    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]
+        data = super().send(event)
+        if isinstance(event, h11.Response):
+            self._head = data or b""
+            return b""
+        head, self._head = self._head, b""
+        return data if data is None else head + data
 
 
 class PatientProtocol(H11Protocol):
@@ -28,6 +45,10 @@ class PatientProtocol(H11Protocol):
     header_timeout_s: float
     _timer: asyncio.TimerHandle | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = _Connection(h11.SERVER, MOST_HEADER_BYTES)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: the clock runs from here."""
         super().connection_made(transport)
@@ -35,11 +56,25 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; between requests the keep-alive timer of uvicorn is in charge."""
-        super().data_received(data)
+        seen = self._turnstile.look(data, self.server_state.default_headers) if self._is_between_requests else None
+        if isinstance(seen, bytes):
+            self._stop_waiting()
+            self.transport.write(seen)
+            self.on_response_complete()
+            return
+        self._let_in(data, seen)
         if self._headers_come or self._body_is_skipped:
             self._await_rest()
         else:
             self._stop_waiting()
+
+    def _let_in(self, data: bytes, place: Place | None) -> None:
+        state = self.app_state
+        self.app_state = state if place is None else {**state, "place": place}  # what the request gets to see
+        super().data_received(data)
+        self.app_state = state
+        if place is not None and self.conn.their_state is h11.ERROR:
+            place.give_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -59,6 +94,15 @@ class PatientProtocol(H11Protocol):
         for event in (start, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    @property
+    def _turnstile(self) -> Turnstile:
+        turnstile: Turnstile = self.app_state["turnstile"]
+        return turnstile
+
+    @property
+    def _is_between_requests(self) -> bool:
+        return self.conn.our_state is self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     @property
     def _headers_come(self) -> bool:
@@ -151,5 +195,4 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_timeout_s,
         timeout_graceful_shutdown=_FLUSH_S,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal, TypedDict
+from typing import Literal
 
 from starlette.requests import Request
 
@@ -54,12 +54,6 @@ class Service:
             await self.reload()
         except ServiceError:
             return
-
-
-class State(TypedDict):
-    """What the lifespan gives to every request."""
-
-    service: Service
 
 
 def service_of(request: Request) -> Service:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.door import Door
+from app.door import Door, Doorkeeper
 from app.errors import Draining, QueueFull, ServiceError
 from app.record import open_record, record_of
 from model_store.store import Store
@@ -47,7 +47,7 @@ def knock(
     async def exchange() -> list[str]:
         scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers)}
         open_record(scope)
-        await Door(inside, lambda: refusal, {"/classify"}, most_body_bytes=100)(scope, receive, send)
+        await Door(inside, Doorkeeper(lambda: refusal, {"/classify"}, most_body_bytes=100))(scope, receive, send)
         return record_of(scope).problems
 
     reasons = asyncio.run(exchange())

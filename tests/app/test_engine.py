@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.admission import Admission, Pace
+from app.admission import Admission, Pace, Place
 from app.errors import QueueFull
 from model_store.store import Store
 from tests.app.doubles import failing, impatient, slow
@@ -82,6 +82,27 @@ def test_an_empty_house_lets_one_in_whatever_the_estimate() -> None:
     house = admission(longest_wait_s=0.1, pace=measured(workers=1, tokens=1, seconds=10.0))
     with house.permit(1) as permit:
         permit.weigh(50)
+
+
+def test_a_kept_place_is_nobody_elses() -> None:
+    house = admission(papers=2)
+    first, second = Place(house), Place(house)
+    assert house.refusal(1) is not None
+    with house.permit(1, first):
+        assert house.refusal(1) is not None
+        with house.permit(1, second):
+            assert (house.papers, house.kept) == (2, 0)
+    assert house.refusal(2) is None
+
+
+def test_kept_places_count_as_papers_of_usual_length() -> None:
+    house = admission(tokens=100, longest_wait_s=60, pace=measured(workers=1, tokens=40, seconds=1.0))
+    place = Place(house)
+    assert house.refusal(1) is None
+    Place(house)
+    assert house.refusal(1) is not None
+    place.give_up()
+    assert house.refusal(1) is None
 
 
 def test_retry_after_is_the_backlog_at_the_measured_pace() -> None:
