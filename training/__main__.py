@@ -48,6 +48,7 @@ _COMPARE = """\
 Run variants of a configuration with several seeds on the same papers, and tell what each is worth.
 
   python -m training compare training/configs/compare.toml
+  python -m training compare training/configs/compare.toml --variant tail-32 --variant head-32
 
 The comparison's file names a run, seeds and variants, each a few keys of the run set otherwise. Every
 fitted network scores the validation papers in fp32. Means, deviations and differences paired by seed go
@@ -71,7 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "evaluate":
             _evaluate(options)
         elif options.command == "compare":
-            sys.stdout.write(f"{compare(options.comparison, options.runs, options.results) / 'table.md'}\n")
+            folder = compare(options.comparison, options.runs, options.results, options.variant)
+            sys.stdout.write(f"{folder / 'table.md'}\n")
         elif options.command == "score":
             _score(options)
         else:
@@ -174,6 +176,8 @@ def _add_comparison(command: argparse.ArgumentParser) -> None:
     command.add_argument("--runs", type=Path, default=Path("runs"), help=where)
     what = "folder for outcomes, table and pictures, small enough to be committed (default: compare-NAME as well)"
     command.add_argument("--results", type=Path, help=what)
+    what = "run this one, and the first, that it is held against; may be given several times (default: all)"
+    command.add_argument("--variant", action="append", default=[], metavar="NAME", help=what)
 
 
 def _add_score(command: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +78,10 @@ class CorpusShelf:
         return self._held[1]
 
 
-def compare(path: Path, runs: Path, results: Path | None = None) -> Path:
+def compare(path: Path, runs: Path, results: Path | None = None, only: Collection[str] = ()) -> Path:
     """Run what is left to run of a comparison and return the folder with table and pictures.
+
+    `only` names the variants to run beside the first, which they are held against; none: all of them.
 
     Every variant has its turn with the first seed before any has it with the second, so that a
     table of all of them is there early. Several processes may work on one comparison: each takes
@@ -87,13 +89,14 @@ def compare(path: Path, runs: Path, results: Path | None = None) -> Path:
     is wrong.
     """
     comparison = read_comparison(path)
+    chosen = comparison.chosen(only)
     work = runs / f"compare-{path.stem}"
     results = results or work
     results.mkdir(parents=True, exist_ok=True)
     journal = Journal(results / "outcomes.jsonl")
     pairs = [Pair(variant, seed, work) for seed in comparison.seeds for variant in comparison.variants]
     shelf = CorpusShelf(comparison.data_seed)
-    for pair in _in_turn(pairs, journal):
+    for pair in _in_turn([pair for pair in pairs if pair.variant in chosen], journal):
         outcome = attempt(pair, shelf)
         journal.keep(outcome)
         if outcome.error is None:

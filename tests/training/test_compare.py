@@ -15,7 +15,7 @@ from training.__main__ import main
 from training.comparison.outcome import Journal, Outcome, fingerprint, pretraining_fingerprint
 from training.comparison.table import markdown, rows
 from training.comparison.variants import Comparison, Variant, read_comparison
-from training.config import read_config
+from training.config import RunConfig, read_config
 from training.errors import ConfigError
 
 TWO_AND_A_BROKEN_ONE = """
@@ -135,7 +135,7 @@ def test_variants_that_pretrain_alike_share_the_encoder(tmp_path: Path) -> None:
     tables = "".join(f'[[variant]]\nname = "{name}"\n[variant.set]\n{keys}\n' for name, keys in variants.items())
     tiny.config(tmp_path, epochs=1)
     path = write(tmp_path, f'base = "run.toml"\nseeds = [1]\n{tables}')
-    configs = {variant.name: variant.seeded(1) for variant in read_comparison(path).variants}
+    configs = _configs(path)
     prints = {name: pretraining_fingerprint(config) for name, config in configs.items()}
     assert prints["base"] == prints["few"] != prints["within"]
     assert pretraining_fingerprint(configs["base"].model_copy(update={"seed": 2})) != prints["base"]
@@ -143,6 +143,29 @@ def test_variants_that_pretrain_alike_share_the_encoder(tmp_path: Path) -> None:
     found = {outcome.variant: outcome for outcome in Journal(tmp_path / "compare-small/outcomes.jsonl").read()}
     assert [outcome.error for outcome in found.values()] == [None] * 3
     assert not (tmp_path / "compare-small/pretrained").exists()
+
+
+def test_variants_are_chosen_by_name_and_the_first_always_goes_along(comparison: Comparison) -> None:
+    assert [variant.name for variant in comparison.chosen(["noisy"])] == ["base", "noisy"]
+    assert comparison.chosen([]) == comparison.variants
+    with pytest.raises(ConfigError, match="no variant is called 'noisi'; did you mean 'noisy'"):
+        comparison.chosen(["noisi"])
+
+
+def test_only_the_chosen_are_run_and_the_others_results_stay(tmp_path: Path) -> None:
+    tiny.config(tmp_path)
+    path = write(tmp_path, TWO_AND_A_BROKEN_ONE.replace("seeds = [1, 2]", "seeds = [1]"))
+    broken = Outcome(variant="broken", seed=1, error="as before", config=fingerprint(_configs(path)["broken"]))
+    (tmp_path / "compare-small").mkdir()
+    Journal(tmp_path / "compare-small/outcomes.jsonl").keep(broken)
+    assert main(["compare", str(path), "--runs", str(tmp_path), "--variant", "base"]) == 0
+    found = {outcome.variant: outcome for outcome in Journal(tmp_path / "compare-small/outcomes.jsonl").read()}
+    assert found.keys() == {"base", "broken"}
+    assert found["broken"].error == "as before"
+
+
+def _configs(path: Path) -> dict[str, RunConfig]:
+    return {variant.name: variant.seeded(1) for variant in read_comparison(path).variants}
 
 
 def test_a_variant_sets_keys_of_the_run_and_nothing_else(tmp_path: Path) -> None:

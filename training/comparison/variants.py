@@ -1,8 +1,9 @@
 """What is compared: one run, and variants of it that set some of its keys otherwise."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ class Comparison:
     def base(self) -> Variant:
         """The variant that others are held against."""
         return self.variants[0]
+
+    def chosen(self, names: Collection[str]) -> tuple[Variant, ...]:
+        """The first variant and those of these names, or all if there are none; ConfigError for an unknown name."""
+        known = [variant.name for variant in self.variants]
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+                raise ConfigError(f"no variant is called {name!r}; {hint}")
+        return tuple(v for v in self.variants if not names or v is self.base or v.name in names)
 
 
 def read_comparison(path: Path) -> Comparison:
