@@ -200,9 +200,9 @@ def test_a_variant_that_is_wrong_is_named_before_anything_runs(tmp_path: Path, v
         read_comparison(write(tmp_path, text))
 
 
-def test_the_shipped_comparison_is_valid() -> None:
-    comparison = read_comparison(Path("training/configs/compare.toml"))
-    assert comparison.base.config.auxiliary is None
+@pytest.mark.parametrize("name", ["compare", "promising"])
+def test_the_shipped_comparisons_are_valid(name: str) -> None:
+    comparison = read_comparison(Path(f"training/configs/{name}.toml"))
     assert len({variant.config.model_dump_json() for variant in comparison.variants}) == len(comparison.variants)
 
 
