@@ -1,8 +1,8 @@
 """What is remembered of one request for its log line, its metrics and its headers; never its text."""
 
 import re
+import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import format_trace_id, get_current_span
@@ -51,13 +51,17 @@ class Record:
         return ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in stages.items())
 
 
+def request_id(given: str) -> str:
+    """The id that a request came with, if that is a harmless one; otherwise a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
 def open_record(scope: Scope) -> Record:
-    """The record of a request that just arrived; a request id is taken over if it is a harmless one."""
+    """The record of a request that just arrived."""
     headers = Headers(scope=scope)
-    given = headers.get("x-request-id", "")
     trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     record = Record(
-        id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        id=request_id(headers.get("x-request-id", "")),
         trace_id=trace.group(1) if trace else _trace_begun_here(),
         place=scope.setdefault("state", {}).get("place"),
     )

@@ -5,6 +5,7 @@ With PROMETHEUS_MULTIPROC_DIR set before the start, several processes share one 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -38,6 +39,8 @@ class Telemetry:
         self.inflight = Gauge(
             "papers_inflight_requests", "Requests being answered", registry=registry, multiprocess_mode="livesum"
         )
+        # Looking a child up takes longer than counting with it, and there are few: labels come from us alone.
+        self._duration_of = cache(self.duration.labels)
         self._stages(registry)
         self._answers(registry)
         self._engine(registry)
@@ -68,6 +71,7 @@ class Telemetry:
             "papers_label_probability", "Probabilities by label", ("label",),
             buckets=_PROBABILITY_BUCKETS, registry=registry,
         )  # fmt: skip
+        self._probability_of = cache(self.label_probability.labels)
 
     def _engine(self, registry: CollectorRegistry) -> None:
         self.model_info = Gauge(
@@ -87,7 +91,7 @@ class Telemetry:
     def request(self, record: Record, method: str, route: str, status: int, seconds: float) -> None:
         """One answered request; `route` is the template, so that the labels stay few."""
         known = method if method in _METHODS else "_OTHER"
-        self.duration.labels(known, route, str(status)).observe(seconds)
+        self._duration_of(known, route, str(status)).observe(seconds)
         for reason in record.problems:
             self.rejected.labels(reason).inc()
 
@@ -104,7 +108,7 @@ class Telemetry:
         for label in assigned:
             self.label_assigned.labels(label).inc()
         for label, probability in probabilities.items():
-            self.label_probability.labels(label).observe(probability)
+            self._probability_of(label).observe(probability)
 
     def in_service(self, name: str, version: str, sha256: str) -> None:
         """This artefact answers from now on; the one before stays listed, as 0."""

@@ -21,7 +21,7 @@ from app.door import Doorkeeper
 from app.errors import ServiceError
 from app.middleware import Header, presented_key, with_standing_headers
 from app.patience import MOST_HEADER_BYTES
-from app.record import Record, open_record
+from app.record import Record, request_id
 from app.service import Service
 
 # RFC 9112, sections 3 and 5, without what is rare: absolute targets, queries, folded lines.
@@ -63,7 +63,7 @@ class Turnstile:
         return known and self._keeper.brings_work(scope) and not self._service.settings.traces
 
     def _turn_away(self, refusal: ServiceError, scope: Scope, began: float, server_headers: Iterable[Header]) -> bytes:
-        record = open_record(scope)
+        record = Record(request_id(dict(scope["headers"]).get(b"x-request-id", b"").decode()))
         self._keeper.tell(refusal, record)
         kind = problems.kind_of(refusal)
         record.problems.append(kind.code)

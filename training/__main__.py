@@ -106,7 +106,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     run = TrainingRun.open(options.config, options.runs, options.sample)
-    if options.artefact:
+    if options.baseline:
+        run.score_baseline(options.output)
+    elif options.artefact:
         run.score_by(open_artefact(options.artefact, Store(options.store)), options.output)
     else:
         run.score(options.output)
@@ -148,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, what in stages.items():
         _add_stage(commands.add_parser(name, help=what, description=what.capitalize() + "."))
-    what = "write the fitted network's scores on its training papers, for [teacher] of another run"
+    what = "write what the fitted network, or another teacher, says of the training papers, for another run to learn"
     _add_score(commands.add_parser("score", help=what, description=what.capitalize() + "."))
     what = "run variants of a configuration with several seeds, and tell what each is worth"
     _add_comparison(commands.add_parser("compare", help=what, description=_COMPARE, formatter_class=shape))
@@ -182,8 +184,11 @@ def _add_comparison(command: argparse.ArgumentParser) -> None:
 
 def _add_score(command: argparse.ArgumentParser) -> None:
     _add_run(command)
+    teacher = command.add_mutually_exclusive_group()
     what = "let a version in the store, `latest`, or an artefact's folder be the teacher instead"
-    command.add_argument("--artefact", metavar="ARTEFACT", help=what)
+    teacher.add_argument("--artefact", metavar="ARTEFACT", help=what)
+    what = "let TF-IDF with logistic regression be the teacher, for each fifth of the papers taught by the others"
+    teacher.add_argument("--baseline", action="store_true", help=what)
     command.add_argument("--store", type=Path, default=_STORE, help="where versions are (default: %(default)s)")
     command.add_argument("--sample", type=int, metavar="N", help="so many training papers, drawn as data.sample draws")
     command.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")

@@ -15,7 +15,7 @@ from transformers import set_seed
 from model_store.cpus import usable_cpus
 from model_store.papers import PaperEncoder
 from model_store.store import Artefact, Store
-from training.baseline import baseline
+from training.baseline import baseline, held_out_logits
 from training.batches import EncodedPapers
 from training.config import EncoderConfig, RunConfig, read_config
 from training.corpus import Corpus, Papers, read_corpus, read_texts
@@ -156,6 +156,11 @@ class TrainingRun:
         labels = [label.name for label in artefact.manifest.labels]
         logits = score_as_served(artefact.classifier(), self.corpus.train.papers, usable_cpus())
         write_scores(path, self.corpus.train, labels, logits)
+
+    def score_baseline(self, path: Path) -> None:
+        """The same with TF-IDF as the teacher, which goes wrong on other papers than a network does."""
+        train = self.corpus.train
+        write_scores(path, train, self.corpus.labels, held_out_logits(train, self.config.seed))
 
     def validation_logits(self, network: SubjectNetwork) -> NDArray[np.float32]:
         """What a network says of the validation papers, as long as they are served; shape (papers, labels)."""

@@ -10,7 +10,7 @@ import signal
 import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,25 +37,34 @@ def p99(replies: list[Reply]) -> float:
     return statistics.quantiles((reply.seconds for reply in replies), n=100)[-1]
 
 
-def overload(service: Running, seconds: float, paper: Any) -> tuple[float, list[Reply]]:
-    """The capacity, in papers a second, and all replies to four times as many.
+class Overload(NamedTuple):
+    """What a service reaches, and what it still answers when four times as much is asked; papers a second."""
 
-    Machines change their pace, so the capacity is what is reached before and after, on average.
-    """
+    peak: float
+    goodput: float
+    replies: list[Reply]
 
-    def reached() -> float:
-        return len(played(one_after_another(service, 16, for_seconds(seconds / 4), paper))) / (seconds / 4)
 
-    before = reached()
-    replies = played(at_rate(service, 4 * before, seconds, paper))
-    return (before + reached()) / 2, replies
+def overload(service: Running, seconds: float, paper: Any, rounds: int = 1) -> Overload:
+    """Both in turn, several times: machines change their pace."""
+    peaks: list[float] = []
+    replies: list[Reply] = []
+    overloaded_s = 0.0
+    for _ in range(rounds):
+        calm = played(one_after_another(service, 16, for_seconds(seconds / rounds / 2), paper))
+        peaks.append(len(calm) / (seconds / rounds / 2))
+        began = time.monotonic()
+        replies += played(at_rate(service, 4 * peaks[-1], seconds / rounds, paper))
+        overloaded_s += time.monotonic() - began  # with the answers that came after the last question
+    goodput = sum(reply.status == 200 for reply in replies) / overloaded_s
+    return Overload(statistics.fmean(peaks), goodput, replies)
 
 
 def test_beyond_its_capacity_it_answers_what_it_can_and_refuses_the_rest(tmp_path: Path, store: Store) -> None:
     """Neither a 504 nor a lost request; how much and how fast is for the slow test, on a machine of its own."""
     with running(tmp_path, SLOW, "0.04", artefacts=store.root, threads=2) as service:
-        _, replies = overload(service, 4.0, PAPER)
-    assert {reply.status for reply in replies} == {200, 429}
+        found = overload(service, 4.0, PAPER)
+    assert {reply.status for reply in found.replies} == {200, 429}
 
 
 def test_a_termination_under_load_loses_no_request(tmp_path: Path, store: Store) -> None:
@@ -135,9 +144,8 @@ def test_the_bundled_artefact_survives_four_times_the_capacity(
     # One processor is left to the event loop and to the load itself, which shares this machine.
     threads = max(1, Settings().threads - 1)
     with running(tmp_path, artefacts=bundled.root, threads=threads) as service:
-        peak, replies = overload(service, OVERLOAD_S, paper)
-    accepted = [reply for reply in replies if reply.status == 200]
-    goodput, slowest = len(accepted) / OVERLOAD_S, p99(accepted)
+        peak, goodput, replies = overload(service, OVERLOAD_S, paper, rounds=6)
+    slowest = p99([reply for reply in replies if reply.status == 200])
     measured = f"{goodput:.0f}/s of {peak:.0f}/s, p99 {slowest:.1f} s"
     record_property("overload", measured)
     assert {reply.status for reply in replies} == {200, 429}

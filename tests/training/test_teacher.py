@@ -10,6 +10,7 @@ from model_store.papers import InputFormat, Paper, PaperEncoder
 from tests import builders
 from tests.training import tiny
 from training.__main__ import main
+from training.baseline import held_out_logits
 from training.batches import Collator, EncodedPapers
 from training.config import EncoderConfig, HeadConfig, TeacherConfig
 from training.corpus import Papers, read_papers
@@ -105,6 +106,17 @@ def test_a_published_artefact_can_be_the_teacher(tmp_path: Path) -> None:
     assert found.shape == (30, len(tiny.LABELS))
     scores = store.open().classifier().scores(drawn.papers)
     np.testing.assert_allclose(1 / (1 + np.exp(-found)), scores, atol=1e-6)
+
+
+def test_the_baseline_can_be_the_teacher_and_knows_no_label_by_heart(tmp_path: Path) -> None:
+    config, path = tiny.config(tmp_path), tmp_path / "t.npz"
+    assert main(["score", str(config), "--baseline", "--output", str(path), "--runs", str(tmp_path)]) == 0
+    corpus = TrainingRun.open(config, tmp_path).corpus
+    found = read_scores([path], corpus.train, corpus.labels)
+    assert ((found > 0) == (corpus.train.targets > 0)).mean() > 0.8
+    shuffled = Papers(corpus.train.papers, np.random.default_rng(0).permutation(corpus.train.targets))
+    guessed = held_out_logits(shuffled, seed=1)
+    assert abs(np.corrcoef(guessed[:, 0], shuffled.targets[:, 0])[0, 1]) < 0.3
 
 
 def test_a_batch_of_papers_is_scored_as_each_is_alone(tmp_path: Path) -> None:

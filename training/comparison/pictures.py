@@ -40,7 +40,7 @@ def _scores(rows: Sequence[Row]) -> Figure | None:
 
 def _learning(rows: Sequence[Row]) -> Figure | None:
     """A panel for each study: micro-F1 by step, the first variant dashed in each."""
-    curved = [row for row in rows if row.curve]
+    curved = [row for row in rows if len(row.curve) > 1]  # one evaluation is no curve
     if not curved:
         return None
     first = curved[0]
