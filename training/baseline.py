@@ -23,7 +23,7 @@ def baseline(corpus: Corpus) -> dict[str, float]:
 
     Thresholds are chosen per label on the validation papers, as they are for the network.
     """
-    scores = _probabilities(corpus.train, corpus.validation.papers)
+    scores = probabilities(corpus.train, corpus.validation.papers)
     targets = corpus.validation.targets
     return headline(targets, scores, best_thresholds(targets, scores))
 
@@ -36,11 +36,12 @@ def held_out_logits(papers: Papers, seed: int) -> NDArray[np.float32]:
     logits = np.empty_like(papers.targets)
     for others, own in tqdm(folds(len(papers), seed), desc="baseline", unit="fold"):
         learned = Papers([papers.papers[i] for i in others], papers.targets[others])
-        logits[own] = log_odds(_probabilities(learned, [papers.papers[i] for i in own]))
+        logits[own] = log_odds(probabilities(learned, [papers.papers[i] for i in own]))
     return logits
 
 
-def _probabilities(train: Papers, asked: Sequence[Paper]) -> NDArray[np.float32]:
+def probabilities(train: Papers, asked: Sequence[Paper]) -> NDArray[np.float32]:
+    """What it says of papers after learning from others; shape (papers, labels)."""
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=3, max_df=0.5, sublinear_tf=True, strip_accents="unicode"),
         OneVsRestClassifier(LogisticRegression(C=10, max_iter=1000, solver="liblinear")),
