@@ -41,8 +41,8 @@ def _scores(rows: Sequence[Row]) -> Figure | None:
 def _learning(rows: Sequence[Row]) -> Figure | None:
     """A panel for each study: micro-F1 by step, the first variant dashed in each."""
     curved = [row for row in rows if len(row.curve) > 1]  # one evaluation is no curve
-    if not curved:
-        return None
+    if not curved or curved[0] is not rows[0]:
+        return None  # nothing to hold the others against
     first = curved[0]
     studies = list(dict.fromkeys(row.study for row in curved[1:])) or [first.study]
     figure = Figure(figsize=(_WIDTH, 3.2 * len(studies)))
