@@ -23,6 +23,12 @@ def test_a_clean_gap_is_cut_in_its_middle() -> None:
     assert best_thresholds(targets, scores) == [pytest.approx(0.4)]
 
 
+def test_no_threshold_lies_on_a_score_where_rounding_would_decide() -> None:
+    scores, targets = np.array([[0.4], [0.5], [0.6]]), np.ones((3, 1))
+    assert best_thresholds(targets, scores) == [pytest.approx(0.2)]
+    assert choose(targets, scores, ThresholdsConfig(aim="precision", at_least=0.9)) == [pytest.approx(0.2)]
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 50))
 def test_no_other_threshold_does_better(seed: int) -> None:
