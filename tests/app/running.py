@@ -33,6 +33,14 @@ class Running:
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
+    def lines_of(self, request_id: str) -> list[dict[str, Any]]:
+        """The log lines of a request; they are written when its answer is out, so the first may take a moment."""
+        until = time.monotonic() + 10
+        while not (found := [line for line in self.log() if line.get("request_id") == request_id]):
+            assert time.monotonic() < until, f"nothing was logged of {request_id}"
+            time.sleep(0.02)
+        return found
+
     def messages(self) -> list[str]:
         return [line["message"] for line in self.log()]
 
