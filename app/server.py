@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import signal
 import socket
-import uuid
 from types import FrameType
 from typing import Any
 
@@ -17,6 +16,7 @@ from app import problems
 from app.admission import Place
 from app.errors import BadRequest, HeadersTooLarge
 from app.patience import MOST_HEADER_BYTES
+from app.record import request_id
 from app.service import Service
 from app.settings import Settings
 from app.turnstile import Turnstile
@@ -89,7 +89,7 @@ class PatientProtocol(H11Protocol):
             return
         too_long = len(self.conn.trailing_data[0]) > MOST_HEADER_BYTES
         error = HeadersTooLarge("The headers are too long.") if too_long else BadRequest("No valid HTTP request.")
-        answer = problems.response(error, uuid.uuid4().hex, {"Connection": "close"})
+        answer = problems.response(error, request_id(""), {"Connection": "close"})
         start = h11.Response(status_code=answer.status_code, headers=answer.raw_headers, reason=b"")
         for event in (start, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")

@@ -29,7 +29,7 @@ def _best_threshold(targets: Targets, scores: Scores) -> float:
     precision, recall, cuts = precision_recall_curve(targets, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = int(f1[:-1].argmax())
-    return float(np.clip(_below(cuts, best), _LOWEST, _HIGHEST))
+    return float(np.clip(_middle_below(cuts, best), _LOWEST, _HIGHEST))
 
 
 def choose(targets: Targets, scores: Scores, wanted: ThresholdsConfig) -> list[float]:
@@ -47,10 +47,10 @@ def _precise_threshold(targets: Targets, scores: Scores, at_least: float, label:
             f"not published: no threshold gives label {label} (counted from 0) a precision of {at_least}, "
             f"the best is {precision[:-1].max():.3f}; lower [thresholds] at_least"
         )
-    return float(np.clip(_below(cuts, int(reached[0])), _LOWEST, 1 - 1e-6))
+    return float(np.clip(_middle_below(cuts, int(reached[0])), _LOWEST, 1 - 1e-6))
 
 
-def _below(cuts: Scores, chosen: int) -> float:
+def _middle_below(cuts: Scores, chosen: int) -> float:
     """The middle between the score that was chosen and the one below it, or none: on a score, rounding would decide."""
     below = cuts[chosen - 1] if chosen > 0 else 0.0
     return float((below + cuts[chosen]) / 2)
