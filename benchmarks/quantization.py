@@ -2,18 +2,19 @@
 
     python -m benchmarks.quantization training/configs/full.toml --output quantization
 
-Needs the fitted weights of that run, runs/NAME-VERSION/network.safetensors. Prints a Markdown table;
---output DIR also keeps it as quantization.json and quantization.png. Each scheme runs in a process of
-its own. Latency is taken in rounds, every scheme in turn on each length, so that a machine whose
-speed drifts drifts for all of them; an idle machine is still better. Loading is from file to ready,
-the import of onnxruntime or torch left out; what transformers imports late is in it.
+Needs the fitted weights of that run, runs/NAME-VERSION/network.safetensors. Prints two Markdown tables;
+--output DIR also keeps them as quantization.md, .json and .png. Each scheme runs in a process of its
+own. Latency is taken in rounds, every scheme in turn on each length, so that a machine whose speed
+drifts drifts for all of them; an idle machine is still better. Loading is from file to ready, the
+import of onnxruntime or torch left out; what transformers imports late is in it.
 """
 
 import argparse
 import json
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +37,14 @@ from training.thresholds import best_thresholds
 _BATCH = 8
 _THREADS = (1, 2)
 _LENGTHS = (64, 128, 256, 512)
+_QUALITIES = (
+    "MB", "load s", "resident MB", "micro-F1", "macro-F1", "flipped against fp32", f"flipped by a batch of {_BATCH}",
+    "largest change by it",
+)  # fmt: skip
 
+Figures = dict[str, Any]
+"""What one scheme came to, by name, as it is kept."""
+Cells = Callable[[Figures], list[str]]
 Latency = dict[int, dict[int, list[float]]]
 """By threads, then by tokens: milliseconds of each round."""
 
@@ -81,9 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = _measure(made, task, Path(folder))
     figures = [_figures(row, rows[0], task) for row in rows]
-    print("\n".join(_table(made, figures, task)))
+    tables = "\n".join(_tables(made, figures, task)) + "\n"
+    print(tables, end="")
     if options.output is not None:
-        _keep(options.output, figures, task)
+        _keep(options.output, figures, tables, task)
 
 
 def _measure(made: Sequence[Scheme], task: Task, folder: Path) -> list[Measured]:
@@ -145,7 +154,7 @@ def _text_of(encodings: Sequence[Encoding], length: int, number: int) -> Text:
     return Text([first, *pieces[wanted].tolist(), last], [0] * title + [1] * (length - title))
 
 
-def _figures(row: Measured, reference: Measured, task: Task) -> dict[str, Any]:
+def _figures(row: Measured, reference: Measured, task: Task) -> Figures:
     thresholds = best_thresholds(task.targets, row.scores)
     decisions = assigned(row.scores, thresholds)
     quality = headline(task.targets, row.scores, thresholds)
@@ -174,26 +183,28 @@ def _flipped(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one != other).any(axis=1).mean())
 
 
-def _table(made: Sequence[Scheme], figures: Sequence[dict[str, Any]], task: Task) -> list[str]:
+def _tables(made: Sequence[Scheme], figures: Sequence[Figures], task: Task) -> list[str]:
+    """What each scheme weighs and gets right, then how long it takes."""
     timed = [(threads, length) for threads in task.threads for length in task.lengths]
-    columns = [
-        "scheme", "MB", "load s", "resident MB", "micro-F1", "macro-F1", "flipped against fp32",
-        "flipped by a batch of 8", "largest change by it",
-        *(f"ms, {length} tokens, {threads} thread{'s' * (threads > 1)}" for threads, length in timed),
-    ]  # fmt: skip
-    found = {row["scheme"]: row for row in figures}
-    lines = [_line(columns), _line(["---"] * len(columns))]
-    for scheme in made:
-        if scheme.name in found:
-            lines.append(_line([scheme.name, *_cells(found[scheme.name], timed)]))
-        else:
-            lines.append(_line([scheme.name, INSTALL_TORCHAO, *["–"] * (len(columns) - 2)]))
-    note = f"{len(task.encodings)} papers; {task.rounds} rounds, median (95th percentile); {_machine()['processor']}"
-    return [*lines, "", note]
+    times = [f"{length} tokens, {threads} thread{'s' * (threads > 1)}" for threads, length in timed]
+    note = f"{len(task.encodings)} papers; {task.rounds} rounds; {_machine()['processor']}"
+    return [
+        *_table(made, figures, _QUALITIES, _qualities),
+        "",
+        *_table(made, figures, times, partial(_times, timed=timed)),
+        "",
+        f"Times in milliseconds a paper, median (95th percentile). {note}",
+    ]
 
 
-def _cells(row: dict[str, Any], timed: Sequence[tuple[int, int]]) -> list[str]:
-    latencies = [row["latency_ms"][threads][length] for threads, length in timed]
+def _table(made: Sequence[Scheme], figures: Sequence[Figures], columns: Sequence[str], cells: Cells) -> list[str]:
+    found = {row["scheme"]: cells(row) for row in figures}
+    missing = [INSTALL_TORCHAO, *["–"] * (len(columns) - 1)]
+    rows = [[scheme.name, *found.get(scheme.name, missing)] for scheme in made]
+    return [_line(row) for row in (["scheme", *columns], ["---"] * (len(columns) + 1), *rows)]
+
+
+def _qualities(row: Figures) -> list[str]:
     return [
         f"{row['megabytes']:.1f}",
         f"{row['load_s']:.2f}",
@@ -203,22 +214,27 @@ def _cells(row: dict[str, Any], timed: Sequence[tuple[int, int]]) -> list[str]:
         f"{row['flipped']:.1%}",
         f"{row['flipped_by_batch']:.1%}",
         f"{row['largest_change_by_batch']:.2g}",
-        *(f"{taken['median']:.1f} ({taken['p95']:.1f})" for taken in latencies),
     ]
+
+
+def _times(row: Figures, timed: Sequence[tuple[int, int]]) -> list[str]:
+    latencies = [row["latency_ms"][threads][length] for threads, length in timed]
+    return [f"{taken['median']:.1f} ({taken['p95']:.1f})" for taken in latencies]
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _keep(folder: Path, figures: Sequence[dict[str, Any]], task: Task) -> None:
+def _keep(folder: Path, figures: Sequence[Figures], tables: str, task: Task) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "quantization.md").write_text(tables)
     kept = {"machine": _machine(), "papers": len(task.encodings), "rounds": task.rounds, "schemes": figures}
     (folder / "quantization.json").write_text(json.dumps(kept, indent=2) + "\n")
     _draw(figures, task).savefig(folder / "quantization.png", dpi=120)
 
 
-def _draw(figures: Sequence[dict[str, Any]], task: Task) -> Figure:
+def _draw(figures: Sequence[Figures], task: Task) -> Figure:
     """Median latency by length, a panel per number of threads."""
     sheet = Figure(figsize=(5 * len(task.threads), 6), layout="constrained")
     panels = sheet.subplots(1, len(task.threads), squeeze=False, sharey=True)[0]
@@ -260,7 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     threads = "threads to time (default: 1 2)"
     parser.add_argument("--threads", type=int, nargs="+", metavar="N", default=_THREADS, help=threads)
     parser.add_argument("--quick", action="store_true", help="16 papers and 2 rounds: does it work at all")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="keep quantization.json and quantization.png there")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="keep quantization.md, .json and .png there")
     return parser
 
 

@@ -51,5 +51,15 @@ def test_fp32_is_the_same_in_both_runtimes_and_in_any_batch(kept: Path) -> None:
         assert rows[name]["largest_change_by_batch"] < 1e-5
 
 
+def test_both_tables_have_a_row_for_every_scheme_installed_or_not(kept: Path) -> None:
+    quality, times, note = (kept / "quantization.md").read_text().strip().split("\n\n")
+    rows = [[line.split(" | ")[0] for line in table.splitlines()] for table in (quality, times)]
+    assert rows[0] == rows[1]
+    assert (rows[0][0], len(rows[0])) == ("| scheme", 2 + 9)
+    assert "torch, dynamic int8" in quality
+    assert times.splitlines()[0] == "| scheme | 16 tokens, 1 thread |"
+    assert note.startswith("Times in milliseconds")
+
+
 def test_a_picture_is_kept(kept: Path) -> None:
     assert (kept / "quantization.png").read_bytes().startswith(b"\x89PNG")
