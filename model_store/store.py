@@ -25,7 +25,7 @@ CARD = "CARD.md"
 
 _REQUIRED = frozenset({GRAPH, TOKENIZER, GOLDEN, CARD})
 # Data only: none of these can execute anything when it is read.
-_ALLOWED_SUFFIXES = frozenset({".onnx", ".json", ".md"})
+_ALLOWED_SUFFIXES = frozenset({".onnx", ".json", ".md", ".png"})
 
 
 class Artefact:
@@ -154,7 +154,9 @@ def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
         if name not in manifest.files:
             raise ArtefactDamaged(f"{folder / name} is not listed in {MANIFEST}; an artefact holds nothing else")
         if Path(name).name != name or Path(name).suffix not in _ALLOWED_SUFFIXES:
-            raise ArtefactDamaged(f"{MANIFEST} lists {name!r}; expected plain names of ONNX, JSON or Markdown files")
+            raise ArtefactDamaged(
+                f"{MANIFEST} lists {name!r}; expected plain names of ONNX, JSON, Markdown or PNG files"
+            )
     if missing := _REQUIRED - manifest.files.keys():
         raise ArtefactDamaged(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
 

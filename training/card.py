@@ -2,6 +2,10 @@
 
 from model_store.manifest import Calibration, CalibrationError, Manifest, Quality, Scope, TitleQuality
 
+LABELS = "labels.png"
+RELIABILITY = "reliability.png"
+"""Pictures that the card shows, to be kept beside it; `training.report` draws them."""
+
 
 def card(manifest: Manifest) -> str:
     """Everything a user should know before relying on the artefact."""
@@ -12,8 +16,9 @@ def card(manifest: Manifest) -> str:
         f"`{manifest.provenance.base_encoder}`, licence {manifest.licence}, made {manifest.created}.",
         "## Quality\n\n"
         f"Measured on {q.papers} validation papers with this very file and its own thresholds, which were chosen "
-        f"on the same papers{_aim(manifest)}.{_held_out(q)}\n\n{_headline(q)}\n\n{_per_label(manifest)}",
-        f"## What a probability is worth\n\n{_calibration(manifest.calibration)}",
+        f"on the same papers{_aim(manifest)}.{_held_out(q)}\n\n{_headline(q)}\n\n{_per_label(manifest)}\n\n"
+        f"![F1 by label]({LABELS})",
+        f"## What a probability is worth\n\n{_calibration(manifest.calibration)}\n\n![reliability]({RELIABILITY})",
         *([f"## Titles without abstracts\n\n{_titles(q.titles)}"] if q.titles else []),
         "## When a person should look\n\n"
         f"A paper is marked *uncertain* if no label reaches its threshold or if one lies closer to it than "

@@ -32,7 +32,7 @@ from model_store.manifest import (
 from model_store.papers import Encoding, Paper, PaperEncoder
 from model_store.store import CARD, GOLDEN, GRAPH, TOKENIZER, Store
 from training.calibration import calibration, calibration_errors, fit_lines, held_out_by_method, mean_error
-from training.card import card
+from training.card import LABELS, RELIABILITY, card
 from training.config import RunConfig, ScopeConfig
 from training.corpus import Corpus
 from training.errors import ConfigError
@@ -119,8 +119,9 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
         else _scope(config, config.scope, detector, layer, whole, titles, graph, encoder),
     )
     manifest = _manifest(run, findings, found)
+    report = run.folder / "report"
     draw(
-        run.folder / "report",
+        report,
         manifest,
         validation.targets,
         whole.scores,
@@ -134,6 +135,7 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
             TOKENIZER: _plain(tokenizer).to_str().encode(),
             GOLDEN: _golden(config, encoder, served).model_dump_json(indent=2).encode(),
             CARD: card(manifest).encode(),
+            **{name: (report / name).read_bytes() for name in (LABELS, RELIABILITY)},
         },
     )
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 
 from model_store.manifest import Manifest
+from training.card import LABELS, RELIABILITY
 
 _BINS = 10
+_LARGEST_POINT = 100
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
@@ -29,12 +31,12 @@ def draw(
     `scores` are those before calibration; `calibrated` ones are to be held out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"labels": _labels(manifest), "reliability": _reliability(manifest, targets, scores, calibrated)}
+    pictures = {LABELS: _labels(manifest), RELIABILITY: _reliability(manifest, targets, scores, calibrated)}
     if metrics.exists():
-        pictures["learning"] = _learning(metrics)
+        pictures["learning.png"] = _learning(metrics)
     paths = []
     for name, picture in pictures.items():
-        paths.append(folder / f"{name}.png")
+        paths.append(folder / name)
         picture.savefig(paths[-1], dpi=120, bbox_inches="tight")
     return paths
 
@@ -68,11 +70,25 @@ def _reliability(
         axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as promised")
         for i, label in enumerate(manifest.labels):
             observed, promised = calibration_curve(targets[:, i], given[:, i], n_bins=_BINS)
-            axes.plot(promised, observed, marker="o", color=_COLOURS[i % len(_COLOURS)], label=label.name)
-        axes.set(xlabel="probability given", xlim=(0, 1), ylim=(0, 1))
+            colour = _COLOURS[i % len(_COLOURS)]
+            axes.plot(promised, observed, color=colour, alpha=0.4, label=label.name)
+            # Few papers make a point jump by chance alone.
+            axes.scatter(promised, observed, np.minimum(_papers_by_bin(given[:, i]), _LARGEST_POINT), color=colour)
+        axes.set(
+            xlabel=f"probability given (a point's area: its papers, up to {_LARGEST_POINT})",
+            xlim=(-0.05, 1.05),
+            ylim=(-0.05, 1.05),
+        )
     sheets[0].set_ylabel("share of papers that carry the label")
     sheets[0].legend(frameon=False, fontsize="small")
     return figure
+
+
+def _papers_by_bin(given: NDArray[np.floating]) -> NDArray[np.intp]:
+    """How many there are in each bin of `calibration_curve` that is not empty."""
+    inner = np.linspace(0, 1, _BINS + 1)[1:-1]
+    papers = np.bincount(np.searchsorted(inner, given))
+    return papers[papers > 0]
 
 
 def _learning(metrics: Path) -> Figure:

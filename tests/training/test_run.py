@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,6 +84,12 @@ class TestWholeRun:
             "TF-IDF",
         ):
             assert heading in card
+
+    def test_the_pictures_the_card_shows_are_part_of_the_artefact(self, folder: Path) -> None:
+        artefact = Store(folder / "store").open()
+        shown = re.findall(r"!\[.+\]\((.+)\)", artefact.card())
+        assert shown == ["labels.png", "reliability.png"]
+        assert all(artefact.files[name].startswith(b"\x89PNG") for name in shown)
 
     def test_the_probabilities_served_are_the_calibrated_ones(self, folder: Path) -> None:
         artefact = Store(folder / "store").open()
