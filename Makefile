@@ -38,8 +38,14 @@ browser: ## install Debian's Chromium for the browser tests, where there is none
 openapi: .venv/.installed ## write openapi.json anew after a change of the HTTP face
 	$(DEV) -m app.openapi_document > openapi.json
 
-train: .venv/.installed ## train, quantize and publish the bundled artefact (hours on two cores; resumes)
+train: .venv/.installed runs/version-before.npz runs/tfidf.npz ## train, quantize and publish the bundled artefact (hours on two cores; resumes)
 	$(DEV) -m training run training/configs/full.toml --resume
+
+runs/version-before.npz: | .venv/.installed
+	$(DEV) -m training score training/configs/full.toml --artefact latest --output $@
+
+runs/tfidf.npz: | .venv/.installed
+	$(DEV) -m training score training/configs/full.toml --baseline --output $@
 
 train-smoke: .venv/.installed ## the same path in two minutes, published under runs/
 	$(DEV) -m training run training/configs/smoke.toml --store runs/artefacts

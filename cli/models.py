@@ -12,7 +12,7 @@ _EPILOG = """\
 examples:
   papers models list
   papers models verify               every version: checksums, then the golden papers
-  papers models verify 1.1.0
+  papers models verify 1.2.0
   papers models card | less          of the newest version
   papers models card --json          its manifest, for programs
 
