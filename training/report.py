@@ -7,12 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.calibration import calibration_curve
 
 from model_store.manifest import Manifest
 from training.card import LABELS, RELIABILITY
+from training.evaluation.reliability import bins
 
-_BINS = 10
 _LARGEST_POINT = 100
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -69,11 +68,13 @@ def _reliability(
         _plain(axes, title)
         axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as promised")
         for i, label in enumerate(manifest.labels):
-            observed, promised = calibration_curve(targets[:, i], given[:, i], n_bins=_BINS)
+            promised, observed, papers = np.array(
+                [(found.promised, found.observed, found.papers) for found in bins(targets[:, i] > 0, given[:, i])]
+            ).T
             colour = _COLOURS[i % len(_COLOURS)]
             axes.plot(promised, observed, color=colour, alpha=0.4, label=label.name)
             # Few papers make a point jump by chance alone.
-            axes.scatter(promised, observed, np.minimum(_papers_by_bin(given[:, i]), _LARGEST_POINT), color=colour)
+            axes.scatter(promised, observed, np.minimum(papers, _LARGEST_POINT), color=colour)
         axes.set(
             xlabel=f"probability given (a point's area: its papers, up to {_LARGEST_POINT})",
             xlim=(-0.05, 1.05),
@@ -82,13 +83,6 @@ def _reliability(
     sheets[0].set_ylabel("share of papers that carry the label")
     sheets[0].legend(frameon=False, fontsize="small")
     return figure
-
-
-def _papers_by_bin(given: NDArray[np.floating]) -> NDArray[np.intp]:
-    """How many there are in each bin of `calibration_curve` that is not empty."""
-    inner = np.linspace(0, 1, _BINS + 1)[1:-1]
-    papers = np.bincount(np.searchsorted(inner, given))
-    return papers[papers > 0]
 
 
 def _learning(metrics: Path) -> Figure:

@@ -17,7 +17,7 @@ def reliability(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> Reliab
         brier=float(brier_score_loss(truth, scores, pos_label=True)),
         ece_equal_width=calibration_error(truth, scores),
         ece_equal_mass=calibration_error(truth, scores, equal_mass=True),
-        bins=_bins(truth, scores),
+        bins=bins(truth, scores),
     )
 
 
@@ -33,7 +33,8 @@ def curve(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[CurvePo
     ]
 
 
-def _bins(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[Bin]:
+def bins(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> list[Bin]:
+    """What one label's probabilities promise and what is seen, in ten bins of equal width but for the empty ones."""
     numbers = np.minimum((scores * _BINS).astype(int), _BINS - 1)
     return [
         Bin(
