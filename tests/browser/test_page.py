@@ -46,7 +46,7 @@ def test_typing_letter_by_letter_asks_few_questions(visit: Visit) -> None:
 def test_every_example_gets_a_decision(visit: Visit) -> None:
     visitor = visit()
     examples = visitor.page.locator("#examples button")
-    assert examples.count() >= 7
+    expect(examples.nth(6)).to_be_attached()  # the page draws them once its script runs
     for i in range(examples.count()):
         with visitor.page.expect_response("**/classify") as answer:
             examples.nth(i).click()
