@@ -36,7 +36,7 @@ browser: ## install Debian's Chromium for the browser tests, where there is none
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 openapi: .venv/.installed ## write openapi.json anew after a change of the HTTP face
-	$(DEV) -m app.openapi_document > openapi.json
+	$(DEV) -m app.api.openapi_document > openapi.json
 
 train: .venv/.installed runs/version-before.npz runs/tfidf.npz ## train, quantize and publish the bundled artefact (hours on two cores; resumes)
 	$(DEV) -m training run training/configs/full.toml --resume

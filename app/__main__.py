@@ -3,7 +3,7 @@
 import os
 import sys
 
-from app.processes import Processes, run
+from app.server.processes import Processes, run
 from app.settings import Settings, SettingsError
 
 

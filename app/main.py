@@ -12,19 +12,19 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from app import docs, openapi, page, problems, routes
-from app.cors import ProblemCors
-from app.door import Door, Doorkeeper
+from app.api import docs, openapi, page, problems, routes
+from app.api.cors import ProblemCors
+from app.api.door import Door, Doorkeeper
+from app.api.keys import ApiKeys
+from app.api.middleware import Gate, Observe
 from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
-from app.keys import ApiKeys
-from app.middleware import Gate, Observe
-from app.patience import Patience
-from app.record import record_of
+from app.inference.reload import Classifier, Versions
+from app.observability.metrics import Telemetry
+from app.observability.request_log import record_of
+from app.server.limits import Patience
+from app.server.turnstile import State, Turnstile
 from app.service import Service
 from app.settings import Settings, SettingsError
-from app.telemetry import Telemetry
-from app.turnstile import State, Turnstile
-from app.versions import Classifier, Versions
 from model_store.store import Store
 
 _WHERE_TRACES_GO = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}

@@ -7,16 +7,16 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from app import logs
-from app.body import Limits
-from app.engine import Engine
+from app.api.body import Limits
+from app.api.keys import ApiKeys
 from app.errors import ServiceError
-from app.evidence import Explainer
-from app.keys import ApiKeys
-from app.record import Record
+from app.explain.explainer import Explainer
+from app.inference.engine import Engine
+from app.inference.reload import Versions
+from app.observability import logs
+from app.observability.metrics import Telemetry
+from app.observability.request_log import Record
 from app.settings import Settings, SettingsError
-from app.telemetry import Telemetry
-from app.versions import Versions
 
 
 class Service:

@@ -16,12 +16,12 @@ from app.settings import Settings
 from model_store.cpus import usable_cpus
 from model_store.labels import log_odds
 from model_store.store import Store
-from training.baseline import probabilities
-from training.evaluate import open_artefact
-from training.metrics import headline
+from training.evaluation.baseline import probabilities
+from training.evaluation.evaluate import open_artefact
+from training.evaluation.metrics import headline
+from training.fitting.teacher import score_as_served
+from training.publishing.thresholds import best_thresholds
 from training.run import TrainingRun
-from training.teacher import score_as_served
-from training.thresholds import best_thresholds
 
 _SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 1.0)
 

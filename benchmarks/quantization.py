@@ -29,10 +29,10 @@ from benchmarks.contender import Contender, Scores, Text
 from benchmarks.schemes import INSTALL_TORCHAO, Scheme, schemes
 from model_store.labels import assigned
 from model_store.papers import Encoding, PaperEncoder
-from training.metrics import headline
-from training.network import SubjectNetwork, load_network, load_tokenizer
+from training.evaluation.metrics import headline
+from training.model.network import SubjectNetwork, load_network, load_tokenizer
+from training.publishing.thresholds import best_thresholds
 from training.run import TrainingRun
-from training.thresholds import best_thresholds
 
 _BATCH = 8
 _THREADS = (1, 2)

@@ -15,8 +15,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
 from training.config import QuantizationConfig
-from training.export import export_graph, quantize
-from training.network import SubjectNetwork
+from training.model.network import SubjectNetwork
+from training.publishing.export import export_graph, quantize
 
 REFERENCE = "torch, fp32"
 INSTALL_TORCHAO = "not installed: `pip install --no-deps torchao==0.18.0`"

@@ -16,8 +16,8 @@ from sklearn.metrics import average_precision_score
 from tqdm import tqdm
 
 from model_store.papers import Paper
-from training.corpus import read_papers
-from training.metrics import micro_f1
+from training.data.corpus import read_papers
+from training.evaluation.metrics import micro_f1
 
 _BATCH = 32
 

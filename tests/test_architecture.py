@@ -18,7 +18,7 @@ def test_serving_loads_nothing_of_training(entry: str) -> None:
     assert found.stdout.split() == []
 
 
-@pytest.mark.parametrize("entry", ["model_store.classifier", "app.main", "cli.__main__", "training.export"])
+@pytest.mark.parametrize("entry", ["model_store.classifier", "app.main", "cli.__main__", "training.publishing.export"])
 def test_onnxruntime_reports_to_nobody(entry: str, tmp_path: Path) -> None:
     """Where it may, it leaves an identifier of the device in the cache folder as soon as a session is made."""
     program = f"import {entry}; from tests import builders; builders.classifier()"

@@ -15,7 +15,7 @@ from model_store.labels import decide
 from model_store.papers import Paper
 from model_store.store import Artefact, Store
 from tests.app.running import ROOT, Running, running
-from training.corpus import read_papers
+from training.data.corpus import read_papers
 
 ARTEFACTS = Path(model_store.__file__).parent / "artefacts"
 MOST_CHANGE = 1e-4

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from model_store.errors import ModelStoreError
 from model_store.store import Store
-from training.compare import compare
-from training.draft import draft, measure
+from training.comparison.compare import compare
+from training.data.draft import draft, measure
 from training.errors import ConfigError, TrainingError
-from training.evaluate import Question, evaluate, open_artefact, table
-from training.processes import Processes, part
+from training.evaluation.evaluate import Question, evaluate, open_artefact, table
+from training.fitting.processes import Processes, part
 from training.run import TrainingRun
 
 _STORE = Path("model_store/artefacts")

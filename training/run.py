@@ -15,18 +15,18 @@ from transformers import set_seed
 from model_store.cpus import usable_cpus
 from model_store.papers import PaperEncoder
 from model_store.store import Artefact, Store
-from training.baseline import baseline, held_out_logits
-from training.batches import EncodedPapers
 from training.config import EncoderConfig, RunConfig, read_config
-from training.corpus import Corpus, Papers, read_corpus, read_texts
+from training.data.batches import EncodedPapers
+from training.data.corpus import Corpus, Papers, read_corpus, read_texts
 from training.errors import ConfigError
-from training.fit import fit
-from training.losses import LabelLoss, TeacherLoss, rates_as_biases
-from training.network import SubjectNetwork, load_network, load_tokenizer, pad_id
-from training.pretrain import MaskedWordModel, pretrain, save_encoder
-from training.processes import Processes, wait_for_all
-from training.publish import Run, publish
-from training.teacher import read_scores, score, score_as_served, write_scores
+from training.evaluation.baseline import baseline, held_out_logits
+from training.fitting.fit import fit
+from training.fitting.losses import LabelLoss, TeacherLoss, rates_as_biases
+from training.fitting.pretrain import MaskedWordModel, pretrain, save_encoder
+from training.fitting.processes import Processes, wait_for_all
+from training.fitting.teacher import read_scores, score, score_as_served, write_scores
+from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
+from training.publishing.publish import Run, publish
 
 _LOG = logging.getLogger("training")
 

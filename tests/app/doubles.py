@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from app.inference.reload import Classifier
 from app.settings import Settings
-from app.versions import Classifier
 from model_store.labels import Measured
 from model_store.papers import Encoding, Paper
 from model_store.store import Store

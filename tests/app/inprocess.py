@@ -7,10 +7,10 @@ from typing import NamedTuple
 import httpx
 from starlette.types import Receive, Scope, Send
 
+from app.inference.reload import Classifier
 from app.main import create_app
 from app.service import Service
 from app.settings import Settings
-from app.versions import Classifier
 
 
 class InProcess(NamedTuple):

@@ -3,9 +3,9 @@
 import os
 import sys
 
-from app import logs
 from app.main import create_app
-from app.server import serve
+from app.observability import logs
+from app.server.server import serve
 from app.settings import Settings
 from model_store.store import Store
 from tests.app.doubles import slow

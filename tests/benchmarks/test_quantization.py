@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from benchmarks.quantization import main
 from tests.training import tiny
 from training.config import read_config
-from training.network import load_network
+from training.model.network import load_network
 
 # Two of the schemes are deprecated, and few papers leave some figures undefined; neither is looked at here.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -25,8 +25,8 @@ from model_store.papers import Paper
 from model_store.store import Artefact, Store
 from tests.training import tiny
 from training.__main__ import main
-from training.corpus import read_papers
-from training.metrics import micro_f1
+from training.data.corpus import read_papers
+from training.evaluation.metrics import micro_f1
 
 
 @pytest.fixture(scope="module")

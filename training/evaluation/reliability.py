@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, precision_recall_curve
 
-from training.calibration import calibration_error
 from training.evaluation.figures import Bin, CurvePoint, Reliability
+from training.publishing.calibration import calibration_error
 
 _BINS = 10
 _CURVE_POINTS = 200

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpus import LabelledPaper
+from training.data.corpus import LabelledPaper
 from training.evaluation.answers import Answers
 from training.evaluation.figures import Figure, Slice, Status
-from training.metrics import Metric, interval, micro_f1
+from training.evaluation.metrics import Metric, interval, micro_f1
 
 _LENGTHS = (0, 64, 128, 192, 256, 320, 512)
 _MOST_LABELS = 4

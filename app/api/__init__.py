@@ -1,0 +1,1 @@
+"""HTTP as FastAPI users know it: routes, bodies, errors, pages."""

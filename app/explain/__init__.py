@@ -1,0 +1,1 @@
+"""Which sentences speak for and against a label."""

@@ -1,0 +1,126 @@
+"""Metrics (Prometheus); the only place where anything is counted. Knows numbers and label names, never a text.
+
+With PROMETHEUS_MULTIPROC_DIR set before the start, several processes share one set of numbers
+(prometheus-client's own mechanism); without it each service instance has a registry of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.observability.request_log import Record
+
+# https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
+_HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_TOKEN_BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512, 1024, 4096)
+_PROBABILITY_BUCKETS = tuple(i / 10 for i in range(1, 11))
+_METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+
+class Telemetry:
+    """All metrics of one service."""
+
+    def __init__(self, multiprocess: str | None = None) -> None:
+        """`multiprocess` is the folder that processes share, None for one process."""
+        self._multiprocess = multiprocess
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._in_service: tuple[str, str, str] | None = None
+        if multiprocess is None:
+            ProcessCollector(registry=registry)
+        self.duration = Histogram(
+            "http_server_request_duration_seconds", "Duration of HTTP requests",
+            ("http_request_method", "http_route", "http_response_status_code"),
+            buckets=_HTTP_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self.inflight = Gauge(
+            "papers_inflight_requests", "Requests being answered", registry=registry, multiprocess_mode="livesum"
+        )
+        # Looking a child up takes longer than counting with it, and there are few: labels come from us alone.
+        self._duration_of = cache(self.duration.labels)
+        self._stages(registry)
+        self._answers(registry)
+        self._engine(registry)
+
+    def _stages(self, registry: CollectorRegistry) -> None:
+        self.tokenize = Histogram(
+            "papers_tokenize_seconds", "Word pieces of one request", buckets=_STAGE_BUCKETS, registry=registry
+        )
+        self.queue_wait = Histogram(
+            "papers_queue_wait_seconds", "One paper's wait for a worker", buckets=_STAGE_BUCKETS, registry=registry
+        )
+        self.inference = Histogram(
+            "papers_inference_seconds", "One paper's run through the network", buckets=_STAGE_BUCKETS, registry=registry
+        )
+        self.queue_depth = Gauge(
+            "papers_queue_depth", "Papers waiting for a worker", registry=registry, multiprocess_mode="livesum"
+        )
+        self.rejected = Counter("papers_rejected", "Requests and papers refused", ("reason",), registry=registry)
+
+    def _answers(self, registry: CollectorRegistry) -> None:
+        self.tokens = Histogram(
+            "papers_input_tokens", "Word pieces of one paper", buckets=_TOKEN_BUCKETS, registry=registry
+        )
+        self.truncated = Counter("papers_truncated", "Papers the model saw only in part", registry=registry)
+        self.classified = Counter("papers_classified", "Papers answered", ("status",), registry=registry)
+        self.label_assigned = Counter("papers_label_assigned", "Papers given a label", ("label",), registry=registry)
+        self.label_probability = Histogram(
+            "papers_label_probability", "Probabilities by label", ("label",),
+            buckets=_PROBABILITY_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._probability_of = cache(self.label_probability.labels)
+
+    def _engine(self, registry: CollectorRegistry) -> None:
+        self.model_info = Gauge(
+            "papers_model_info", "1 for the artefact in service", ("name", "version", "sha256"),
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self.threads = Gauge("papers_threads", "Worker threads", registry=registry, multiprocess_mode="livesum")
+        self.ready = Gauge("papers_ready", "1 if ready", registry=registry, multiprocess_mode="livemin")
+        self.golden_failures = Counter(
+            "papers_golden_failures", "Artefacts that did not reproduce their golden papers", registry=registry
+        )
+        self.reloads = Counter("papers_reloads", "Reloads asked for", ("outcome",), registry=registry)
+        self.workers_replaced = Counter(
+            "papers_workers_replaced", "Worker threads given up", ("reason",), registry=registry
+        )
+
+    def request(self, record: Record, method: str, route: str, status: int, seconds: float) -> None:
+        """One answered request; `route` is the template, so that the labels stay few."""
+        known = method if method in _METHODS else "_OTHER"
+        self._duration_of(known, route, str(status)).observe(seconds)
+        for reason in record.problems:
+            self.rejected.labels(reason).inc()
+
+    def paper(self, tokens: int, truncated: bool, queue_s: float, infer_s: float) -> None:
+        """One paper through the network."""
+        self.tokens.observe(tokens)
+        self.truncated.inc(int(truncated))
+        self.queue_wait.observe(queue_s)
+        self.inference.observe(infer_s)
+
+    def answer(self, status: str, assigned: Sequence[str], probabilities: Mapping[str, float]) -> None:
+        """One decision; labels by id."""
+        self.classified.labels(status).inc()
+        for label in assigned:
+            self.label_assigned.labels(label).inc()
+        for label, probability in probabilities.items():
+            self._probability_of(label).observe(probability)
+
+    def in_service(self, name: str, version: str, sha256: str) -> None:
+        """This artefact answers from now on; the one before stays listed, as 0."""
+        if self._in_service:
+            self.model_info.labels(*self._in_service).set(0)
+        self._in_service = (name, version, sha256)
+        self.model_info.labels(*self._in_service).set(1)
+
+    def exposition(self) -> bytes:
+        """All numbers in Prometheus' text format."""
+        if self._multiprocess is None:
+            return generate_latest(self._registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared, path=self._multiprocess)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)

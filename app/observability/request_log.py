@@ -1,0 +1,80 @@
+"""What is remembered of one request for its log line, its metrics and its headers; never its text."""
+
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import format_trace_id, get_current_span
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from app.inference.admission import Place
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+# version-traceid-parentid-flags, https://www.w3.org/TR/trace-context/
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass
+class Record:
+    """One request; times in seconds."""
+
+    id: str
+    trace_id: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    status: int | None = None
+    """Of the answer, once it has begun."""
+    key_name: str | None = None
+    papers: int = 0
+    tokens: int = 0
+    tokenize_s: float = 0.0
+    queue_s: float = 0.0
+    infer_s: float = 0.0
+    model_version: str | None = None
+    problems: list[str] = field(default_factory=list)
+    """Codes of what was refused: the request, or papers of a batch."""
+    place: Place | None = None
+    """Kept for it while it is on its way in."""
+    turned_away: bool = False
+    """Refused at the door, which tells of many at once."""
+
+    def give_up_place(self) -> None:
+        """Let others have the place that was kept for this request, if there was one and no permit took it."""
+        if self.place:
+            self.place.give_up()
+
+    @property
+    def server_timing(self) -> str:
+        """The Server-Timing header, https://www.w3.org/TR/server-timing/; milliseconds."""
+        stages = {"tokenize": self.tokenize_s, "queue": self.queue_s, "infer": self.infer_s}
+        return ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in stages.items())
+
+
+def request_id(given: str) -> str:
+    """The id that a request came with, if that is a harmless one; otherwise a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def open_record(scope: Scope) -> Record:
+    """The record of a request that just arrived."""
+    headers = Headers(scope=scope)
+    trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    record = Record(
+        id=request_id(headers.get("x-request-id", "")),
+        trace_id=trace.group(1) if trace else _trace_begun_here(),
+        place=scope.setdefault("state", {}).get("place"),
+    )
+    scope["state"]["record"] = record
+    return record
+
+
+def _trace_begun_here() -> str | None:
+    span = get_current_span().get_span_context()
+    return format_trace_id(span.trace_id) if span.is_valid else None
+
+
+def record_of(scope: Scope) -> Record:
+    """The record that `open_record` made."""
+    record: Record = scope["state"]["record"]
+    return record

@@ -1,0 +1,1 @@
+"""How uvicorn is run: processes, signals, limits."""

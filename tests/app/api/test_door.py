@@ -1,0 +1,171 @@
+"""The door: work that does not fit is turned away before anything is read, counted, told of in bulk."""
+
+import asyncio
+import contextlib
+import http.client
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from app.api.door import Door, Doorkeeper
+from app.errors import Draining, QueueFull, ServiceError
+from app.observability.request_log import open_record, record_of
+from model_store.store import Store
+from tests.app.doubles import impatient, slow
+from tests.app.inprocess import in_process
+from tests.app.running import Running, running
+
+FULL = QueueFull("Too many papers are waiting; come back in 3 s.", limit=2, actual=3, retry_after_s=3)
+LENGTH = (b"content-length", b"20")
+
+
+async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def knock(
+    refusal: ServiceError | None, path: str = "/classify", headers: Sequence[tuple[bytes, bytes]] = (LENGTH,)
+) -> tuple[list[Message], int, list[str]]:
+    """What was sent, how often the body was asked for, and the reasons that will be counted."""
+    sent: list[Message] = []
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def exchange() -> list[str]:
+        scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers)}
+        open_record(scope)
+        await Door(inside, Doorkeeper(lambda: refusal, {"/classify"}, most_body_bytes=100))(scope, receive, send)
+        return record_of(scope).problems
+
+    reasons = asyncio.run(exchange())
+    return sent, asked, reasons
+
+
+def test_a_full_house_turns_away_without_reading_the_body() -> None:
+    sent, asked, reasons = knock(FULL)
+    headers = dict(sent[0]["headers"])
+    assert (sent[0]["status"], headers[b"retry-after"], asked) == (429, b"3", 0)
+    assert b"connection" not in headers
+    assert b"queue_full" in sent[1]["body"]
+    assert reasons == ["queue_full"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [], [(b"content-length", b"101")], [LENGTH, (b"transfer-encoding", b"chunked")],
+        [LENGTH, (b"expect", b"100-continue")], [LENGTH, (b"connection", b"Close")],
+    ],
+)  # fmt: skip
+def test_a_connection_whose_body_may_not_end_is_closed(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    sent, asked, reasons = knock(FULL, headers=headers)
+    assert dict(sent[0]["headers"])[b"connection"] == b"close"
+    assert (sent[0]["status"], asked, reasons) == (429, 1, ["queue_full"])
+
+
+def test_who_comes_during_a_drain_is_sent_elsewhere() -> None:
+    sent, _, reasons = knock(Draining("Leaving.", retry_after_s=1))
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"connection"]) == (503, b"close")
+    assert reasons == ["draining"]
+
+
+def test_with_room_or_without_work_everybody_comes_in() -> None:
+    assert knock(None)[0][0]["status"] == 200
+    assert knock(FULL, path="/readyz")[0][0]["status"] == 200
+
+
+async def counted(store: Store) -> None:
+    settings = impatient(store, max_queue=1, max_papers=1, stall_timeout_s=2.0)
+    async with in_process(settings, slow(store, 0.5)) as papers:
+        busy = asyncio.create_task(papers.classify("star"))
+        await asyncio.sleep(0.1)
+        answers = [await papers.client.post(path, json={}) for path in ("/classify", "/classify/batch", "/explain")]
+        assert [answer.status_code for answer in answers] == [429] * 3
+        document = answers[0].json()
+        assert (document["instance"], document["limit"]) == (answers[0].headers["x-request-id"], 1)
+        assert answers[0].headers["cache-control"] == "no-store"
+        assert (await papers.client.get("/model")).status_code == 200
+        assert (await busy).status_code == 200
+        assert papers.metric('papers_rejected_total{reason="queue_full"}') == 3
+        timed = 'http_server_request_duration_seconds_count{http_request_method="POST",'
+        assert papers.metric(timed + 'http_response_status_code="429",http_route="/explain"}') == 1
+
+
+def test_all_who_bring_work_are_counted_and_the_others_answered(store: Store) -> None:
+    asyncio.run(counted(store))
+
+
+def request(body: bytes, length: int) -> bytes:
+    return (
+        b"POST /classify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
+        + body
+    )
+
+
+def full(service: Running) -> socket.socket:
+    """A connection whose paper fills the house for a while."""
+    busy = socket.create_connection(("127.0.0.1", service.port), timeout=10)
+    body = b'{"title": "star"}'
+    busy.sendall(request(body, len(body)))
+    time.sleep(0.3)
+    return busy
+
+
+def test_who_is_turned_away_may_ask_again_on_the_same_connection_and_is_logged_in_bulk(
+    tmp_path: Path, store: Store
+) -> None:
+    house: dict[str, Any] = {"artefacts": store.root, "threads": 1, "max_queue": 1, "max_papers": 1}
+    with (
+        running(tmp_path, "tests.app.slow_service", "2", **house) as service,
+        full(service),
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection,
+    ):
+        connections, answers = set(), []
+        for _ in range(5):
+            connection.request("POST", "/classify", b'{"title": "star"}', {"Content-Type": "application/json"})
+            connections.add(connection.sock)
+            with connection.getresponse() as answer:
+                answers.append(answer.status)
+                answer.read()
+        time.sleep(1.5)
+        told = [line for line in service.log() if line["message"] == "turned away"]
+        single = [line for line in service.log() if line.get("status") == 429]
+    assert (answers, len(connections)) == ([429] * 5, 1)
+    assert ([line["queue_full"] for line in told], single) == ([5], [])
+
+
+def test_a_body_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, store: Store) -> None:
+    house: dict[str, Any] = {
+        "artefacts": store.root,
+        "threads": 1,
+        "max_queue": 1,
+        "max_papers": 1,
+        "header_timeout_s": 0.3,
+    }
+    with (
+        running(tmp_path, "tests.app.slow_service", "2", **house) as service,
+        full(service),
+        socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection,
+    ):
+        connection.sendall(request(b"{", 1000))
+        answer = connection.recv(65536)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(20):
+                connection.sendall(b" ")
+                time.sleep(0.1)
+            answer += b" and still open"
+    assert b" 429 " in answer
+    assert not answer.endswith(b" and still open")

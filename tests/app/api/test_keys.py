@@ -1,0 +1,78 @@
+"""API keys: who may come in, and that the keys stay secret."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.api.keys import ApiKeys
+from app.main import create_app
+from app.settings import Settings, SettingsError
+from model_store.store import Store
+
+KEYS = {"library": "k-first", "pipeline": "k-second"}
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys"
+    path.write_text("".join(f"{name}:{hashlib.sha256(key.encode()).hexdigest()}\n" for name, key in KEYS.items()))
+    return path
+
+
+@pytest.fixture
+def client(store: Store, key_file: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(artefacts=store.root, api_key_file=key_file))) as client:
+        yield client
+
+
+@pytest.mark.parametrize("key", KEYS.values())
+def test_each_key_of_the_file_opens(client: TestClient, key: str) -> None:
+    assert client.get("/model", headers={"authorization": f"Bearer {key}"}).status_code == 200
+    assert client.get("/model", headers={"x-api-key": key}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"x-api-key": "k-third"}, {"authorization": "Basic k-first"}, {"x-api-key": ""}]
+)
+def test_without_a_known_key_everything_but_docs_and_health_is_a_401(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    for method, path in (("POST", "/classify"), ("GET", "/model"), ("POST", "/admin/reload"), ("GET", "/nowhere")):
+        answer = client.request(method, path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+    for path in ("/docs", "/openapi.json", "/problems/unauthorized", "/livez", "/readyz", "/metrics"):
+        assert client.get(path, headers=headers).status_code == 200
+
+
+def test_health_and_metrics_are_closed_by_setting(store: Store, key_file: Path) -> None:
+    settings = Settings(artefacts=store.root, api_key_file=key_file, open_health=False)
+    with TestClient(create_app(settings)) as client:
+        for path in ("/livez", "/readyz", "/metrics"):
+            assert client.get(path).status_code == 401
+            assert client.get(path, headers={"x-api-key": "k-first"}).status_code == 200
+
+
+def test_a_key_is_known_by_its_name(key_file: Path) -> None:
+    keys = ApiKeys(key_file)
+    assert [keys.name_of(key) for key in (*KEYS.values(), "k-third", "")] == ["library", "pipeline", None, None]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "# nothing\n", "library:k-first\n", "library:" + "A" * 64, "two words:" + "0" * 64]
+)
+def test_an_unusable_file_is_refused_without_quoting_it(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "keys"
+    path.write_text(content)
+    with pytest.raises(SettingsError) as refusal:
+        ApiKeys(path)
+    assert str(path) in str(refusal.value)
+    assert "k-first" not in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        ApiKeys(tmp_path / "nowhere")

@@ -1,0 +1,189 @@
+"""Labels, cleaning and the split."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_store.papers import Paper
+from tests.training import tiny
+from training.config import AuxiliaryConfig, DataConfig, Source
+from training.data.corpus import Corpus, read_corpus
+from training.errors import DataError
+
+CATEGORIES = {"Computer Science": ("cs", "cmp-lg"), "Physics": ("quant-ph", "hep-th"), "Mathematics": ("math",)}
+
+
+def read(train: Path, validation: Path | None = None, **options: Any) -> Corpus:
+    return read_corpus(DataConfig(train=(Source(path=train),), validation=validation, **options), seed=1)
+
+
+def paper(title: str, abstract: str = "b", **labels: int) -> dict[str, object]:
+    return {"ID": 1, "TITLE": title, "ABSTRACT": abstract, "X": 1, "Y": 1} | labels
+
+
+def test_columns_become_labels_in_their_order(tmp_path: Path) -> None:
+    corpus = read(tiny.write_csv(tmp_path / "t.csv", tiny.papers(80)))
+    assert corpus.labels == tiny.LABELS
+    assert corpus.train.targets.shape == (70, 3)
+    assert corpus.train.targets.dtype == np.float32
+
+
+def test_named_labels_leave_other_columns_alone(tmp_path: Path) -> None:
+    rows = [row | {"Year": 2020 + i} for i, row in enumerate(tiny.papers(60))]
+    corpus = read(tiny.write_csv(tmp_path / "t.csv", rows), labels=("Physics", "Mathematics"))
+    assert corpus.labels == ("Physics", "Mathematics")
+
+
+def test_a_named_label_that_is_no_column_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no label column 'Alchemy'; its columns are ID, TITLE"):
+        read(tiny.write_csv(tmp_path / "t.csv", tiny.papers(5)), labels=("Physics", "Alchemy"))
+
+
+def test_arxiv_s_own_layout_gets_labels_from_any_category(tmp_path: Path) -> None:
+    lines = [
+        {"id": "1", "title": "a", "abstract": "x", "categories": "cs.LG stat.ML math.CO"},
+        {"id": "2", "title": "b", "abstract": "x", "categories": "quant-ph"},
+        {"id": "3", "title": "c", "abstract": "x", "categories": "cmp-lg hep-th"},
+        {"id": "4", "title": "d", "abstract": "x", "categories": "econ.EM"},
+    ]
+    (tmp_path / "arxiv.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    validation = tmp_path / "v.jsonl"
+    validation.write_text(json.dumps({"id": "9", "title": "v", "abstract": "x", "categories": "cs.AI math.PR hep-th"}))
+    corpus = read(tmp_path / "arxiv.jsonl", validation, categories=CATEGORIES)
+    assert corpus.labels == tuple(CATEGORIES)
+    assert corpus.train.targets.tolist() == [[1, 0, 1], [0, 1, 0], [1, 1, 0]]
+    assert corpus.report[str(tmp_path / "arxiv.jsonl")]["unlabelled"] == 1
+
+
+def test_arxiv_s_layout_without_a_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"title": "a", "abstract": "x", "categories": "cs.LG"}))
+    with pytest.raises(DataError, match=r"say in \[data.categories\]"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_a_smaller_share_of_the_training_papers_lies_within_a_larger_one(tmp_path: Path) -> None:
+    path = tiny.write_csv(tmp_path / "t.csv", tiny.papers(400))
+    shares = {share: read(path, share=share) for share in (0.02, 0.1, 0.5, 1.0)}
+    assert [len(corpus.train) for corpus in shares.values()] == [7, 35, 175, 350]
+    papers = [set(corpus.train.papers) for corpus in shares.values()]
+    assert papers[0] < papers[1] < papers[2] < papers[3]
+    assert len({tuple(corpus.validation.papers) for corpus in shares.values()}) == 1
+
+
+def test_the_smallest_share_with_room_for_every_label_has_them_all(tmp_path: Path) -> None:
+    rows = [paper(f"t{i}", X=1, Y=0) for i in range(199)] + [paper("rare", X=0, Y=1)]
+    validation = tiny.write_csv(tmp_path / "v.csv", [paper("v")])
+    path = tiny.write_csv(tmp_path / "t.csv", rows)
+    assert read(path, validation, share=0.01).train.targets.sum(axis=0).tolist() == [1, 1]
+    with pytest.raises(DataError, match="has no positive row among the 1 training papers"):
+        read(path, validation, share=0.001)
+
+
+def arxiv(path: Path, rows: list[tuple[str, str, str]]) -> Path:
+    """Papers in arXiv's layout from (title, categories, date)."""
+    lines = [{"title": t, "abstract": "x", "categories": c, "update_date": d} for t, c, d in rows]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def test_papers_are_chosen_by_date_and_by_rare_label(tmp_path: Path) -> None:
+    path = arxiv(
+        tmp_path / "a.jsonl",
+        [
+            ("new", "cs.X", "2020-01-01"), ("old", "cs.X", "2010-01-01"), ("old and rare", "math.X", "2010-01-01"),
+            ("also new", "math.X hep-th", "2021-01-01"),
+        ],
+    )  # fmt: skip
+    sources = (Source(path=path, since="2015-01-01"), Source(path=path, until="2015-01-01", having=("Mathematics",)))
+    validation = arxiv(tmp_path / "v.jsonl", [("held out", "math.X hep-th cs.X", "2020-01-01")])
+    corpus = read_corpus(DataConfig(train=sources, validation=validation, categories=CATEGORIES), seed=1)
+    assert [paper.title for paper in corpus.train.papers] == ["new", "also new", "old and rare"]
+    assert corpus.report[f"{path}#2"]["other_labels"] == 1
+
+
+def test_finer_categories_are_targets_of_their_own(tmp_path: Path) -> None:
+    rows = [("a", "cs.A math.A", "2020"), ("b", "cs.A hep-th", "2020"), ("c", "cs.B math.A hep-th", "2020")]
+    known = arxiv(tmp_path / "known.jsonl", rows)
+    validation = arxiv(tmp_path / "v.jsonl", [("held out", "math.X hep-th cs.X", "2020")])
+    unknown = tiny.write_csv(tmp_path / "u.csv", [{"TITLE": "d", "ABSTRACT": "e", **dict.fromkeys(CATEGORIES, 1)}])
+    data = DataConfig(
+        train=(Source(path=known), Source(path=unknown)), validation=validation, categories=CATEGORIES,
+        labels=tuple(CATEGORIES),
+    )  # fmt: skip
+    corpus = read_corpus(data, seed=1, auxiliary=AuxiliaryConfig(fewest=2))
+    assert corpus.train.categories is not None
+    assert corpus.train.categories[:3].tolist() == [[1, 0, 1], [1, 1, 0], [0, 1, 1]]  # cs.A, hep-th, math.A
+    assert np.isnan(corpus.train.categories[3]).all()
+    with pytest.raises(DataError, match="no category in column 'categories' has 9 training papers"):
+        read_corpus(data, seed=1, auxiliary=AuxiliaryConfig(fewest=9))
+
+
+def test_cleaning_is_counted(tmp_path: Path) -> None:
+    rows = [
+        paper("kept"), paper("Kept  ", " B"), paper("", " "), paper("no label", X=0, Y=0), paper("in validation"),
+        paper("also kept", ""),
+    ]  # fmt: skip
+    train = tiny.write_csv(tmp_path / "t.csv", rows)
+    validation = tiny.write_csv(tmp_path / "v.csv", [paper("in validation")])
+    corpus = read(train, validation)
+    assert corpus.train.papers == [Paper("kept", "b"), Paper("also kept", "")]
+    counts = {key: value for key, value in corpus.report[str(train)].items() if key != "sha256"}
+    assert {key: count for key, count in counts.items() if count} == {
+        "rows": 6, "empty": 1, "unlabelled": 1, "duplicates": 2, "kept": 2,
+    }  # fmt: skip
+
+
+def test_training_and_validation_papers_are_disjoint_and_seeded(tmp_path: Path) -> None:
+    path = tiny.write_csv(tmp_path / "t.csv", tiny.papers(80))
+    first, again = read(path), read(path)
+    assert first.validation.papers == again.validation.papers
+    assert not set(first.validation.papers) & set(first.train.papers)
+    assert len(first.validation) + len(first.train) == 80
+
+
+def test_a_sample_is_drawn_after_cleaning_and_by_date(tmp_path: Path) -> None:
+    rows = [{**row, "update_date": f"20{10 + i % 10}-01-01"} for i, row in enumerate(tiny.papers(60))]
+    path = tmp_path / "t.jsonl"
+    categories = ("cs.X", "hep-th", "math.X")
+    lines = [{**{k.lower(): v for k, v in row.items()}, "categories": " ".join(categories)} for row in rows]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    source = Source(path=path, since="2015-01-01", sample=20)
+    corpus = read_corpus(DataConfig(train=(source,), validation_share=0.1, categories=CATEGORIES), seed=1)
+    assert corpus.report[str(path)]["older"] == 30
+    assert len(corpus.train) + len(corpus.validation) == 20
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"ID": 1, "TITLE": "a", "X": 1}], r"has no column 'ABSTRACT'; its columns are ID, TITLE, X"),
+        ([{"ID": 1, "ABSTRACT": "a", "X": 1}], "has no column 'TITLE'"),
+        ([{"ID": 1, "TITLE": "a", "ABSTRACT": "b"}], "has no label columns"),
+        ([paper("a"), paper("b", X=2)], r"row 2, column 'X': holds '2', expected 0 or 1"),
+        ([paper("a", Y="")], "row 1, column 'Y': holds '', expected 0 or 1"),  # type: ignore[arg-type]
+        ([paper("a", Y="yes")], "column 'Y': holds 'yes'"),  # type: ignore[arg-type]
+        ([paper(str(i), Y=0) for i in range(20)], "label 'Y' has no positive row"),
+    ],
+)
+def test_a_bad_table_is_named_with_row_and_column(tmp_path: Path, rows: tiny.Rows, said: str) -> None:
+    path = tiny.write_csv(tmp_path / "t.csv", rows)
+    with pytest.raises(DataError, match=said):
+        read(path)
+
+
+def test_other_labels_in_the_validation_file_are_told(tmp_path: Path) -> None:
+    train = tiny.write_csv(tmp_path / "t.csv", [paper("a")])
+    validation = tiny.write_csv(tmp_path / "v.csv", [paper("b", Z=1)])
+    with pytest.raises(DataError, match=r"v\.csv: labels differ .*unknown \['Z'\]"):
+        read(train, validation)
+
+
+def test_labels_may_stand_in_another_order_in_the_validation_file(tmp_path: Path) -> None:
+    train = tiny.write_csv(tmp_path / "t.csv", [paper("a", Y=0), paper("b")])
+    swapped: dict[str, object] = {"TITLE": "c", "ABSTRACT": "d", "Y": 1, "X": 1}
+    corpus = read(train, tiny.write_csv(tmp_path / "v.csv", [swapped]))
+    assert corpus.labels == ("X", "Y")
+    assert corpus.validation.targets.tolist() == [[1, 1]]

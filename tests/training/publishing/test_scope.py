@@ -1,0 +1,69 @@
+"""The detector: strange texts are far, short ones are not strange; and the texts it is measured with."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from model_store.papers import Paper
+from training.publishing.scope import Distances, Text, at_several_lengths, fit_detector, read_texts, scope
+
+HIDDEN = 6
+
+
+def states(papers: int, shift: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Means over as many states as there are word pieces: the shorter, the more they scatter."""
+    rng = np.random.default_rng(seed)
+    tokens = rng.choice([8, 30, 200], size=papers)
+    return shift + rng.normal(size=(papers, HIDDEN)) * (10 / np.sqrt(tokens))[:, None], tokens
+
+
+def test_a_short_paper_is_no_further_than_a_long_one() -> None:
+    detector = fit_detector(*states(2000))
+    features, tokens = states(2000, seed=1)
+    distances = detector(features, tokens)
+    means = [distances[tokens == length].mean() for length in (8, 30, 200)]
+    assert means == pytest.approx([0, 0, 0], abs=0.15)
+
+
+def test_a_strange_text_is_far_at_any_length() -> None:
+    detector = fit_detector(*states(2000))
+    features, tokens = states(300, shift=8.0, seed=1)
+    usual = np.quantile(detector(*states(2000, seed=2)), 0.98)
+    assert all((detector(features, tokens)[tokens == length] > usual).mean() > 0.9 for length in (8, 30, 200))
+
+
+def test_fewer_papers_than_dimensions_are_enough_to_go_on() -> None:
+    detector = fit_detector(*states(HIDDEN - 2))
+    assert np.isfinite(detector(*states(20, seed=1))).all()
+
+
+def test_every_second_paper_is_learned_whole_and_titles_alone_too() -> None:
+    papers = at_several_lengths([Paper("A title", "word " * 60)] * 8)
+    assert [len(paper.abstract.split()) for paper in papers] == [60, 0, 60, 12, 60, 25, 60, 50]
+    assert at_several_lengths([Paper("", "word")] * 2)[1] == Paper("", "word")
+
+
+def test_figures_come_from_the_testing_half_and_near_misses_stay_apart() -> None:
+    texts = [
+        Text(kind="noise", half="tuning", title="a", abstract="b"),
+        Text(kind="noise", half="testing", title="a", abstract="b"),
+        Text(kind="noise", half="testing", title="a"),
+        Text(kind="near misses", half="testing", title="a", abstract="b"),
+    ]
+    papers = Distances(np.linspace(0, 1, 101), np.linspace(0, 2, 101))
+    found = scope(papers, texts, np.array([0.0, 1.5, 1.5, 0.0]), layer=3, false_alarms=0.02, seed=1)
+    assert [found.threshold, found.title_threshold] == pytest.approx([0.98, 1.96])
+    assert (found.caught.texts, found.caught.caught) == (2, 0.5)
+    assert found.near_misses is not None
+    assert found.near_misses.caught == 0.0
+    assert found.false_alarms == pytest.approx(0.02, abs=0.02)
+
+
+def test_there_are_enough_texts_of_every_kind_in_both_halves() -> None:
+    texts = read_texts()
+    counts = Counter((text.kind, text.half) for text in texts)
+    assert len({text.kind for text in texts}) == 12
+    assert set(counts.values()) == {10}
+    assert len({text.paper for text in texts}) == len(texts)
+    assert all("".join(text.paper).strip() for text in texts)

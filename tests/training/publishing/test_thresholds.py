@@ -1,0 +1,95 @@
+"""Thresholds and the uncertain rule."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from model_store.labels import Label, assigned, decide
+from training.config import ThresholdsConfig
+from training.errors import GateError
+from training.publishing.thresholds import (
+    best_thresholds,
+    choose,
+    held_out_decisions,
+    micro_f1_at_best_cut,
+    uncertain_rule,
+)
+
+
+def drawn(seed: int, papers: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    targets = (rng.random((papers, 2)) < 0.3).astype(float)
+    return targets, np.clip(targets * 0.4 + rng.random((papers, 2)) * 0.6, 0.001, 0.999)
+
+
+def test_a_clean_gap_is_cut_in_its_middle() -> None:
+    targets, scores = np.array([[0], [0], [1], [1]]), np.array([[0.1], [0.2], [0.6], [0.9]])
+    assert best_thresholds(targets, scores) == [pytest.approx(0.4)]
+
+
+def test_no_threshold_lies_on_a_score_where_rounding_would_decide() -> None:
+    scores, targets = np.array([[0.4], [0.5], [0.6]]), np.ones((3, 1))
+    assert best_thresholds(targets, scores) == [pytest.approx(0.2)]
+    assert choose(targets, scores, ThresholdsConfig(aim="precision", at_least=0.9)) == [pytest.approx(0.2)]
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 50))
+def test_no_other_threshold_does_better(seed: int) -> None:
+    targets, scores = drawn(seed, papers=60)
+    for i, threshold in enumerate(best_thresholds(targets, scores)):
+        best = f1_score(targets[:, i], scores[:, i] >= threshold, zero_division=0)
+        others = [f1_score(targets[:, i], scores[:, i] >= cut, zero_division=0) for cut in np.linspace(0.05, 0.95, 31)]
+        assert best >= max(others) - 1e-9
+
+
+def test_a_threshold_stays_where_it_means_something() -> None:
+    assert best_thresholds(np.ones((5, 1)), np.full((5, 1), 0.001)) == [0.05]
+
+
+def test_perfect_scores_reach_a_micro_f1_of_one() -> None:
+    targets = np.eye(4)
+    assert micro_f1_at_best_cut(targets, targets * 0.8 + 0.1) == 1.0
+
+
+def test_the_rule_s_figures_are_what_decide_does_on_the_same_papers() -> None:
+    targets, scores = drawn(1)
+    thresholds = best_thresholds(targets, scores)
+    rule = uncertain_rule(targets, scores, thresholds, share=0.2)
+    labels = [Label(id=f"l{i}", name=f"L{i}", threshold=threshold) for i, threshold in enumerate(thresholds)]
+    decisions = [decide(row, labels, rule) for row in scores]
+    marked = np.array([decision.status == "uncertain" for decision in decisions])
+    wrong = np.array([set(d.labels) != set(np.flatnonzero(t)) for d, t in zip(decisions, targets, strict=True)])
+    assert rule.share == pytest.approx(marked.mean())
+    assert rule.error_rate_uncertain == pytest.approx(wrong[marked].mean())
+    assert rule.error_rate_ok == pytest.approx(wrong[~marked].mean())
+    assert rule.error_rate_uncertain > rule.error_rate_ok
+    assert rule.share >= 0.19
+
+
+PRECISE = ThresholdsConfig(aim="precision", at_least=0.8)
+
+
+def test_a_precision_is_reached_with_the_lowest_threshold_that_does() -> None:
+    targets, scores = drawn(2)
+    for i, threshold in enumerate(choose(targets, scores, PRECISE)):
+        given = scores[:, i] >= threshold
+        assert targets[given, i].mean() >= 0.8
+        more = scores[:, i] >= scores[~given, i].max()
+        assert targets[more, i].mean() < 0.8
+
+
+def test_a_precision_out_of_reach_is_an_error_that_says_what_can_be_had() -> None:
+    targets, scores = np.array([[1.0], [0.0]]), np.array([[0.2], [0.7]])
+    with pytest.raises(GateError, match=r"precision of 0\.8, the best is 0\.500"):
+        choose(targets, scores, PRECISE)
+
+
+def test_thresholds_chosen_on_other_papers_do_no_better() -> None:
+    targets, scores = drawn(3)
+    seen = assigned(scores, best_thresholds(targets, scores))
+    unseen = held_out_decisions(targets, scores, scores, ThresholdsConfig(), seed=1)
+    assert unseen.shape == targets.shape
+    assert f1_score(targets, unseen, average="micro") <= f1_score(targets, seen, average="micro")

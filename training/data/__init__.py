@@ -1,0 +1,1 @@
+"""Labelled papers, from files to batches."""

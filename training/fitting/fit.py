@@ -1,0 +1,122 @@
+"""Fine-tuning: transformers' Trainer with our batches, our learning rates and a log one can plot."""
+
+import math
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+
+from training.config import FitConfig
+from training.data.batches import Collator, EncodedPapers, LengthGroupedSampler
+from training.fitting.averaging import Averaging, load_average
+from training.fitting.loop import arguments
+from training.fitting.progress import MetricsFile
+from training.fitting.schedule import rate
+from training.model.network import SubjectNetwork, parameter_groups
+from training.publishing.thresholds import micro_f1_at_best_cut
+
+_METRIC = "micro_f1"
+
+
+def fit(
+    network: SubjectNetwork,
+    train: EncodedPapers,
+    validation: EncodedPapers,
+    config: FitConfig,
+    *,
+    pad_id: int,
+    seed: int,
+    folder: Path,
+    resume: bool,
+) -> SubjectNetwork:
+    """Fine-tune and return the network of the best evaluation.
+
+    Writes checkpoints, TensorBoard events and `metrics.jsonl` below `folder`. With `resume` it
+    goes on from the last complete checkpoint, if there is one, to the result an uninterrupted
+    run of the same seed would have had. Several processes share out each batch; ConfigError if
+    they cannot do so evenly.
+    """
+    trainer = _SubjectTrainer(
+        model=network,
+        args=_arguments(config, len(train), seed, folder),
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=Collator(pad_id),
+        compute_metrics=_metrics,
+        callbacks=[EarlyStoppingCallback(config.patience), MetricsFile(folder / "metrics.jsonl")],
+    )
+    trainer.fit_config = config
+    if config.averaging != "none":
+        trainer.averaging = Averaging(network, config)
+        trainer.add_callback(trainer.averaging)
+    last = get_last_checkpoint(str(folder)) if resume and folder.exists() else None
+    trainer.train(resume_from_checkpoint=last)
+    if trainer.averaging and trainer.state.best_model_checkpoint:
+        load_average(network, Path(trainer.state.best_model_checkpoint))
+    return network
+
+
+class _SubjectTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
+    fit_config: FitConfig
+    averaging: Averaging | None = None
+    optimizer: torch.optim.Optimizer | None
+    lr_scheduler: torch.optim.lr_scheduler.LRScheduler | None
+
+    def create_optimizer(self, model: SubjectNetwork | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            groups = parameter_groups(self.model, self.fit_config)
+            self.optimizer = torch.optim.AdamW(groups, lr=self.fit_config.learning_rate, fused=True)
+        return self.optimizer
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        if self.lr_scheduler is None:
+            shape = partial(rate, steps=num_training_steps, config=self.fit_config)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.create_optimizer(), shape)
+        return self.lr_scheduler
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        with self.averaging.in_place() if self.averaging else nullcontext():
+            figures: dict[str, float] = super().evaluate(*args, **kwargs)
+        return figures
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.averaging and output_dir and self.args.should_save:
+            self.averaging.write(Path(output_dir))
+
+    def _get_train_sampler(self, train_dataset: EncodedPapers | None = None) -> LengthGroupedSampler:
+        papers = train_dataset or self.train_dataset
+        return LengthGroupedSampler(papers.lengths, self.fit_config.batch_size, self.args.seed)
+
+
+def _arguments(config: FitConfig, papers: int, seed: int, folder: Path) -> TrainingArguments:
+    steps = math.ceil(papers / config.batch_size)
+    evaluate_every = max(1, int(steps / config.evaluations_per_epoch))
+    return arguments(
+        folder,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        seed=seed,
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        eval_strategy="steps",
+        eval_steps=evaluate_every,
+        save_steps=evaluate_every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=_METRIC,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=max(1, steps // 40),
+    )
+
+
+def _metrics(prediction: EvalPrediction) -> dict[str, float]:
+    scores = 1 / (1 + np.exp(-np.asarray(prediction.predictions, dtype=np.float64)))
+    return {_METRIC: micro_f1_at_best_cut(np.asarray(prediction.label_ids), scores)}

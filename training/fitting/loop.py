@@ -1,0 +1,43 @@
+"""What every loop here has in common: its device, its share of a batch, its number format, its log."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from training.config import Precision
+from training.fitting.processes import Processes
+from training.model.network import device_runs_bf16
+
+
+def arguments(folder: Path, *, batch_size: int, precision: Precision, seed: int, **more: Any) -> TrainingArguments:
+    """transformers' arguments for batches of `batch_size` papers over all processes.
+
+    Raises ConfigError if the processes cannot share out such a batch evenly.
+    """
+    share = Processes.of().share(batch_size)
+    made = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=share,
+        per_device_eval_batch_size=2 * share,
+        bf16=precision == "bf16" or (precision == "auto" and device_runs_bf16(_cpu_flags())),
+        use_cpu=not torch.cuda.is_available(),  # else transformers refuses bf16 there
+        report_to=["tensorboard"],
+        remove_unused_columns=False,
+        label_names=["labels"],
+        seed=seed,
+        data_seed=seed,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        **more,
+    )
+    # One process, one device: with more of them in sight transformers would wrap the network in DataParallel and
+    # multiply the batch. torchrun is the way to several.
+    made._n_gpu = min(made.n_gpu, 1)
+    return made
+
+
+def _cpu_flags() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")

@@ -1,0 +1,236 @@
+"""Further pre-training: the encoder guesses masked words of the field's papers before it learns their labels.
+
+Sun et al. 2019, section 5.4. Their next-sentence task is left out: a title and its abstract belong together.
+"""
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    BertForMaskedLM,
+    DataCollatorForLanguageModeling,
+    PreTrainedTokenizerFast,
+    Trainer,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from model_store.papers import InputFormat, Paper, PaperEncoder
+from training.config import EncoderConfig, PretrainConfig
+from training.data.batches import LengthGroupedSampler
+from training.errors import ConfigError
+from training.fitting.loop import arguments
+from training.fitting.progress import MetricsFile
+
+_LOG = logging.getLogger("training")
+
+# What torch's cross entropy leaves out.
+_NOT_MASKED = -100
+
+
+class MaskedWordModel(BertForMaskedLM):  # type: ignore[misc]  # transformers is untyped
+    """BERT with its head for masked words, which scores those alone.
+
+    Over a vocabulary of 30,000 the head multiplies as many numbers for a piece as all six layers
+    of MiniLM, and most pieces are not masked.
+    """
+
+    accepts_loss_kwargs = True
+    # Tied to the word pieces' vectors, so checkpoints hold them once.
+    _keys_to_ignore_on_save = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The loss: a sum over masked words, divided by their number in the whole batch over all processes."""
+        hidden = self.bert(input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+        masked = labels != _NOT_MASKED
+        loss = torch.nn.functional.cross_entropy(self.cls(hidden[masked]).float(), labels[masked], reduction="sum")
+        words = masked.sum() if num_items_in_batch is None else num_items_in_batch
+        return {"loss": loss / words.clamp(min=1)}
+
+
+class MaskedPapers(Dataset[dict[str, Tensor]]):
+    """Papers with some of their word pieces masked, anew each time they are drawn.
+
+    A paper is drawn by a number that tells the epoch too, epoch × papers + paper, and its mask
+    depends on that number and the seed alone. So a resumed run, or several processes, see what
+    one uninterrupted process sees; transformers' own collator draws from one generator whose
+    state neither survives a restart nor is shared.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, form: InputFormat, papers: Sequence[Paper], config: PretrainConfig,
+        seed: int,
+    ) -> None:  # fmt: skip
+        self._encodings = PaperEncoder(tokenizer.backend_tokenizer, form).encode(papers)
+        self._special = frozenset(tokenizer.all_special_ids)
+        self._tokenizer = tokenizer
+        self._seed = seed
+        self._mask = DataCollatorForLanguageModeling(
+            tokenizer,
+            mlm_probability=config.mask_share,
+            whole_word_mask=config.whole_words,
+            # With whole words the library knows no random replacement.
+            mask_replace_prob=1.0 if config.whole_words else 0.8,
+            random_replace_prob=0.0 if config.whole_words else 0.1,
+        )
+
+    def __len__(self) -> int:
+        return len(self._encodings)
+
+    def __getitem__(self, drawn: int) -> dict[str, Tensor]:
+        encoding = self._encodings[drawn % len(self)]
+        ids = encoding.input_ids
+        state = int(np.random.SeedSequence([self._seed, drawn]).generate_state(1, np.uint64)[0])
+        self._mask.generator = torch.Generator().manual_seed(state)
+        masked, labels = self._mask.torch_mask_tokens(
+            torch.tensor([ids]),
+            special_tokens_mask=torch.tensor([[piece in self._special for piece in ids]]),
+            offset_mapping=self._offsets(ids) if self._mask.whole_word_mask else None,
+        )
+        return {
+            "input_ids": masked[0],
+            "attention_mask": torch.ones_like(masked[0]),
+            "token_type_ids": torch.tensor(encoding.token_type_ids),
+            "labels": labels[0],
+        }
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each paper, special ones included."""
+        return [len(encoding.input_ids) for encoding in self._encodings]
+
+    def _offsets(self, ids: list[int]) -> Tensor:
+        """Bounds from which the collator tells words: pieces of one word touch, words leave a gap."""
+        pieces = self._tokenizer.convert_ids_to_tokens(ids)
+        follows = [piece.startswith("##") for piece in pieces[1:]] + [False]
+        return torch.tensor([[[2 * i, 2 * i + 1 + touching] for i, touching in enumerate(follows)]])
+
+
+def pretrain(
+    encoder: EncoderConfig,
+    papers: Sequence[Paper],
+    config: PretrainConfig,
+    form: InputFormat,
+    *,
+    seed: int,
+    folder: Path,
+    resume: bool,
+) -> MaskedWordModel:
+    """Let the encoder guess masked words of the papers, laid out as `form` says, and return it with its head.
+
+    Writes checkpoints, TensorBoard events and `metrics.jsonl` below `folder`. With `resume` it
+    goes on from the last complete checkpoint, if there is one. ConfigError if the encoder is no
+    BERT, or if the processes cannot share out a batch evenly.
+    """
+    model = _load(encoder)
+    tokenizer = AutoTokenizer.from_pretrained(encoder.source, use_fast=True)
+    masked = MaskedPapers(tokenizer, form, papers, config, seed)
+    trainer = _MaskedWordTrainer(
+        model=model,
+        args=arguments(
+            folder,
+            batch_size=config.batch_size,
+            precision=config.precision,
+            seed=seed,
+            num_train_epochs=config.epochs,
+            max_steps=config.steps or -1,
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+            warmup_steps=config.warmup,
+            save_steps=config.checkpoint_steps,
+            save_total_limit=2,
+            logging_steps=max(1, math.ceil(len(papers) / config.batch_size) // 10),
+        ),
+        train_dataset=masked,
+        data_collator=_Padding(tokenizer.pad_token_id),
+        callbacks=[MetricsFile(folder / "metrics.jsonl")],
+    )
+    trainer.batch_size = config.batch_size
+    last = get_last_checkpoint(str(folder)) if resume and folder.exists() else None
+    trainer.train(resume_from_checkpoint=last)
+    return model
+
+
+def save_encoder(model: MaskedWordModel, source: str, folder: Path) -> None:
+    """The encoder without its head, and `source`'s tokenizer, in the Hugging Face layout."""
+    model.bert.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(folder)
+
+
+class _MaskedWordTrainer(Trainer):  # type: ignore[misc]
+    batch_size: int
+
+    def _get_train_sampler(self, train_dataset: MaskedPapers | None = None) -> "_DrawnPapers":
+        papers = train_dataset or self.train_dataset
+        return _DrawnPapers(papers.lengths, self.batch_size, self.args.seed)
+
+
+class _DrawnPapers(LengthGroupedSampler):
+    """The same order, as numbers that tell the epoch too."""
+
+    def __iter__(self) -> Iterator[int]:
+        first = self._epoch * len(self._lengths)
+        order = super().__iter__()
+        return (first + paper for paper in order)
+
+
+class _Padding:
+    """Rows to a batch, padded to its longest paper; all of shape (papers, tokens)."""
+
+    def __init__(self, pad_id: int) -> None:
+        self._fill = {"input_ids": pad_id, "attention_mask": 0, "token_type_ids": 0, "labels": _NOT_MASKED}
+
+    def __call__(self, rows: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        pad = torch.nn.utils.rnn.pad_sequence
+        return {
+            name: pad([row[name] for row in rows], batch_first=True, padding_value=fill)
+            for name, fill in self._fill.items()
+        }
+
+
+def _load(encoder: EncoderConfig) -> MaskedWordModel:
+    config = AutoConfig.from_pretrained(encoder.source)
+    if config.model_type != "bert":
+        raise ConfigError(
+            f"encoder {encoder.source!r} is of type {config.model_type!r}; further pre-training expects 'bert', "
+            "such as bert-base-uncased. Leave [pretrain] out"
+        )
+    if encoder.dropout is not None:
+        config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
+    with _without_report():
+        model, found = MaskedWordModel.from_pretrained(
+            encoder.source, config=config, attn_implementation=encoder.attention, output_loading_info=True
+        )
+    if found["missing_keys"]:
+        _LOG.info("%s has no head for masked words: it starts fresh, tied to the word pieces", encoder.source)
+    return model  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    # Missing and surplus weights are no surprise here; what matters of them is said in one line of our own.
+    log = logging.getLogger("transformers.modeling_utils")
+    log.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False

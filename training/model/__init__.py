@@ -1,0 +1,1 @@
+"""The network: encoder, features and head."""

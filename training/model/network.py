@@ -1,0 +1,248 @@
+"""The network: a pretrained encoder and a small head on its features. Ends in raw logits."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Self, cast
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from training.config import EncoderConfig, FeaturesConfig, FitConfig, HeadConfig
+from training.errors import ConfigError
+from training.fitting.losses import TeacherLoss
+from training.model import features
+from training.model.chunks import ChunkJoin
+
+
+class SubjectNetwork(nn.Module):
+    """Encoder → features → dropout → linear → ReLU → dropout → linear to the labels.
+
+    The sigmoid is not here: the loss wants raw logits (a second sigmoid would keep the mean loss
+    above 0.6 whatever the network learns), and the exported graph adds it once.
+    """
+
+    auxiliary: "AuxiliaryHead | None"
+    loss: nn.Module
+    """Of logits and targets, both (papers, labels); a mean."""
+    teacher: TeacherLoss | None
+    chunks: ChunkJoin | None
+    """Joins the chunks that papers are read in; none if each is read as one."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        hidden_size: int,
+        labels: int,
+        head: HeadConfig,
+        features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
+        *,
+        chunked: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self._features = features_read
+        self._features_size = features.size(features_read, hidden_size)
+        self.head = nn.Sequential(
+            nn.Dropout(head.dropout),
+            nn.Linear(self._features_size, head.hidden),
+            nn.ReLU(),
+            nn.Dropout(head.dropout),
+            nn.Linear(head.hidden, labels),
+        )
+        self.chunks = ChunkJoin(features_read.chunks, self._features_size) if chunked else None
+        self.loss = nn.BCEWithLogitsLoss()
+        self.auxiliary = None
+        self.teacher = None
+
+    @property
+    def labels(self) -> int:
+        """How many there are."""
+        return self._last.out_features
+
+    def learn_also(self, categories: int, weight: float) -> None:
+        """Give the network an auxiliary head over so many finer categories, for the time of its training."""
+        self.auxiliary = AuxiliaryHead(self._features_size, categories, weight)
+
+    def start_at(self, biases: Tensor) -> None:
+        """Let the labels' logits start at `biases`, shape (labels,)."""
+        with torch.no_grad():
+            self._last.bias.copy_(biases)
+
+    @property
+    def _last(self) -> nn.Linear:
+        return cast("nn.Linear", self.head[-1])
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the encoder learns nothing."""
+        return not any(parameter.requires_grad for parameter in self.encoder.parameters())
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, but a frozen encoder stays without dropout: its features are what they are."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        labels: Tensor | None = None,
+        categories: Tensor | None = None,
+        teacher: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Logits of shape (papers, labels), and the mean loss if targets are given.
+
+        Texts are (papers, tokens); in chunks they are (papers, chunks, tokens), a chunk whose mask
+        is empty being none, or (chunks, tokens) of a single paper, all of them real. `teacher` are
+        the teacher's logits, shape (papers, labels).
+        """
+        read = self.features(input_ids, attention_mask, token_type_ids)
+        logits = self.head(read)
+        if labels is None:
+            return {"logits": logits}
+        loss = self.loss(logits.float(), labels)
+        if self.teacher is not None and teacher is not None:
+            loss = torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
+        if self.auxiliary is not None and categories is not None:
+            loss = loss + self.auxiliary(read, categories) / labels.shape[1]
+        return {"loss": loss, "logits": logits}
+
+    def features(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Features of papers, shape (papers, size)."""
+        if self.chunks is None or input_ids.ndim == 2:
+            return self.read(self._encode(input_ids, attention_mask, token_type_ids), attention_mask)
+        real = attention_mask[..., 0].bool()
+        output = self._encode(input_ids[real], attention_mask[real], token_type_ids[real])
+        read = features.read(output, attention_mask[real], self._features)
+        placed = read.new_zeros(*real.shape, read.shape[-1])
+        placed[real] = read
+        return cast("Tensor", self.chunks(placed, real))
+
+    def read(self, output: Any, attention_mask: Tensor) -> Tensor:
+        """Features (papers, size) from what the encoder gave for papers, or for the chunks of one."""
+        read = features.read(output, attention_mask, self._features)
+        if self.chunks is None:
+            return read
+        only = read.unsqueeze(0)
+        return cast("Tensor", self.chunks(only, torch.ones_like(only[..., 0], dtype=torch.bool)))
+
+    def _encode(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Any:
+        return self.encoder(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            output_hidden_states=self._features.layers > 1,
+        )
+
+
+class AuxiliaryHead(nn.Module):
+    """Learns finer categories beside the labels and is dropped before export (Sun et al. 2019, section 5.5)."""
+
+    def __init__(self, hidden_size: int, categories: int, weight: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(hidden_size, categories)
+        # Categories are rare: starting at a probability of 0.01 spares the first steps (Lin et al. 2017, section 3.3).
+        nn.init.constant_(self.linear.bias, math.log(0.01 / 0.99))
+        self._weight = weight
+
+    def forward(self, features: Tensor, categories: Tensor) -> Tensor:
+        """The weighted loss, summed over categories and averaged over papers; rows of NaN count nothing."""
+        known = categories.isfinite()
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            self.linear(features).float(), categories.nan_to_num(), weight=known.float(), reduction="sum"
+        )
+        return self._weight * loss / len(categories)
+
+
+def load_network(
+    encoder: EncoderConfig,
+    head: HeadConfig,
+    labels: int,
+    features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
+    *,
+    chunked: bool = False,
+) -> SubjectNetwork:
+    """A network with pretrained encoder, cut off above the highest layer that is read, and fresh head.
+
+    If `chunked`, papers are read in chunks. `source` is a hub id or a local folder of a model of
+    the BERT family, which tells title and abstract apart by token types; ConfigError for any other,
+    or if it has too few layers.
+    """
+    config = AutoConfig.from_pretrained(encoder.source)
+    if encoder.dropout is not None:
+        config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
+    if getattr(config, "type_vocab_size", 0) < 2:
+        raise ConfigError(
+            f"encoder {encoder.source!r} ({config.model_type}) does not tell two segments apart; expected one of the "
+            "BERT family, such as bert-base-uncased"
+        )
+    config.num_hidden_layers = _layers_kept(features_read, config.num_hidden_layers)
+    body = AutoModel.from_pretrained(
+        encoder.source, config=config, add_pooling_layer=False, attn_implementation=encoder.attention
+    )
+    body.requires_grad_(not encoder.freeze)
+    return SubjectNetwork(body, config.hidden_size, labels, head, features_read, chunked=chunked)
+
+
+def _layers_kept(features_read: FeaturesConfig, present: int) -> int:
+    kept = features_read.top or present
+    if not features_read.layers <= kept <= present:
+        raise ConfigError(
+            f"[features] reads {features_read.layers} layers down from layer {kept}; the encoder has {present}"
+        )
+    return kept
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """The encoder's own tokenizer, in the form that serving reads."""
+    loaded: Tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
+    return loaded
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """The id that fills up short texts; masked, so any will do where there is none."""
+    found: int | None = tokenizer.token_to_id("[PAD]")
+    return found or 0
+
+
+def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, object]]:
+    """Optimizer groups with a learning rate that falls from the head down to the embeddings.
+
+    Sun et al. 2019, section 5.4.2: layer l learns with ξ^(L - l) of the base rate, the embeddings,
+    the lowest layer of all, with the smallest. Biases and norms are not decayed.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter, depth in _by_depth(network):
+        base = fit.learning_rate if name.startswith("encoder.") else fit.head_learning_rate or fit.learning_rate
+        decay = 0.0 if parameter.ndim < 2 else fit.weight_decay
+        groups.setdefault((base * fit.layer_decay**depth, decay), []).append(parameter)
+    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+
+
+def _by_depth(network: SubjectNetwork) -> Iterator[tuple[str, nn.Parameter, int]]:
+    """Trainable parameters with their distance below the top layer: heads and top layer 0, embeddings most."""
+    layers = max((_layer(name) for name, _ in network.named_parameters()), default=-1) + 1
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            yield name, parameter, layers - 1 - _layer(name) if name.startswith("encoder.") else 0
+
+
+def _layer(name: str) -> int:
+    """Index of the encoder layer a parameter belongs to; -1 for embeddings and all else."""
+    _, found, rest = name.partition(".layer.")
+    return int(rest.split(".")[0]) if found else -1
+
+
+def device_runs_bf16(flags: str) -> bool:
+    """Whether bf16 pays: on a GPU that has it, or on a CPU whose `flags` name it.
+
+    On a processor without it bf16 is emulated, some twenty times slower than fp32.
+    """
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))

@@ -1,0 +1,148 @@
+"""What is out of scope: a distance from the training papers, and how well it tells texts that are no papers."""
+
+import json
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn.covariance import LedoitWolf
+
+from model_store.manifest import Caught, Scope
+from model_store.papers import Paper
+from training.data.folds import folds
+
+# Words of the abstract that a training paper keeps, in turn; None keeps all. The detector has to know how
+# papers of every length read, or it takes shortness for strangeness.
+_LENGTHS = (None, 0, None, 12, None, 25, None, 50)
+_NEAR = "near misses"
+
+
+class Text(BaseModel):
+    """A text that is no paper of the corpus. The tuning half may guide choices; figures come from the testing half."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    half: Literal["tuning", "testing"]
+    title: str = ""
+    abstract: str = ""
+
+    @property
+    def paper(self) -> Paper:
+        """As it would be submitted."""
+        return Paper(self.title, self.abstract)
+
+
+class Distances(NamedTuple):
+    """Distances of some papers, with their abstracts and without; both of shape (papers,)."""
+
+    whole: NDArray[np.float64]
+    titles: NDArray[np.float64]
+
+
+class Detector(NamedTuple):
+    """Measures how far a text is from training papers of its own length.
+
+    The squared Mahalanobis distance of its mean hidden state (Lee et al. 2018, section 2.1, with
+    one class), as a logarithm, less what is usual at that length: means over few word pieces
+    scatter more, and without this every short paper would be a stranger.
+    """
+
+    mean: NDArray[np.float64]
+    whitening: NDArray[np.float64]
+    """Shape (hidden, hidden): centred states times this have unit variance."""
+    usual: tuple[float, float, float]
+    """Level, slope and bend of a parabola in the logarithm of the number of word pieces, special ones included."""
+
+    def __call__(self, features: NDArray[np.floating], tokens: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Distances, shape (papers,), from mean hidden states (papers, hidden) and lengths (papers,)."""
+        return np.asarray(_log_distance(self.mean, self.whitening, features) - _powers(tokens) @ np.array(self.usual))
+
+
+def fit_detector(features: NDArray[np.floating], tokens: NDArray[np.integer]) -> Detector:
+    """Learn from training papers; arguments as for a detector's call. No other text is needed.
+
+    What is usual at a length is taken from papers that mean and covariance were not fitted on (5
+    folds): a paper is closer to what was fitted on it, and a short one by more.
+    """
+    distances = np.empty(len(features))
+    for others, fold in folds(len(features), seed=0):
+        distances[fold] = _log_distance(*_whiten(features[others]), features[fold])
+    level, slope, bend = np.linalg.lstsq(_powers(tokens), distances, rcond=None)[0]
+    return Detector(*_whiten(features), (float(level), float(slope), float(bend)))
+
+
+def _whiten(features: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # Shrunk (Ledoit and Wolf 2004): there may be fewer papers than dimensions.
+    fitted = LedoitWolf().fit(features)
+    return fitted.location_, np.linalg.cholesky(fitted.precision_)
+
+
+def _log_distance(
+    mean: NDArray[np.float64], whitening: NDArray[np.float64], features: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    return np.asarray(np.log((((features - mean) @ whitening) ** 2).sum(axis=1)))
+
+
+def _powers(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
+    return np.vander(np.log(tokens), 3, increasing=True)
+
+
+def at_several_lengths(papers: Iterable[Paper]) -> list[Paper]:
+    """Every second paper whole, of the others the title and at most some words of the abstract."""
+    return [_cut(paper, _LENGTHS[i % len(_LENGTHS)]) for i, paper in enumerate(papers)]
+
+
+def _cut(paper: Paper, words: int | None) -> Paper:
+    if words is None or not paper.title.strip():
+        return paper
+    return Paper(paper.title, " ".join(paper.abstract.split()[:words]))
+
+
+def read_texts() -> list[Text]:
+    """The texts that are no papers, which come with this package; see their README."""
+    folder = resources.files("training") / "out_of_scope"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".jsonl")), key=lambda file: file.name)
+    lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
+    return [Text(**json.loads(line)) for line in lines]
+
+
+def scope(
+    papers: Distances, texts: Sequence[Text], distances: NDArray[np.float64], layer: int, false_alarms: float, seed: int
+) -> Scope:
+    """The rule and how good it is; `papers` are validation papers, `distances` those of `texts`."""
+    threshold, title_threshold = (float(np.quantile(found, 1 - false_alarms)) for found in papers)
+    caught = [
+        bool(distance > (threshold if text.abstract.strip() else title_threshold))
+        for text, distance in zip(texts, distances, strict=True)
+    ]
+    tested: dict[str, list[bool]] = {}
+    for text, found in zip(texts, caught, strict=True):
+        if text.half == "testing":
+            tested.setdefault(text.kind, []).append(found)
+    near = tested.pop(_NEAR, [])
+    return Scope(
+        layer=layer,
+        threshold=threshold,
+        title_threshold=title_threshold,
+        false_alarms=_held_out_alarms(papers.whole, false_alarms, seed),
+        title_false_alarms=_held_out_alarms(papers.titles, false_alarms, seed),
+        caught=_caught([found for kind in tested.values() for found in kind]),
+        kinds={kind: _caught(found) for kind, found in tested.items()},
+        near_misses=_caught(near) if near else None,
+    )
+
+
+def _caught(found: Sequence[bool]) -> Caught:
+    return Caught(texts=len(found), caught=float(np.mean(found)))
+
+
+def _held_out_alarms(distances: NDArray[np.float64], share: float, seed: int) -> float:
+    """Share beyond the threshold that the other folds give."""
+    alarms = 0
+    for others, fold in folds(len(distances), seed):
+        alarms += int((distances[fold] > np.quantile(distances[others], 1 - share)).sum())
+    return alarms / len(distances)
