@@ -1,29 +1,24 @@
-"""What can go wrong for a caller, and the one table from there to status and code.
+"""Errors that have to do with HTTP, and the one table from every error to status and code.
 
-ServiceError
-├── NotJson                the body cannot be read as JSON
-├── Unauthorized           no API key, or a wrong one
-├── Forbidden              this deployment does not offer the operation
-├── NotFound, MethodNotAllowed
-├── BodyTimeout            the body did not arrive in time
-├── ArtefactRefused        a reload found no usable artefact
-├── BodyTooLarge
-├── UnsupportedMediaType
-├── InvalidRequest         JSON of the wrong shape
-├── QueueFull              accepting more would only make everyone wait
-├── HeadersTooLarge, BadRequest    the server could not read the HTTP request
-├── NotReady               loading, or no inference has succeeded lately
-├── Draining               on the way out
-├── EngineStalled          the thread that had the paper hangs or died
-├── DeadlinePassed
-└── InternalError          a bug of ours
-
-The tree knows no HTTP beyond the table; what is raised elsewhere (`model_store`) is translated
-where it is met. Details never hold the submitted text.
+The engine's own errors are in `app.inference.errors`. Messages never hold the submitted text.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from app.inference.errors import (
+    DeadlinePassed,
+    Draining,
+    EngineStalled,
+    InferenceError,
+    InferenceFailed,
+    NotReady,
+    QueueFull,
+    ReloadRefused,
+    RequestTooLarge,
+)
+
+__all__ = ["DeadlinePassed", "Draining", "EngineStalled", "NotReady", "QueueFull"]
 
 
 class Fault(NamedTuple):
@@ -33,34 +28,26 @@ class Fault(NamedTuple):
     detail: str
 
 
-class ServiceError(Exception):
-    """Base of everything that is answered with a problem document.
+# Every error that is answered with a problem document, from here or from the engine.
+ServiceError = InferenceError
+ArtefactRefused = ReloadRefused
 
-    `retry_after_s` is when to come back, `limit` and `actual` go with sizes, `faults` with shapes.
-    """
+
+class BodyError(ServiceError):
+    """The body is not what it should be; `faults` says where."""
 
     def __init__(
-        self,
-        detail: str,
-        *,
-        faults: Sequence[Fault] = (),
-        limit: int | None = None,
-        actual: int | None = None,
-        retry_after_s: int | None = None,
+        self, detail: str, *, faults: Sequence[Fault] = (), limit: int | None = None, actual: int | None = None
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        super().__init__(detail, limit=limit, actual=actual)
         self.faults = tuple(faults)
-        self.limit = limit
-        self.actual = actual
-        self.retry_after_s = retry_after_s
 
 
 class BadRequest(ServiceError):
     """The bytes on the connection are no HTTP request."""
 
 
-class NotJson(ServiceError):
+class NotJson(BodyError):
     """The body cannot be read as JSON."""
 
 
@@ -84,10 +71,6 @@ class BodyTimeout(ServiceError):
     """The body did not arrive in time."""
 
 
-class ArtefactRefused(ServiceError):
-    """A reload found no usable artefact; the one in service keeps answering."""
-
-
 class BodyTooLarge(ServiceError):
     """The body is larger than the limit."""
 
@@ -96,12 +79,8 @@ class UnsupportedMediaType(ServiceError):
     """The body is declared as something other than plain JSON."""
 
 
-class InvalidRequest(ServiceError):
+class InvalidRequest(BodyError):
     """JSON of the wrong shape."""
-
-
-class QueueFull(ServiceError):
-    """Accepting more would only make everyone wait."""
 
 
 class HeadersTooLarge(ServiceError):
@@ -110,22 +89,6 @@ class HeadersTooLarge(ServiceError):
 
 class InternalError(ServiceError):
     """A bug of ours."""
-
-
-class NotReady(ServiceError):
-    """No inference has succeeded lately."""
-
-
-class Draining(ServiceError):
-    """The service is on its way out."""
-
-
-class EngineStalled(ServiceError):
-    """The thread that had the paper hangs or died."""
-
-
-class DeadlinePassed(ServiceError):
-    """The request took longer than allowed; its work was dropped."""
 
 
 class Kind(NamedTuple):
@@ -149,6 +112,9 @@ KINDS: dict[type[ServiceError], Kind] = {
         "artefact_refused", 409, "The new artefact is unusable", "The log says why; the old version keeps answering."
     ),
     BodyTooLarge: Kind("body_too_large", 413, "The body is too large", "Send fewer or shorter papers at once."),
+    RequestTooLarge: Kind(
+        "request_too_large", 413, "The request does not fit the queue", "Send fewer or shorter papers at once."
+    ),
     UnsupportedMediaType: Kind(
         "unsupported_media_type", 415, "The body is not declared as JSON", "Send application/json, uncompressed."
     ),
@@ -163,3 +129,5 @@ KINDS: dict[type[ServiceError], Kind] = {
     EngineStalled: Kind("engine_stalled", 503, "The engine stalled", "Send it again; the stalled part was replaced."),
     DeadlinePassed: Kind("deadline_passed", 504, "It took too long", "Send smaller batches, or come back later."),
 }
+# One problem type for every fault of the service itself.
+KINDS[InferenceFailed] = KINDS[InternalError]

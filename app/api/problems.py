@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse, Response
 
 from app.api.schemas import FaultOut, Problem
-from app.errors import KINDS, Kind, ServiceError
+from app.errors import KINDS, BodyError, Kind, ServiceError
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -18,6 +18,7 @@ def kind_of(error: ServiceError) -> Kind:
 def problem(error: ServiceError, instance: str) -> Problem:
     """The document for one error; `instance` is the request id."""
     kind = kind_of(error)
+    faults = error.faults if isinstance(error, BodyError) else ()
     return Problem(
         type=f"/problems/{kind.code}",
         title=kind.title,
@@ -25,7 +26,7 @@ def problem(error: ServiceError, instance: str) -> Problem:
         detail=error.detail,
         instance=instance,
         code=kind.code,
-        errors=[FaultOut(pointer=fault.pointer, detail=fault.detail) for fault in error.faults] or None,
+        errors=[FaultOut(pointer=fault.pointer, detail=fault.detail) for fault in faults] or None,
         limit=error.limit,
         actual=error.actual,
         retry_after_seconds=error.retry_after_s,

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import QueueFull
 from app.explain.pieces import Piece, pieces, without
 from app.inference.admission import Place
 from app.inference.engine import Answer, Engine, Verdict
+from app.inference.errors import QueueFull
 from app.inference.reload import Classifier
 from model_store.errors import PaperError
 from model_store.labels import log_odds

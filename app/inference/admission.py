@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.errors import QueueFull
+from app.inference.errors import QueueFull
 
 _WEIGHT_OF_NEWEST = 0.05
 _LONGEST_RETRY_S = 60

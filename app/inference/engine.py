@@ -16,8 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ArtefactRefused, ServiceError
 from app.inference.admission import Admission, Pace, Place
+from app.inference.errors import InferenceError, ReloadRefused
 from app.inference.health import Health
 from app.inference.queue import Job, Queue, Result, Scored
 from app.inference.reload import Classifier, Versions
@@ -44,7 +44,7 @@ class Verdict(NamedTuple):
     decision: Decision
 
 
-Outcome = Verdict | PaperError | ServiceError
+Outcome = Verdict | PaperError | InferenceError
 
 
 class Answer(NamedTuple):
@@ -78,7 +78,7 @@ class Engine:
         """The classifier that new requests get."""
         return self._versions.current
 
-    def refusal(self) -> ServiceError | None:
+    def refusal(self) -> InferenceError | None:
         """Why not even one paper would be taken now, None if one would."""
         return self.health.ailment() or self._admission.refusal(papers=1)
 
@@ -142,12 +142,12 @@ class Engine:
                 raise encoding
             permit.weigh(len(encoding.input_ids))
             (result,) = await self._score(classifier, [encoding], deadline=math.inf)
-        if isinstance(result, ServiceError):
+        if isinstance(result, InferenceError):
             raise result
         return result.measured.scores
 
     async def reload(self) -> Literal["switched", "unchanged"]:
-        """Change to the wanted version if it is another one and proves itself; raises ArtefactRefused."""
+        """Change to the wanted version if it is another one and proves itself; raises ReloadRefused."""
         async with self._reloading:
             try:
                 successor = await asyncio.to_thread(self._versions.successor)
@@ -210,7 +210,7 @@ class Engine:
             self._pace.observe(len(encoding.input_ids), result.infer_s)
 
     def _judge(self, manifest: Manifest, encoding: Encoding, result: Result) -> Outcome:
-        if isinstance(result, ServiceError):
+        if isinstance(result, InferenceError):
             return result
         decision = manifest.decide(result.measured, title_only=encoding.title_only)
         self._telemetry.paper(encoding.tokens, encoding.truncated, result.queue_s, result.infer_s)
@@ -227,13 +227,13 @@ class Engine:
         self._telemetry.threads.set(threads)
         logs.event(logging.INFO, "in service", model=manifest.name, version=manifest.version, threads=threads)
 
-    def _refused(self, error: ModelStoreError) -> ArtefactRefused:
+    def _refused(self, error: ModelStoreError) -> ReloadRefused:
         self._telemetry.reloads.labels("refused").inc()
         if isinstance(error, GoldenMismatch):
             self._telemetry.golden_failures.inc()
         kept = self.current.manifest.version
         logs.event(logging.ERROR, "artefact refused", reason=str(error), still_in_service=kept)
-        return ArtefactRefused(f"The artefact was refused, the log says why; version {kept} keeps answering.")
+        return ReloadRefused(f"The artefact was refused, the log says why; version {kept} keeps answering.")
 
 
 def _encode_one(classifier: Classifier, paper: Paper) -> Encoding | PaperError:

@@ -2,7 +2,7 @@
 
 import time
 
-from app.errors import Draining, NotReady, ServiceError
+from app.inference.errors import Draining, InferenceError, NotReady
 
 
 class Health:
@@ -36,7 +36,7 @@ class Health:
         """Whether only an inference can restore readiness."""
         return self._suspect
 
-    def ailment(self) -> ServiceError | None:
+    def ailment(self) -> InferenceError | None:
         """Why the service is not ready, None if it is."""
         if self.draining:
             return Draining("The service is shutting down and takes no new work.", retry_after_s=1)

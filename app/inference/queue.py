@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from app.errors import ServiceError
+from app.inference.errors import InferenceError
 from app.inference.reload import Classifier
 from model_store.labels import Measured
 from model_store.papers import Encoding
@@ -24,7 +24,7 @@ class Scored(NamedTuple):
     infer_s: float
 
 
-Result = Scored | ServiceError
+Result = Scored | InferenceError
 
 
 class Job:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.errors import EngineStalled, InternalError
+from app.inference.errors import EngineStalled, InferenceFailed
 from app.inference.queue import Queue, Result, Scored, Task
 from app.observability import logs
 
@@ -101,7 +101,7 @@ def _score(task: Task, began: float) -> Result:
     except Exception as error:
         # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
         logs.failure("inference failed", error)
-        return InternalError("The network failed on this paper.")
+        return InferenceFailed("The network failed on this paper.")
     if not np.isfinite(measured.scores).all():
-        return InternalError("The network gave no numbers for this paper.")
+        return InferenceFailed("The network gave no numbers for this paper.")
     return Scored(measured, began - task.job.queued, time.monotonic() - began)

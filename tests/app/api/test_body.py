@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.api.body import Limits, parse, read_batch, read_paper
 from app.api.schemas import PaperIn
-from app.errors import InvalidRequest, NotJson, ServiceError
+from app.errors import BodyError, InvalidRequest, NotJson
 
 LIMITS = Limits(papers=64, title=2_000, abstract=100_000)
 JSON = st.recursive(
@@ -20,10 +20,10 @@ JSON = st.recursive(
 )
 
 
-def refusal_of(read: Callable[[Any, Limits], object], document: object) -> ServiceError | None:
+def refusal_of(read: Callable[[Any, Limits], object], document: object) -> BodyError | None:
     try:
         read(document, LIMITS)
-    except ServiceError as refusal:
+    except BodyError as refusal:
         return refusal
     return None
 
