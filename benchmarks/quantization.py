@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     run = TrainingRun.open(options.config, options.runs)
     network = load_network(run.config.encoder, run.config.head, len(run.corpus.labels), run.config.features)
-    network.load_state_dict(load_file(run.place.weights))
+    network.load_state_dict(load_file(run.dir.weights))
     papers = run.corpus.validation.papers[: 16 if options.quick else options.papers]
     task = Task(
         PaperEncoder(load_tokenizer(run.config.encoder.source), run.config.input).encode(papers),

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from model_store.errors import ModelStoreError
 from model_store.store import Store
+from training import stages
 from training.comparison.compare import compare
 from training.data.draft import draft, measure
 from training.errors import ConfigError, TrainingError
 from training.evaluation.evaluate import Question, evaluate, open_artefact, table
-from training.fitting.processes import Processes, part
+from training.fitting.distributed import ProcessGroup, destroy_process_group
 from training.run import TrainingRun
 
 _STORE = Path("model_store/artefacts")
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if it did what was asked, 2 if its input was at fault."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    logging.getLogger("training").setLevel(logging.INFO if Processes.of().writes else logging.WARNING)
+    logging.getLogger("training").setLevel(logging.INFO if ProcessGroup.from_environment().is_main else logging.WARNING)
     try:
         if options.command == "init":
             _init(options)
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 2
     finally:
-        part()
+        destroy_process_group()
     return 0
 
 
@@ -107,11 +108,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     run = TrainingRun.open(options.config, options.runs, options.sample)
     if options.baseline:
-        run.score_baseline(options.output)
+        stages.write_baseline_scores(run, options.output)
     elif options.artefact:
-        run.score_by(open_artefact(options.artefact, Store(options.store)), options.output)
+        stages.write_artefact_scores(run, open_artefact(options.artefact, Store(options.store)), options.output)
     else:
-        run.score(options.output)
+        stages.write_network_scores(run, options.output)
     sys.stdout.write(f"{options.output}\n")
 
 
@@ -121,15 +122,15 @@ def _execute(options: argparse.Namespace) -> None:
     if options.command in ("run", "publish"):
         store.hold_free(run.config.version)
     if options.command == "pretrain" or (options.command == "run" and run.config.pretrain):
-        run.pretrain(resume=options.resume)
+        stages.pretrain(run, resume=options.resume)
     if options.command in ("run", "fit"):
-        run.fit(resume=options.resume)
-    if not Processes.of().writes:
-        return  # what follows is done once
+        stages.fit(run, resume=options.resume)
+    if not ProcessGroup.from_environment().is_main:
+        return  # the remaining stages use one process
     if options.command in ("run", "baseline"):
-        sys.stdout.write(json.dumps({"baseline": run.baseline()}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"baseline": stages.measure_baseline(run)}, indent=2) + "\n")
     if options.command in ("run", "publish"):
-        sys.stdout.write(f"{run.publish(store)}\n")
+        sys.stdout.write(f"{stages.publish(run, store)}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

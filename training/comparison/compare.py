@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from training import stages
 from training.comparison.outcome import Journal, Outcome, fingerprint, pretraining_fingerprint
 from training.comparison.pictures import draw
 from training.comparison.table import markdown, rows
@@ -26,7 +27,8 @@ from training.evaluation.metrics import headline
 from training.fitting.progress import read_metrics
 from training.publishing.calibration import mean_error
 from training.publishing.thresholds import best_thresholds
-from training.run import TrainingRun, Workplace, papers_of
+from training.run import TrainingRun, load_corpus
+from training.run_dir import RunDir
 
 _LOG = logging.getLogger("training")
 
@@ -45,11 +47,11 @@ class Pair:
         return self.variant.seeded(self.seed)
 
     @property
-    def place(self) -> Workplace:
+    def dir(self) -> RunDir:
         """Its own folder, and one for pre-training that it shares with all who pre-train alike."""
         alike = pretraining_fingerprint(self.config)
         shared = self.work / "pretrained" / alike[:16] if alike else None
-        return Workplace(self.work / self.variant.name / f"seed-{self.seed}", shared)
+        return RunDir(self.work / self.variant.name / f"seed-{self.seed}", shared)
 
     def made(self, outcome: Outcome) -> bool:
         """Whether this pair, under this very configuration, is what the outcome came of."""
@@ -58,8 +60,8 @@ class Pair:
 
     def clear(self) -> None:
         """Drop what a finished run leaves: the weights of so many would fill a disk."""
-        shutil.rmtree(self.place.checkpoints, ignore_errors=True)
-        self.place.weights.unlink()
+        shutil.rmtree(self.dir.checkpoints, ignore_errors=True)
+        self.dir.weights.unlink()
 
 
 class CorpusShelf:
@@ -74,7 +76,7 @@ class CorpusShelf:
         wanted = (config.data, config.auxiliary)
         if self._held is None or self._held[0] != wanted:
             self._held = None  # two at a time would not fit where one just does
-            self._held = (wanted, papers_of(config.model_copy(update={"seed": self._seed})))
+            self._held = (wanted, load_corpus(config.model_copy(update={"seed": self._seed})))
         return self._held[1]
 
 
@@ -124,7 +126,7 @@ def _in_turn(pairs: Sequence[Pair], journal: Journal) -> Iterator[Pair]:
     """The pairs that are left and that no other process has taken, each told before its turn."""
     started, at_first = time.monotonic(), len(_left(pairs, journal))
     for pair in _left(pairs, journal):
-        with _alone(pair.place.folder) as taken:
+        with _alone(pair.dir.path) as taken:
             if not taken or not _left([pair], journal):
                 continue
             left = len(_left(pairs, journal))
@@ -158,7 +160,7 @@ def attempt(pair: Pair, shelf: CorpusShelf) -> Outcome:
     told = Outcome(variant=pair.variant.name, seed=pair.seed, config=fingerprint(pair.config))
     try:
         _prepare(pair)
-        return _measured(TrainingRun(pair.config, "", shelf.corpus(pair.config), pair.place), told)
+        return _measured(TrainingRun(pair.config, "", shelf.corpus(pair.config), pair.dir), told)
     except Exception as error:  # whatever it is, the other variants are none the worse for it
         _LOG.warning("%s, seed %d failed: %s", pair.variant.name, pair.seed, error)
         first, _, _ = str(error).partition("\n")
@@ -167,7 +169,7 @@ def attempt(pair: Pair, shelf: CorpusShelf) -> Outcome:
 
 def _prepare(pair: Pair) -> None:
     """Leave the folder ready to go on in: nothing of another configuration may be in it."""
-    folder = pair.place.folder
+    folder = pair.dir.path
     note = folder / "config.json"
     wanted = pair.config.model_dump_json(indent=1)
     if folder.exists() and not (note.exists() and note.read_text(encoding="utf-8") == wanted):
@@ -178,17 +180,17 @@ def _prepare(pair: Pair) -> None:
 
 
 def _measured(run: TrainingRun, told: Outcome) -> Outcome:
-    if run.place.shared:
-        with _alone(run.place.shared, wait=True):
-            run.pretrain(resume=True)
-    run.fit(resume=True)
-    validation, network = run.corpus.validation, run.fitted()
+    if run.dir.shared:
+        with _alone(run.dir.shared, wait=True):
+            stages.pretrain(run, resume=True)
+    stages.fit(run, resume=True)
+    validation, network = run.corpus.validation, stages.load_fitted(run)
     started = time.monotonic()
-    scores = torch.from_numpy(run.validation_logits(network)).sigmoid().numpy()
+    scores = torch.from_numpy(stages.validation_logits(run, network)).sigmoid().numpy()
     seconds = time.monotonic() - started
     logs = [
-        read_metrics(run.place.pretraining / "metrics.jsonl"),
-        read_metrics(run.place.checkpoints / "metrics.jsonl"),
+        read_metrics(run.dir.pretraining / "metrics.jsonl"),
+        read_metrics(run.dir.metrics),
     ]
     figures = {
         **headline(validation.targets, scores, best_thresholds(validation.targets, scores)),

@@ -7,7 +7,7 @@ import torch
 from transformers import TrainingArguments
 
 from training.config import Precision
-from training.fitting.processes import Processes
+from training.fitting.distributed import ProcessGroup
 from training.model.network import device_runs_bf16
 
 
@@ -16,11 +16,11 @@ def arguments(folder: Path, *, batch_size: int, precision: Precision, seed: int,
 
     Raises ConfigError if the processes cannot share out such a batch evenly.
     """
-    share = Processes.of().share(batch_size)
+    papers = ProcessGroup.from_environment().per_process(batch_size)
     made = TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=share,
-        per_device_eval_batch_size=2 * share,
+        per_device_train_batch_size=papers,
+        per_device_eval_batch_size=2 * papers,
         bf16=precision == "bf16" or (precision == "auto" and device_runs_bf16(_cpu_flags())),
         use_cpu=not torch.cuda.is_available(),  # else transformers refuses bf16 there
         report_to=["tensorboard"],

@@ -32,7 +32,6 @@ from model_store.manifest import (
 from model_store.papers import Encoding, Paper, PaperEncoder
 from model_store.store import CARD, GOLDEN, GRAPH, TOKENIZER, Store
 from training.config import RunConfig, ScopeConfig
-from training.data.corpus import Corpus
 from training.errors import ConfigError
 from training.evaluation.metrics import mean_average_precision, micro_f1, quality
 from training.model.graft import graft
@@ -44,25 +43,13 @@ from training.publishing.report import draw
 from training.publishing.scope import Detector, Distances, at_several_lengths, fit_detector, read_texts, scope
 from training.publishing.thresholds import choose, held_out_decisions, uncertain_rule
 from training.publishing.verify import Comparison, compare, graph_scores, hold_gates, hold_parity
+from training.run import TrainingRun
 
 _LOG = logging.getLogger("training")
 
 _LIBRARIES = ("torch", "transformers", "tokenizers", "onnx", "onnxruntime", "numpy", "scikit-learn")
 # Papers on which torch and the exported graph are compared.
 _PARITY_PAPERS = 16
-
-
-class Run(NamedTuple):
-    """What publishing needs to know of a run."""
-
-    folder: Path
-    """Where pictures go; metrics.jsonl is read from `checkpoints` below it."""
-
-    config: RunConfig
-    text: str
-    """The configuration, verbatim."""
-    corpus: Corpus
-    baseline: dict[str, float] | None
 
 
 class Seen(NamedTuple):
@@ -76,7 +63,9 @@ class Seen(NamedTuple):
     """Word pieces, special ones included, shape (papers,)."""
 
 
-def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Store) -> Path:
+def publish(
+    run: TrainingRun, network: SubjectNetwork, tokenizer: Tokenizer, baseline: dict[str, float] | None, store: Store
+) -> Path:
     """Publish the network as a new version and return its folder.
 
     Calibration, thresholds, scope, figures and golden scores all come from the quantized graph, run as
@@ -118,15 +107,14 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
         if detector is None or config.scope is None
         else _scope(config, config.scope, detector, layer, whole, titles, graph, encoder),
     )
-    manifest = _manifest(run, findings, found)
-    report = run.folder / "report"
+    manifest = _manifest(run, findings, found, baseline)
     draw(
-        report,
+        run.dir.report,
         manifest,
         validation.targets,
         whole.scores,
         findings.held_out,
-        run.folder / "checkpoints/metrics.jsonl",
+        run.dir.metrics,
     )
     return store.publish(
         manifest,
@@ -135,7 +123,7 @@ def publish(run: Run, network: SubjectNetwork, tokenizer: Tokenizer, store: Stor
             TOKENIZER: _plain(tokenizer).to_str().encode(),
             GOLDEN: _golden(config, encoder, served).model_dump_json(indent=2).encode(),
             CARD: card(manifest).encode(),
-            **{name: (report / name).read_bytes() for name in (LABELS, RELIABILITY)},
+            **{name: (run.dir.report / name).read_bytes() for name in (LABELS, RELIABILITY)},
         },
     )
 
@@ -165,7 +153,7 @@ def _title(paper: Paper) -> Paper:
     return Paper(paper.title) if paper.title.strip() else paper
 
 
-def _ids(run: Run) -> list[str]:
+def _ids(run: TrainingRun) -> list[str]:
     return [slug(name) for name in run.corpus.labels]
 
 
@@ -176,7 +164,7 @@ def _see(graph: OnnxGraph, encodings: Sequence[Encoding], what: str) -> Seen:
     return Seen(scores, features, np.array([len(encoding.input_ids) for encoding in encodings]))
 
 
-def _learn_scope(run: Run, config: ScopeConfig, graph: OnnxGraph, encoder: PaperEncoder) -> Detector:
+def _learn_scope(run: TrainingRun, config: ScopeConfig, graph: OnnxGraph, encoder: PaperEncoder) -> Detector:
     papers = run.corpus.train.papers
     drawn = np.random.default_rng(run.config.seed).permutation(len(papers))[: config.papers]
     seen = _see(graph, encoder.encode(at_several_lengths(papers[i] for i in drawn)), "what is in scope")
@@ -216,7 +204,7 @@ def network_scores(network: SubjectNetwork, encodings: list[Encoding]) -> NDArra
     return np.stack(rows)
 
 
-def _labels(run: Run, findings: Findings, titles: TitleQuality) -> tuple[Label, ...]:
+def _labels(run: TrainingRun, findings: Findings, titles: TitleQuality) -> tuple[Label, ...]:
     """Labels with their thresholds; titles alone get some of their own only where that is better on held-out papers."""
     targets, wanted = run.corpus.validation.targets, run.config.thresholds
     common = choose(targets, findings.scores, wanted)
@@ -229,7 +217,7 @@ def _labels(run: Run, findings: Findings, titles: TitleQuality) -> tuple[Label, 
     )
 
 
-def _title_quality(run: Run, findings: Findings) -> TitleQuality:
+def _title_quality(run: TrainingRun, findings: Findings) -> TitleQuality:
     targets, config = run.corpus.validation.targets, run.config
     common, own = (
         micro_f1(
@@ -246,14 +234,20 @@ def _title_quality(run: Run, findings: Findings) -> TitleQuality:
     )
 
 
-def _quality(run: Run, findings: Findings, labels: Sequence[Label], titles: TitleQuality) -> Quality:
+def _quality(
+    run: TrainingRun,
+    findings: Findings,
+    labels: Sequence[Label],
+    titles: TitleQuality,
+    baseline: dict[str, float] | None,
+) -> Quality:
     targets, config = run.corpus.validation.targets, run.config
     measured = quality(targets, findings.scores, labels, config.seed)
     decisions = held_out_decisions(targets, findings.scores, findings.scores, config.thresholds, config.seed)
     errors = calibration_errors(targets, findings.held_out)
     return measured.model_copy(
         update={
-            "baseline": run.baseline,
+            "baseline": baseline,
             "titles": titles,
             "micro_f1_held_out": micro_f1(targets > 0, decisions),
             "calibration_error": float(errors.mean()),
@@ -265,7 +259,7 @@ def _quality(run: Run, findings: Findings, labels: Sequence[Label], titles: Titl
     )
 
 
-def _manifest(run: Run, findings: Findings, found: Comparison) -> Manifest:
+def _manifest(run: TrainingRun, findings: Findings, found: Comparison, baseline: dict[str, float] | None) -> Manifest:
     config, targets = run.config, run.corpus.validation.targets
     titles = _title_quality(run, findings)
     labels = _labels(run, findings, titles)
@@ -280,7 +274,7 @@ def _manifest(run: Run, findings: Findings, found: Comparison) -> Manifest:
         calibration=findings.calibration,
         aim=ThresholdAim(aim=config.thresholds.aim, at_least=config.thresholds.at_least),
         scope=findings.scope,
-        quality=_quality(run, findings, labels, titles),
+        quality=_quality(run, findings, labels, titles, baseline),
         quantization=Quantization(
             scheme=scheme(config.quantization),
             bytes_fp32=found.bytes_fp32,

@@ -10,7 +10,7 @@ from model_store.papers import InputFormat, Paper, PaperEncoder
 from tests import builders
 from training.data.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.data.corpus import Papers
-from training.fitting.processes import Processes
+from training.fitting.distributed import ProcessGroup
 
 PAPERS = [Paper("a quantum star", "of the plasma"), Paper("proof"), Paper("", "the compiler [SEP] " * 20)]
 
@@ -70,6 +70,6 @@ def test_every_batch_is_full_and_every_paper_in_one(papers: int, batch_size: int
 def test_several_processes_share_out_the_batches_that_one_would_see(processes: int) -> None:
     order = LengthGroupedSampler([5 + i % 7 for i in range(19)], 6, seed=1)
     whole = list(BatchSampler(order, 6, drop_last=False))
-    shared = BatchSampler(order, Processes(processes).share(6), drop_last=False)
+    shared = BatchSampler(order, ProcessGroup(processes).per_process(6), drop_last=False)
     shares = zip(*(BatchSamplerShard(shared, processes, rank) for rank in range(processes)), strict=True)
     assert [[paper for share in step for paper in share] for step in shares] == whole

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from tests.training import tiny
 from training.errors import ConfigError
-from training.fitting.processes import Processes
+from training.fitting.distributed import ProcessGroup
 
 # Dropout draws differ between one process and two; without it only rounding does.
 WITHOUT_DROPOUT = ("max_tokens = 32\n", "max_tokens = 32\n[head]\ndropout = 0.0\n")
@@ -64,18 +64,18 @@ def test_they_keep_the_same_best_checkpoint(folder: Path) -> None:
 
 @pytest.mark.parametrize(("processes", "share"), [(1, 24), (2, 12), (3, 8)])
 def test_a_batch_is_shared_out_evenly(processes: int, share: int) -> None:
-    assert Processes(processes).share(24) == share
+    assert ProcessGroup(processes).per_process(24) == share
 
 
 def test_a_batch_that_cannot_be_shared_out_evenly_is_refused() -> None:
-    with pytest.raises(ConfigError, match="batch_size 24 cannot be shared out evenly among 5 processes"):
-        Processes(5).share(24)
+    with pytest.raises(ConfigError, match="batch_size 24 cannot be divided evenly among 5 processes"):
+        ProcessGroup(5).per_process(24)
 
 
 def test_only_the_first_of_the_launcher_s_processes_writes() -> None:
-    assert Processes.of({}) == Processes(1, 0)
-    assert Processes.of({}).writes
-    assert not Processes.of({"WORLD_SIZE": "2", "RANK": "1"}).writes
+    assert ProcessGroup.from_environment({}) == ProcessGroup(1, 0)
+    assert ProcessGroup.from_environment({}).is_main
+    assert not ProcessGroup.from_environment({"WORLD_SIZE": "2", "RANK": "1"}).is_main
 
 
 def figures(path: Path) -> dict[int, float]:

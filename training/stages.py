@@ -1,0 +1,187 @@
+"""The stages of a run, in their order: pretrain → fit → baseline → publish. Each leaves a file the next one reads."""
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from transformers import set_seed
+
+from model_store.cpus import usable_cpus
+from model_store.papers import PaperEncoder
+from model_store.store import Artefact, Store
+from training.config import EncoderConfig
+from training.data.batches import EncodedPapers
+from training.data.corpus import Papers, read_texts
+from training.errors import ConfigError
+from training.evaluation.baseline import baseline, held_out_logits
+from training.fitting import pretrain as pretraining
+from training.fitting import teacher
+from training.fitting.distributed import ProcessGroup, wait_for_all
+from training.fitting.fit import fit as fit_network
+from training.fitting.losses import LabelLoss, TeacherLoss, rates_as_biases
+from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
+from training.publishing.publish import publish as publish_network
+from training.run import TrainingRun
+
+_LOG = logging.getLogger("training")
+
+
+def pretrain(run: TrainingRun, *, resume: bool) -> None:
+    """Further pre-training with masked words; with `resume`, continue an interrupted call from its last checkpoint."""
+    config, run_dir = run.config.pretrain, run.dir
+    if config is None:
+        raise ConfigError("the configuration has no [pretrain]; an empty section takes the training papers")
+    if resume and run_dir.encoder.exists():
+        _LOG.info("%s exists: further pre-training is done", run_dir.encoder)
+        return
+    set_seed(run.config.seed)
+    held_out = run.corpus.validation.papers
+    papers = read_texts(config.texts, held_out, run.config.seed) if config.texts else run.corpus.train.papers
+    _LOG.info("further pre-training on %d papers", len(papers))
+    model = pretraining.pretrain(
+        run.config.encoder,
+        papers,
+        config,
+        run.config.cut_to(config.max_tokens),
+        seed=run.config.seed,
+        folder=run_dir.pretraining,
+        resume=resume,
+    )
+    if ProcessGroup.from_environment().is_main:
+        _save_encoder(model, run)
+    wait_for_all()
+
+
+def fit(run: TrainingRun, *, resume: bool) -> None:
+    """Fine-tune and save the best network; with `resume`, continue an interrupted call from its last checkpoint."""
+    config, weights = run.config, run.dir.weights
+    if resume and weights.exists():
+        _LOG.info("%s exists: fitting is done", weights)
+        return
+    set_seed(config.seed)
+    network = _training_network(run)
+    tokenizer = load_tokenizer(config.encoder.source)
+    encoder = PaperEncoder(tokenizer, config.training_input)
+    fit_network(
+        network,
+        EncodedPapers(encoder, _training_papers(run)),
+        EncodedPapers(encoder, run.corpus.validation),
+        config.fit,
+        pad_id=pad_id(tokenizer),
+        seed=config.seed,
+        folder=run.dir.checkpoints,
+        resume=resume,
+    )
+    network.auxiliary = None
+    if ProcessGroup.from_environment().is_main:
+        _save_weights(network, weights)
+
+
+def measure_baseline(run: TrainingRun) -> dict[str, float]:
+    """Train and measure TF-IDF with logistic regression on the same papers."""
+    figures = baseline(run.corpus)
+    run.dir.baseline.write_text(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def publish(run: TrainingRun, store: Store) -> Path:
+    """Quantize the fitted network, check its gates and publish it; returns the artefact's folder."""
+    network = load_fitted(run)
+    figures = json.loads(run.dir.baseline.read_text()) if run.dir.baseline.exists() else measure_baseline(run)
+    return publish_network(run, network, load_tokenizer(run.config.encoder.source), figures, store)
+
+
+def write_network_scores(run: TrainingRun, path: Path) -> None:
+    """Write the fitted network's logits on the training papers, for another run to learn from."""
+    tokenizer = load_tokenizer(run.config.encoder.source)
+    papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), run.corpus.train)
+    logits = teacher.score(load_fitted(run), papers, pad_id(tokenizer))
+    teacher.write_scores(path, run.corpus.train, run.corpus.labels, logits)
+
+
+def write_artefact_scores(run: TrainingRun, artefact: Artefact, path: Path) -> None:
+    """The same with a published artefact as the teacher."""
+    labels = [label.name for label in artefact.manifest.labels]
+    logits = teacher.score_as_served(artefact.classifier(), run.corpus.train.papers, usable_cpus())
+    teacher.write_scores(path, run.corpus.train, labels, logits)
+
+
+def write_baseline_scores(run: TrainingRun, path: Path) -> None:
+    """The same with TF-IDF as the teacher, whose errors differ from those of a network."""
+    train = run.corpus.train
+    teacher.write_scores(path, train, run.corpus.labels, held_out_logits(train, run.config.seed))
+
+
+def load_fitted(run: TrainingRun) -> SubjectNetwork:
+    """The network with its fitted weights, in evaluation mode; ConfigError if it has not been fitted."""
+    if not run.dir.weights.exists():
+        raise ConfigError(f"{run.dir.weights} does not exist: fit the run first")
+    network = _new_network(run, run.config.encoder)
+    network.load_state_dict(load_file(run.dir.weights))
+    return network.eval()
+
+
+def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.float32]:
+    """Logits of the validation papers at the length they are served with; shape (papers, labels)."""
+    tokenizer = load_tokenizer(run.config.encoder.source)
+    papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), run.corpus.validation)
+    return teacher.score(network, papers, pad_id(tokenizer))
+
+
+def _new_network(run: TrainingRun, encoder: EncoderConfig) -> SubjectNetwork:
+    config = run.config
+    chunked = config.input.chunks is not None
+    return load_network(encoder, config.head, len(run.corpus.labels), config.features, chunked=chunked)
+
+
+def _training_network(run: TrainingRun) -> SubjectNetwork:
+    """A new network with its loss and with the heads that only training needs."""
+    config, train = run.config, run.corpus.train
+    network = _new_network(run, _starting_encoder(run))
+    network.loss = LabelLoss(config.loss, torch.from_numpy(train.targets.sum(axis=0)), len(train))
+    if config.loss.start_at_rates:
+        network.start_at(rates_as_biases(train.targets))
+    if config.auxiliary and train.categories is not None:
+        network.learn_also(train.categories.shape[1], config.auxiliary.weight)
+    if config.teacher:
+        network.teacher = TeacherLoss(config.teacher)
+    return network
+
+
+def _training_papers(run: TrainingRun) -> Papers:
+    """The training papers, with the teachers' logits if there are teachers."""
+    train, config = run.corpus.train, run.config.teacher
+    return replace(train, teacher=teacher.read_scores(config.scores, train, run.corpus.labels)) if config else train
+
+
+def _starting_encoder(run: TrainingRun) -> EncoderConfig:
+    """The encoder that fine-tuning starts from: as configured, or after further pre-training."""
+    if run.config.pretrain is None:
+        return run.config.encoder
+    if not run.dir.encoder.exists():
+        raise ConfigError(
+            f"{run.dir.encoder} does not exist, and the configuration has a [pretrain]: "
+            "call `python -m training pretrain` first, or `run` for all stages"
+        )
+    return run.config.encoder.model_copy(update={"source": str(run.dir.encoder)})
+
+
+def _save_encoder(model: pretraining.MaskedWordModel, run: TrainingRun) -> None:
+    partial = run.dir.encoder.with_name("encoder.partial")
+    for folder in (partial, run.dir.encoder):
+        shutil.rmtree(folder, ignore_errors=True)
+    pretraining.save_encoder(model, run.config.encoder.source, partial)
+    partial.rename(run.dir.encoder)
+
+
+def _save_weights(network: SubjectNetwork, path: Path) -> None:
+    # Written beside and renamed: a run that is killed here must not leave half a file that looks complete.
+    partial = path.with_suffix(".partial")
+    save_file(network.state_dict(), partial)
+    partial.replace(path)
