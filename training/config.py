@@ -67,6 +67,12 @@ class Source(TextFile):
     having: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="only papers with one of these labels: more of what is rare"
     )
+    most_per_category: int | None = Field(
+        default=None,
+        ge=1,
+        description="draw about this many papers of each common category (of each label, where there are no "
+        "categories); papers of rarer categories are all kept",
+    )
 
 
 class DataConfig(_Section):
@@ -96,6 +102,21 @@ class AuxiliaryConfig(_Section):
     column: str = Field(default="categories", description="space-separated names; papers without the column learn none")
     weight: float = Field(default=0.25, gt=0, description="a wrong category against a wrong label")
     fewest: int = Field(default=50, ge=1, description="papers a category must have to be learned")
+
+
+class ExitsConfig(_Section):
+    """Heads on lower layers, so that clear papers can leave the network early.
+
+    Deep supervision as in BranchyNet (Teerapittayanon et al. 2016) and DeeBERT (Xin et al. 2020), with the last head as
+    teacher of the others (FastBERT, Liu et al. 2020). An exit's head reads the CLS state and the mean of all states of
+    its layer.
+    """
+
+    layers: tuple[int, ...] = Field(min_length=1, description="after which layers, counted from 1")
+    weight: float = Field(default=0.5, gt=0, description="of each exit's loss; the last head's weighs 1")
+    teacher: float = Field(
+        default=0.5, ge=0, le=1, description="share of an exit's loss that the last head's scores teach, not the labels"
+    )
 
 
 class PretrainConfig(_Section):
@@ -240,6 +261,7 @@ class RunConfig(_Section):
     head: HeadConfig = HeadConfig()
     data: DataConfig
     auxiliary: AuxiliaryConfig | None = None
+    exits: ExitsConfig | None = None
     pretrain: PretrainConfig | None = None
     teacher: TeacherConfig | None = None
     input: InputFormat

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,9 +79,8 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
         folder=run.dir.checkpoints,
         resume=resume,
     )
-    network.auxiliary = None
     if ProcessGroup.from_environment().is_main:
-        _save_weights(network, weights)
+        _save_weights(network, weights, run.corpus.categories)
 
 
 def measure_baseline(run: TrainingRun) -> dict[str, float]:
@@ -123,7 +123,11 @@ def load_fitted(run: TrainingRun) -> SubjectNetwork:
     if not run.dir.weights.exists():
         raise ConfigError(f"{run.dir.weights} does not exist: fit the run first")
     network = _new_network(run, run.config.encoder)
-    network.load_state_dict(load_file(run.dir.weights))
+    weights = load_file(run.dir.weights)
+    auxiliary = weights.get("auxiliary.linear.weight")
+    if run.config.auxiliary and auxiliary is not None:
+        network.add_auxiliary_head(len(auxiliary), run.config.auxiliary.weight)
+    network.load_state_dict(weights)
     return network.eval()
 
 
@@ -137,7 +141,8 @@ def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.f
 def _new_network(run: TrainingRun, encoder: EncoderConfig) -> SubjectNetwork:
     config = run.config
     chunked = config.input.chunks is not None
-    return load_network(encoder, config.head, len(run.corpus.labels), config.features, chunked=chunked)
+    labels = len(run.corpus.labels)
+    return load_network(encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
 
 
 def _training_network(run: TrainingRun) -> SubjectNetwork:
@@ -147,8 +152,10 @@ def _training_network(run: TrainingRun) -> SubjectNetwork:
     network.loss = LabelLoss(config.loss, torch.from_numpy(train.targets.sum(axis=0)), len(train))
     if config.loss.start_at_rates:
         network.start_at(rates_as_biases(train.targets))
+        if network.exits is not None:
+            network.exits.start_at(rates_as_biases(train.targets))
     if config.auxiliary and train.categories is not None:
-        network.learn_also(train.categories.shape[1], config.auxiliary.weight)
+        network.add_auxiliary_head(train.categories.shape[1], config.auxiliary.weight)
     if config.teacher:
         network.teacher = TeacherLoss(config.teacher)
     return network
@@ -180,8 +187,8 @@ def _save_encoder(model: pretraining.MaskedWordModel, run: TrainingRun) -> None:
     partial.rename(run.dir.encoder)
 
 
-def _save_weights(network: SubjectNetwork, path: Path) -> None:
+def _save_weights(network: SubjectNetwork, path: Path, categories: Sequence[str]) -> None:
     # Written beside and renamed: a run that is killed here must not leave half a file that looks complete.
     partial = path.with_suffix(".partial")
-    save_file(network.state_dict(), partial)
+    save_file(network.state_dict(), partial, {"categories": " ".join(categories)})
     partial.replace(path)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from model_store.papers import Paper, tidy
 from model_store.rows import Row, read_rows
 from training.config import AuxiliaryConfig, DataConfig, Source, TextFile
+from training.data.thinning import thinned
 from training.errors import DataError
 
 _ID, _TITLE, _ABSTRACT, _CATEGORIES = "id", "title", "abstract", "categories"
@@ -62,6 +63,8 @@ class Corpus:
     validation: Papers
     report: dict[str, dict[str, int | str]]
     """By file: its sha256 and the counts of its cleaning."""
+    categories: tuple[str, ...] = ()
+    """Finer categories that the auxiliary head learns, in the order of its outputs."""
 
 
 def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None = None) -> Corpus:
@@ -92,10 +95,12 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
         _same_labels(config.validation, held_out_labels, labels)
     train, held_out = _sampled(train, config.sample, rng), _sampled(held_out, config.validation_sample, rng)
     train = _share(train, config.share, seed)
-    learned = (
-        replace(_stack(train, labels), categories=_categories(train, auxiliary)) if auxiliary else _stack(train, labels)
-    )
-    corpus = Corpus(labels, learned, _stack(held_out, labels), report)
+    learned = _stack(train, labels)
+    categories: tuple[str, ...] = ()
+    if auxiliary:
+        categories, targets = _categories(train, auxiliary)
+        learned = replace(learned, categories=targets)
+    corpus = Corpus(labels, learned, _stack(held_out, labels), report, categories)
     _every_label_occurs(corpus)
     return corpus
 
@@ -173,6 +178,9 @@ def _read_source(
     counts: Counts = {"rows": len(rows)}
     read = _labelled(source.path, rows, columns, labels, config.categories, column)
     kept = list(_clean(read, source, seen, counts))
+    if source.most_per_category is not None:
+        subjects = [paper.categories or paper.labels for paper in kept]
+        kept = [kept[i] for i in thinned(subjects, source.most_per_category, rng)]
     kept = _sampled(kept, source.sample, rng)
     counts["kept"] = len(kept)
     return labels, kept, {"sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(), **counts}
@@ -313,8 +321,10 @@ def _stack(labelled: list[LabelledPaper], labels: tuple[str, ...]) -> Papers:
     return Papers([paper.paper for paper in labelled], targets)
 
 
-def _categories(labelled: list[LabelledPaper], auxiliary: AuxiliaryConfig) -> NDArray[np.float32]:
-    """Targets over the categories that enough papers have, in alphabetical order; DataError if there is none."""
+def _categories(
+    labelled: list[LabelledPaper], auxiliary: AuxiliaryConfig
+) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """The categories that enough papers have, sorted, and their targets; DataError if there is none."""
     counts = Counter(category for paper in labelled for category in paper.categories or ())
     column = {name: i for i, name in enumerate(sorted(c for c, papers in counts.items() if papers >= auxiliary.fewest))}
     if not column:
@@ -327,7 +337,7 @@ def _categories(labelled: list[LabelledPaper], auxiliary: AuxiliaryConfig) -> ND
         if paper.categories is not None:
             targets[row] = 0
             targets[row, [column[name] for name in paper.categories if name in column]] = 1
-    return targets
+    return tuple(column), targets
 
 
 def _entry(source: Source, report: Mapping[str, object]) -> str:

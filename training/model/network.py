@@ -9,11 +9,12 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from training.config import EncoderConfig, FeaturesConfig, FitConfig, HeadConfig
+from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, FitConfig, HeadConfig
 from training.errors import ConfigError
 from training.fitting.losses import TeacherLoss
 from training.model import features
 from training.model.chunks import ChunkJoin
+from training.model.exits import Exits
 
 
 class SubjectNetwork(nn.Module):
@@ -29,6 +30,8 @@ class SubjectNetwork(nn.Module):
     teacher: TeacherLoss | None
     chunks: ChunkJoin | None
     """Joins the chunks that papers are read in; none if each is read as one."""
+    exits: Exits | None
+    """Heads on lower layers."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class SubjectNetwork(nn.Module):
         super().__init__()
         self.encoder = encoder
         self._features = features_read
+        self._hidden_size = hidden_size
         self._features_size = features.size(features_read, hidden_size)
         self.head = nn.Sequential(
             nn.Dropout(head.dropout),
@@ -55,14 +59,23 @@ class SubjectNetwork(nn.Module):
         self.loss = nn.BCEWithLogitsLoss()
         self.auxiliary = None
         self.teacher = None
+        self.exits = None
 
     @property
     def labels(self) -> int:
         """How many there are."""
         return self._last.out_features
 
-    def learn_also(self, categories: int, weight: float) -> None:
-        """Give the network an auxiliary head over so many finer categories, for the time of its training."""
+    def add_exits(self, config: ExitsConfig, head: HeadConfig, layers: int) -> None:
+        """Add heads on the lower layers that `config` names; ConfigError unless they are below the last of `layers`."""
+        if self.chunks is not None:
+            raise ConfigError("[exits] needs papers that are read in one piece; leave out `chunks` in [input]")
+        if not all(1 <= layer < layers for layer in config.layers):
+            raise ConfigError(f"[exits] names layers {list(config.layers)}; expected layers from 1 to {layers - 1}")
+        self.exits = Exits(config, head, self._hidden_size, self.labels)
+
+    def add_auxiliary_head(self, categories: int, weight: float) -> None:
+        """Add an auxiliary head that learns this number of finer categories."""
         self.auxiliary = AuxiliaryHead(self._features_size, categories, weight)
 
     def start_at(self, biases: Tensor) -> None:
@@ -101,13 +114,20 @@ class SubjectNetwork(nn.Module):
         is empty being none, or (chunks, tokens) of a single paper, all of them real. `teacher` are
         the teacher's logits, shape (papers, labels).
         """
-        read = self.features(input_ids, attention_mask, token_type_ids)
+        hidden: tuple[Tensor, ...] = ()
+        if self.exits is None:
+            read = self.features(input_ids, attention_mask, token_type_ids)
+        else:
+            output = self._encode(input_ids, attention_mask, token_type_ids)
+            read, hidden = self.read(output, attention_mask), output.hidden_states
         logits = self.head(read)
         if labels is None:
             return {"logits": logits}
         loss = self.loss(logits.float(), labels)
         if self.teacher is not None and teacher is not None:
             loss = torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
+        if self.exits is not None:
+            loss = loss + self.exits.loss(hidden, attention_mask, logits.float(), labels)
         if self.auxiliary is not None and categories is not None:
             loss = loss + self.auxiliary(read, categories) / labels.shape[1]
         return {"loss": loss, "logits": logits}
@@ -136,7 +156,7 @@ class SubjectNetwork(nn.Module):
             input_ids=input_ids,
             attention_mask=attention_mask,
             token_type_ids=token_type_ids,
-            output_hidden_states=self._features.layers > 1,
+            output_hidden_states=self._features.layers > 1 or self.exits is not None,
         )
 
 
@@ -166,8 +186,9 @@ def load_network(
     features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
     *,
     chunked: bool = False,
+    exits: ExitsConfig | None = None,
 ) -> SubjectNetwork:
-    """A network with pretrained encoder, cut off above the highest layer that is read, and fresh head.
+    """A network with a pretrained encoder, cut off above the highest layer that is read, and new heads.
 
     If `chunked`, papers are read in chunks. `source` is a hub id or a local folder of a model of
     the BERT family, which tells title and abstract apart by token types; ConfigError for any other,
@@ -186,7 +207,10 @@ def load_network(
         encoder.source, config=config, add_pooling_layer=False, attn_implementation=encoder.attention
     )
     body.requires_grad_(not encoder.freeze)
-    return SubjectNetwork(body, config.hidden_size, labels, head, features_read, chunked=chunked)
+    network = SubjectNetwork(body, config.hidden_size, labels, head, features_read, chunked=chunked)
+    if exits is not None:
+        network.add_exits(exits, head, config.num_hidden_layers)
+    return network
 
 
 def _layers_kept(features_read: FeaturesConfig, present: int) -> int:

@@ -63,7 +63,7 @@ def test_the_auxiliary_head_adds_to_the_loss_only_where_categories_are_known(net
     network.eval()
     labels, mask = torch.tensor([[1.0, 0, 0]] * 2), torch.ones_like(IDS)
     plain = network(IDS, mask, torch.zeros_like(IDS), labels)
-    network.learn_also(categories=5, weight=0.5)
+    network.add_auxiliary_head(categories=5, weight=0.5)
     unknown = network(IDS, mask, torch.zeros_like(IDS), labels, torch.full((2, 5), torch.nan))
     known = network(IDS, mask, torch.zeros_like(IDS), labels, torch.tensor([[1.0, 0, 0, 0, 0], [torch.nan] * 5]))
     assert unknown["loss"] == plain["loss"]
@@ -72,7 +72,7 @@ def test_the_auxiliary_head_adds_to_the_loss_only_where_categories_are_known(net
 
 
 def test_the_auxiliary_head_learns_at_the_head_s_rate(network: SubjectNetwork) -> None:
-    network.learn_also(categories=5, weight=0.5)
+    network.add_auxiliary_head(categories=5, weight=0.5)
     groups = parameter_groups(network, FitConfig(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5))
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
     assert {rates[id(p)] for name, p in network.named_parameters() if name.startswith("auxiliary.")} == {1e-3}
