@@ -86,7 +86,10 @@ class Classifier:
         """All there is to say of one paper; PaperError if it has no text that the tokenizer knows."""
         (encoding,) = self.encode([paper])
         measured = self.measure(encoding)
-        return Answer(encoding, measured, self.manifest.decide(measured, title_only=encoding.title_only))
+        return Answer(encoding, measured, self._decide(measured, encoding))
+
+    def _decide(self, measured: Measured, encoding: Encoding) -> Decision:
+        return self.manifest.decide(measured, title_only=encoding.title_only, withdrawn=encoding.withdrawn)
 
     def scores(self, papers: Sequence[Paper]) -> NDArray[np.float32]:
         """Probabilities, shape (papers, labels)."""

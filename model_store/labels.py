@@ -92,16 +92,18 @@ def decide(
     *,
     title_only: bool = False,
     out_of_scope: bool = False,
+    withdrawn: bool = False,
 ) -> Decision:
     """The decision for one paper from its scores, shape (labels,).
 
     Labels are assigned to a text out of scope too: one in fifty of those is a false alarm, and
     its reader should find what the others get. The status says that they are not to be trusted.
+    A withdrawn paper is never "ok": its text is a notice, or is not to be relied on.
     """
     thresholds = [label.threshold_for(title_only=title_only) for label in labels]
     reached = np.flatnonzero(assigned(scores, thresholds))
     ranked = tuple(int(i) for i in sorted(reached, key=lambda i: -scores[i]))
     if out_of_scope:
         return Decision(ranked, "out_of_scope")
-    unclear = not ranked or bool(closeness(scores, thresholds) < rule.margin)
+    unclear = withdrawn or not ranked or bool(closeness(scores, thresholds) < rule.margin)
     return Decision(ranked, "uncertain" if unclear else "ok")

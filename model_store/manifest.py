@@ -174,10 +174,17 @@ class Manifest(_Part):
     limits: tuple[str, ...] = ()
     files: dict[str, FileEntry]
 
-    def decide(self, measured: Measured, *, title_only: bool) -> Decision:
+    def decide(self, measured: Measured, *, title_only: bool, withdrawn: bool = False) -> Decision:
         """The decision for one paper; `title_only` if the encoder saw no abstract."""
         excluded = self.scope is not None and self.scope.excludes(measured, title_only=title_only)
-        return decide(measured.scores, self.labels, self.uncertain, title_only=title_only, out_of_scope=excluded)
+        return decide(
+            measured.scores,
+            self.labels,
+            self.uncertain,
+            title_only=title_only,
+            out_of_scope=excluded,
+            withdrawn=withdrawn,
+        )
 
     @field_validator("calibration", mode="before")
     @classmethod

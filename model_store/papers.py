@@ -1,7 +1,6 @@
 """Papers and the one way they become word pieces, in training and in serving alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -10,8 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from tokenizers import Tokenizer
 
 from model_store.errors import PaperError
+from model_store.text import Change, PlainText, PreparedText, collapse_whitespace, is_withdrawn
 
 Truncation = Literal["head", "tail", "head+tail"]
+Preparation = Literal["whitespace", "plain-text"]
+
+# The former name, for callers outside this package.
+tidy = collapse_whitespace
 
 # [CLS] title [SEP] abstract [SEP]
 _SPECIAL_TOKENS = 3
@@ -35,6 +39,11 @@ class InputFormat(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    preparation: Preparation = Field(
+        default="whitespace",
+        description="whitespace: only white space is normalized, as up to version 1.2.0 of arxiv-subjects; plain-text: "
+        "also Unicode (NFKC), markup, entities, words broken at line ends and placeholders",
+    )
     max_tokens: int = Field(ge=8, le=512, description="word pieces the encoder sees, special ones included")
     truncation: Truncation = "head"
     head_tokens: int = Field(default=128, ge=1)
@@ -59,6 +68,12 @@ class Encoding(NamedTuple):
     """Those of them that the encoder sees."""
     chunk_tokens: int | None = None
     """All chunks but the last have so many ids, special ones included; absent: the paper is read as one."""
+    unknown: int = 0
+    """Those of `tokens` that the tokenizer does not know."""
+    changes: tuple[Change, ...] = ()
+    """What the preparation dropped or replaced, in alphabetical order."""
+    withdrawn: bool = False
+    """Whether the paper holds a notice of its withdrawal."""
 
     @property
     def truncated(self) -> bool:
@@ -94,33 +109,52 @@ class Encoder(Protocol):
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]: ...
 
 
-@dataclass(frozen=True)
 class PaperEncoder:
-    """Encodes papers with one tokenizer and one format.
+    """Prepares, tokenizes and lays out papers with one tokenizer and one format.
 
     The tokenizer is told that special tokens written in a text are plain text: `[SEP]` in an
     abstract must not act as a separator. That flag does not survive `tokenizer.json`, and files
     may carry padding and truncation of their own, so all three are set here, on every load.
     """
 
-    tokenizer: Tokenizer
-    format: InputFormat
-
-    def __post_init__(self) -> None:
+    def __init__(self, tokenizer: Tokenizer, format_: InputFormat) -> None:
+        self.tokenizer = tokenizer
+        self.format = format_
         self.tokenizer.encode_special_tokens = True
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
+        self._plain_text = PlainText(self._is_word)
+        unknown: int | None = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
+        # Not every kind of tokenizer has an unknown token, and no piece has a negative id.
+        self._unknown = -1 if unknown is None else unknown
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
         """One encoding per paper, in order.
 
         Raises PaperError if a paper has no text at all.
         """
-        texts = [tidy(text) for paper in papers for text in paper]
-        pieces = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [self._lay_out(pieces[i].ids, pieces[i + 1].ids) for i in range(0, len(pieces), 2)]
+        prepared = [self.prepare(text) for paper in papers for text in paper]
+        # All texts in one call: the tokenizer spreads them over its threads.
+        pieces = self.tokenizer.encode_batch_fast([text.content for text in prepared], add_special_tokens=False)
+        return [
+            self._lay_out(paper, prepared[2 * i : 2 * i + 2], pieces[2 * i].ids, pieces[2 * i + 1].ids)
+            for i, paper in enumerate(papers)
+        ]
 
-    def _lay_out(self, title: list[int], abstract: list[int]) -> Encoding:
+    def prepare(self, text: str) -> PreparedText:
+        """A title or an abstract as the tokenizer gets it; empty if it is missing or a placeholder."""
+        return (
+            self._plain_text(text)
+            if self.format.preparation == "plain-text"
+            else PreparedText(collapse_whitespace(text))
+        )
+
+    def _is_word(self, word: str) -> bool:
+        return any(self.tokenizer.token_to_id(form) is not None for form in (word, word.lower()))
+
+    def _lay_out(
+        self, paper: Paper, prepared: Sequence[PreparedText], title: list[int], abstract: list[int]
+    ) -> Encoding:
         if not title and not abstract:
             raise PaperError("the paper has neither a title nor an abstract; give at least one of them")
         room = self.format.max_tokens - _SPECIAL_TOKENS
@@ -137,6 +171,9 @@ class PaperEncoder:
             tokens=len(title) + len(abstract),
             tokens_used=len(kept_title) + len(kept_abstract),
             chunk_tokens=self.format.max_tokens if self.format.chunks else None,
+            unknown=title.count(self._unknown) + abstract.count(self._unknown),
+            changes=tuple(sorted(set().union(*(text.changes for text in prepared)))),
+            withdrawn=self.format.preparation == "plain-text" and is_withdrawn(*(text.content for text in prepared)),
         )
 
     def _cut(self, pieces: list[int], room: int) -> list[int]:
@@ -152,8 +189,3 @@ class PaperEncoder:
         if token_id is None:
             raise PaperError(f"the tokenizer has no {token!r}; the input format names a token it must know")
         return token_id
-
-
-def tidy(text: str) -> str:
-    """White space of any kind and length becomes one space; nothing else is touched."""
-    return " ".join(text.split())

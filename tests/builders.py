@@ -126,9 +126,9 @@ def manifest(version: str = "1.0.0", **changes: Any) -> Manifest:
 GOLDEN_PAPERS = (Paper("A quantum algorithm", "We star the particle."), Paper("theorem proof algebra"))
 
 
-def classifier() -> Classifier:
+def classifier(format_: InputFormat = INPUT) -> Classifier:
     """A classifier over the tiny artefact that was never in a store."""
-    return Classifier(manifest(), "0" * 64, PaperEncoder(tokenizer(), INPUT), OnnxGraph(graph()))
+    return Classifier(manifest(input=format_), "0" * 64, PaperEncoder(tokenizer(), format_), OnnxGraph(graph()))
 
 
 def files(**changes: bytes) -> Mapping[str, bytes]:

@@ -212,7 +212,7 @@ class Engine:
     def _judge(self, manifest: Manifest, encoding: Encoding, result: Result) -> Outcome:
         if isinstance(result, InferenceError):
             return result
-        decision = manifest.decide(result.measured, title_only=encoding.title_only)
+        decision = manifest.decide(result.measured, title_only=encoding.title_only, withdrawn=encoding.withdrawn)
         self._telemetry.paper(encoding.tokens, encoding.truncated, result.queue_s, result.infer_s)
         self._telemetry.answer(
             decision.status,
