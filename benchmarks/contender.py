@@ -25,8 +25,8 @@ Inputs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 # What must be there before a file can be read; importing it is no part of loading.
 _IMPORTS = {
     "onnx": ("onnxruntime",),
-    "torch": ("torch", "training.network"),
-    "torchao": ("torch", "training.network", "torchao.quantization"),
+    "torch": ("torch", "training.model.network"),
+    "torchao": ("torch", "training.model.network", "torchao.quantization"),
 }
 
 

@@ -16,7 +16,8 @@ from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQua
 
 from training.config import QuantizationConfig
 from training.model.network import SubjectNetwork
-from training.publishing.export import export_graph, quantize
+from training.publishing.quantization import quantize
+from training.publishing.torch_export import torch_graph
 
 REFERENCE = "torch, fp32"
 INSTALL_TORCHAO = "not installed: `pip install --no-deps torchao==0.18.0`"
@@ -34,7 +35,7 @@ class Scheme(NamedTuple):
 
 def schemes(network: SubjectNetwork) -> list[Scheme]:
     """All of them, made from one fitted network; the first is the reference."""
-    graph = export_graph(copy.deepcopy(network))
+    graph = torch_graph(copy.deepcopy(network))
     # torch's own best on a CPU; training may have wanted another.
     network.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
     made: list[tuple[str, Callable[[bytes], bytes]]] = [

@@ -16,7 +16,7 @@ class ChunkJoin(nn.Module):
 
     def __init__(self, join: Join, size: int) -> None:
         super().__init__()
-        self._join = join
+        self.join = join
         self.attention = (
             nn.Sequential(nn.Linear(size, size, bias=False), nn.Tanh(), nn.Linear(size, 1, bias=False))
             if join == "attention"
@@ -25,7 +25,7 @@ class ChunkJoin(nn.Module):
 
     def forward(self, chunks: Tensor, real: Tensor) -> Tensor:
         """Features (papers, size) of chunks (papers, chunks, size); `real` (papers, chunks) is false where none is."""
-        if self._join == "max":
+        if self.join == "max":
             return chunks.masked_fill(~real.unsqueeze(-1), torch.finfo(chunks.dtype).min).amax(dim=1)
         weights = real.to(chunks.dtype)
         if self.attention is not None:

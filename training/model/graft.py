@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from model_store.classifier import DISTANCE, PROBABILITIES
 from training.publishing.calibration import Lines
-from training.publishing.export import FEATURES
+from training.publishing.graph_writer import FEATURES
 from training.publishing.scope import Detector
 
 # Calibration is two nodes before the sigmoid.

@@ -143,6 +143,11 @@ class SubjectNetwork(nn.Module):
         placed[real] = read
         return cast("Tensor", self.chunks(placed, real))
 
+    @property
+    def features_config(self) -> FeaturesConfig:
+        """Which layers the head reads, and how."""
+        return self._features
+
     def read(self, output: Any, attention_mask: Tensor) -> Tensor:
         """Features (papers, size) from what the encoder gave for papers, or for the chunks of one."""
         read = features.read(output, attention_mask, self._features)

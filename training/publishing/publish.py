@@ -38,7 +38,9 @@ from training.model.graft import graft
 from training.model.network import SubjectNetwork
 from training.publishing.calibration import calibration, calibration_errors, fit_lines, held_out_by_method, mean_error
 from training.publishing.card import LABELS, RELIABILITY, card
-from training.publishing.export import FEATURES, export_graph, quantize, scheme
+from training.publishing.export import export_graph
+from training.publishing.graph_writer import FEATURES
+from training.publishing.quantization import quantize, scheme
 from training.publishing.report import draw
 from training.publishing.scope import Detector, Distances, at_several_lengths, fit_detector, read_texts, scope
 from training.publishing.thresholds import choose, held_out_decisions, uncertain_rule

@@ -22,8 +22,10 @@ from training.model.chunks import ChunkJoin, Join
 from training.model.graft import graft
 from training.model.network import SubjectNetwork, load_network
 from training.publishing.calibration import Lines
-from training.publishing.export import FEATURES, export_graph, quantize
+from training.publishing.export import export_graph
+from training.publishing.graph_writer import FEATURES
 from training.publishing.publish import network_scores
+from training.publishing.quantization import quantize
 from training.publishing.scope import Detector
 from training.publishing.verify import graph_scores, hold_parity
 

@@ -13,8 +13,9 @@ from tests.training import tiny
 from training.config import EncoderConfig, FeaturesConfig, HeadConfig, QuantizationConfig
 from training.errors import ConfigError
 from training.model.network import SubjectNetwork, load_network
-from training.publishing.export import export_graph, quantize
+from training.publishing.export import export_graph
 from training.publishing.publish import network_scores
+from training.publishing.quantization import quantize
 from training.publishing.verify import graph_scores, hold_parity
 
 IDS = torch.tensor([[2, 19, 20, 3], [2, 21, 3, 0]])
