@@ -96,7 +96,7 @@ max_tokens = {longest}
 # 2e-5 suits BERT-base; encoders of six layers and less take ten times that.
 learning_rate = 2e-5
 head_learning_rate = 1e-3
-# averaging = "ema" steadies short runs. More such settings: "Techniques" in training/README.md.
+# averaging = "ema" steadies short runs. More such settings: "Techniques" in docs/techniques.md.
 
 # Labels that few papers have: "asymmetric", "focal" and "class_balanced" give them more weight than "bce" does.
 # [loss]
