@@ -14,17 +14,21 @@ from starlette.middleware import Middleware
 
 from app.api import docs, openapi, page, problems, routes
 from app.api.cors import ProblemCors
-from app.api.door import Door, Doorkeeper
 from app.api.keys import ApiKeys
-from app.api.middleware import Gate, Observe
+from app.api.middleware import (
+    AdmissionMiddleware,
+    AllowedHostsMiddleware,
+    ApiKeyMiddleware,
+    RequestLogMiddleware,
+    ResponseHeadersMiddleware,
+)
 from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
 from app.inference.reload import Classifier, Versions
 from app.observability.metrics import Telemetry
 from app.observability.request_log import record_of
-from app.server.limits import Patience
-from app.server.turnstile import State, Turnstile
+from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
 from app.service import Service
-from app.settings import Settings, SettingsError
+from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.store import Store
 
 _WHERE_TRACES_GO = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
@@ -40,13 +44,11 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     versions = Versions(classifier) if classifier else Versions.open(Store(settings.artefacts), settings.version)
     keys = ApiKeys(settings.api_key_file)
     service = Service(settings, versions, keys, telemetry)
-    keeper = Doorkeeper(service.engine.refusal, _paths("classify"), settings.max_body_bytes)
-    turnstile = Turnstile(keeper, service)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Service]]:
         async with service.running():
-            yield {"service": service, "turnstile": turnstile}
+            yield {"service": service}
 
     app = FastAPI(
         title=openapi.TITLE,
@@ -58,7 +60,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
         openapi_url=None,
         redirect_slashes=False,
         telemetry=_tracing(settings, os.environ),
-        middleware=_middleware(service, keeper),
+        middleware=_middleware(service),
         exception_handlers={ServiceError: _refused, HTTPException: _refused_by_framework},
     )
     app.include_router(routes.router)
@@ -98,17 +100,41 @@ def _paths(tag: str | None = None) -> frozenset[str]:
     return frozenset(route.path for route in known if tag is None or tag in route.tags)
 
 
-def _middleware(service: Service, keeper: Doorkeeper) -> list[Middleware]:
-    """From outside to inside."""
+def _middleware(service: Service) -> list[Middleware]:
+    """From outside to inside; each is described in its class."""
     settings = service.settings
-    cors = [Middleware(ProblemCors, origins=settings.cors_origins)] if settings.cors_origins else []
     return [
-        Middleware(Observe, telemetry=service.telemetry, paths=_paths(), health=service.engine.health),
-        *cors,
-        Middleware(Gate, keys=service.keys, open_health=settings.open_health),
-        Middleware(Door, keeper=keeper),
-        Middleware(Patience, settings=settings),
+        Middleware(RequestLogMiddleware, telemetry=service.telemetry, paths=_paths()),
+        Middleware(ResponseHeadersMiddleware, health=service.engine.health),
+        Middleware(HeaderMiddleware),
+        *_browser_middleware(settings),
+        Middleware(ApiKeyMiddleware, keys=service.keys, open_metrics=settings.open_health),
+        Middleware(
+            AdmissionMiddleware,
+            rejection=service.engine.refusal,
+            paths=_paths("classify"),
+            max_body_bytes=settings.max_body_bytes,
+        ),
+        Middleware(
+            BodyLimitMiddleware,
+            max_bytes=settings.max_body_bytes,
+            max_silence_s=settings.body_timeout_s,
+            min_bytes_per_s=settings.min_body_bytes_per_s,
+        ),
+        Middleware(DisconnectMiddleware),
+        Middleware(DeadlineMiddleware, seconds=settings.request_timeout_s),
     ]
+
+
+def _browser_middleware(settings: Settings) -> list[Middleware]:
+    """What concerns web pages: which host names they may use, and which origins."""
+    if settings.allowed_hosts:
+        hosts = [Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)]
+    elif settings.is_local and not settings.api_key_file and not settings.cors_origins:
+        hosts = [Middleware(AllowedHostsMiddleware, hosts=LOCAL_HOSTS, browsers_only=True)]
+    else:
+        hosts = []
+    return hosts + ([Middleware(ProblemCors, origins=settings.cors_origins)] if settings.cors_origins else [])
 
 
 async def _refused(request: Request, error: Exception) -> Response:

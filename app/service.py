@@ -31,8 +31,8 @@ class Service:
         self.limits = Limits(settings.max_papers, settings.max_title_chars, settings.max_abstract_chars)
 
     def deadline(self, record: Record) -> float:
-        """The time.monotonic() at which nobody waits for this request any more."""
-        return record.began + self.settings.request_timeout_s
+        """The time.monotonic() at which this request is cancelled."""
+        return record.deadline
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,32 +1,35 @@
-"""What surrounds every request, as plain ASGI: its record, its headers, the API key. Knows no papers.
+"""ASGI middleware around every request: log and metrics, response headers, allowed hosts, API key, admission.
 
-The order, from outside: Observe, Gate, then `app.door` and `app.patience`.
+`app.main` lists it from outside to inside. The limits of size and time are in `app.server.limits`.
 """
 
 import asyncio
+import contextlib
+import logging
 import time
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import problems
 from app.api.keys import ApiKeys
-from app.errors import InternalError, ServiceError, Unauthorized
+from app.errors import Draining, Forbidden, InternalError, ServiceError, Unauthorized
 from app.inference.health import Health
 from app.observability import logs
 from app.observability.metrics import Telemetry
 from app.observability.request_log import Record, open_record, record_of
 
-Header = tuple[bytes, bytes]
-# nginx' word for it; nobody receives this status, it is for logs and metrics.
+# The status that nginx logs when the client closed the connection; it is in logs and metrics only.
 CLIENT_CLOSED_REQUEST = 499
 _LINGER_S = 1.0
 _OPEN = ("/docs", "/openapi.json", "/problems/", "/web/")
 _PAGES = frozenset({"/", "/card"})
-_HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
-# As they are sent: this is done for every request, also for those that are turned away by the thousand.
-_SECURITY = (
+_PROBES = frozenset({"/livez", "/readyz"})
+_SUMMARY_INTERVAL_S = 1.0
+_SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -37,13 +40,12 @@ _SECURITY = (
 )
 
 
-class Observe:
-    """Outermost: opens the record, closes it with the metrics and one log line, answers for bugs."""
+class RequestLogMiddleware:
+    """Open the log of a request, close it with metrics and one log line, and answer unexpected exceptions."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, paths: Collection[str], health: Health) -> None:
-        """`paths` are the route templates, for requests that are refused before they are routed."""
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, paths: Collection[str]) -> None:
+        """`paths` are the route templates, for requests that are rejected before they are routed."""
         self._app = app
-        self._health = health
         self._telemetry = telemetry
         self._paths = paths
 
@@ -51,85 +53,181 @@ class Observe:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         record = open_record(scope)
-        sending = _with_headers(send, record, self._health)
+        sending = _noting_status(send, record)
         with self._telemetry.inflight.track_inprogress():
             try:
                 await self._app(scope, receive, sending)
             except Exception as error:
-                # The outermost frame of a request: a bug is logged by type and place and answered without words.
-                logs.failure("a bug", error, request_id=record.id)
+                logs.failure("unexpected exception", error, request_id=record.id)
                 if record.status is None:
-                    await refuse(InternalError("An unexpected fault."), scope, receive, sending)
+                    await refuse(InternalError("An unexpected error."), scope, receive, sending)
             finally:
                 self._close(scope, record)
         return None
 
     def _close(self, scope: Scope, record: Record) -> None:
-        record.give_up_place()
         status = record.status or CLIENT_CLOSED_REQUEST
         seconds = time.monotonic() - record.began
-        # The template, never any path: metrics must not grow with what people ask for.
-        asked: str = scope["path"] if scope["path"] in self._paths else "unmatched"
-        route: str = getattr(scope.get("route"), "path", None) or asked
+        # The template, never the path itself: the number of metrics must not grow with what clients ask for.
+        path = get_route_path(scope)
+        fallback = path if path in self._paths else "unmatched"
+        route: str = getattr(scope.get("route"), "path", None) or fallback
         self._telemetry.request(record, scope["method"], route, status, seconds)
-        if not record.turned_away:
+        if not record.summarized:
             logs.request(record, scope["method"], route, status, seconds)
 
 
-class Gate:
-    """Asks for an API key, where keys are in use; pages and documentation are open, health by setting."""
+class ResponseHeadersMiddleware:
+    """Add the request id and the security headers to every response; close connections while draining."""
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, open_health: bool) -> None:
+    def __init__(self, app: ASGIApp, health: Health) -> None:
         self._app = app
-        self._keys = keys
-        self._open_health = open_health
+        self._health = health
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._keys.required and not self._is_open(scope["path"]):
-            name = self._keys.name_of(presented_key(Headers(scope=scope)))
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = record_of(scope).id.encode()
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in message["headers"]}
+                added = [header for header in _SECURITY_HEADERS if header[0] not in names]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *added]
+                if self._health.draining:
+                    # So that no client sends its next request into a connection that is about to close.
+                    MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        return await self._app(scope, receive, sending)
+
+
+class AllowedHostsMiddleware:
+    """Reject requests for other host names, which protects a local service without keys from DNS rebinding.
+
+    Unlike Starlette's TrustedHostMiddleware it answers with a problem document and understands IPv6 addresses.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], browsers_only: bool = False) -> None:
+        """`hosts` are names without port, `*.example.org` for all below a domain.
+
+        With `browsers_only` other programs may use any name: DNS rebinding is an attack by web pages.
+        """
+        self._app = app
+        self._names = frozenset(host.lower() for host in hosts if not host.startswith("*."))
+        self._suffixes = tuple(host[1:].lower() for host in hosts if host.startswith("*."))
+        self._browsers_only = browsers_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._allows(Headers(scope=scope)):
+            error = Forbidden("This host name is not among those that PAPERS_ALLOWED_HOSTS allows.")
+            return await refuse(error, scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _allows(self, headers: Headers) -> bool:
+        host = headers.get("host", "").lower()
+        # The port follows the last colon, which may also be part of an IPv6 address: [::1]:8000.
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        if name in self._names or name.endswith(self._suffixes):
+            return True
+        return self._browsers_only and not _comes_from_browser(headers)
+
+
+class ApiKeyMiddleware:
+    """Require an API key where keys are in use; pages, documentation and probes are open, metrics by setting."""
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys, open_metrics: bool) -> None:
+        self._app = app
+        self._keys = keys
+        self._open_metrics = open_metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._keys.required and not self._is_open(get_route_path(scope)):
+            name = self._keys.name_of(_presented_key(Headers(scope=scope)))
             if name is None:
-                refusal = Unauthorized("An API key is required here; it is missing or unknown.")
-                return await refuse(refusal, scope, receive, send, {"WWW-Authenticate": "Bearer"})
+                error = Unauthorized("An API key is required here; it is missing or unknown.")
+                return await refuse(error, scope, receive, send, {"WWW-Authenticate": "Bearer"})
             record_of(scope).key_name = name
         return await self._app(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path.startswith(_OPEN) or path in _PAGES or (self._open_health and path in _HEALTH)
+        if path == "/metrics":
+            return self._open_metrics
+        return path in _PROBES or path in _PAGES or path.startswith(_OPEN)
+
+
+class AdmissionMiddleware:
+    """Reject work while not one more paper would be admitted, before its body is read.
+
+    This is what keeps the event loop free under overload. The engine decides again when it knows the papers.
+    """
+
+    def __init__(
+        self, app: ASGIApp, rejection: Callable[[], ServiceError | None], paths: Collection[str], max_body_bytes: int
+    ) -> None:
+        """`rejection` is the engine's answer for one more paper, `paths` are those that bring papers."""
+        self._app = app
+        self._rejection = rejection
+        self._paths = paths
+        self._max_body_bytes = max_body_bytes
+        self._counts = Counter[str]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        brings_papers = scope["type"] == "http" and scope["method"] == "POST" and get_route_path(scope) in self._paths
+        error = self._rejection() if brings_papers else None
+        if error is None:
+            return await self._app(scope, receive, send)
+        self._count(error, record_of(scope))
+        if isinstance(error, Draining) or not self._body_can_be_skipped(Headers(scope=scope)):
+            return await refuse(error, scope, receive, send)
+        return await _respond(error, scope, send, {})
+
+    def _body_can_be_skipped(self, headers: Headers) -> bool:
+        """Whether the connection can be kept: the server skips a body of known and small length by itself."""
+        length = headers.get("content-length", "")
+        return length.isdecimal() and int(length[:20]) <= self._max_body_bytes and "expect" not in headers
+
+    def _count(self, error: ServiceError, record: Record) -> None:
+        """Have one log line written for all rejections of a second: one each would cost more than the rejection."""
+        record.summarized = True
+        if not self._counts:
+            asyncio.get_running_loop().call_later(_SUMMARY_INTERVAL_S, self._write_summary)
+        self._counts[problems.kind_of(error).code] += 1
+
+    def _write_summary(self) -> None:
+        logs.event(logging.WARNING, "requests rejected", **self._counts)
+        self._counts.clear()
 
 
 async def refuse(
     error: ServiceError, scope: Scope, receive: Receive, send: Send, headers: dict[str, str] | None = None
 ) -> None:
-    """Answer with a problem, read on for a moment, and close the connection.
+    """Answer with a problem document, go on reading for a moment, and close the connection.
 
     Closing while the client still sends would reset the connection, and the answer would be lost
-    (RFC 9112, section 9.6); reading on without end would let it send for ever.
+    (RFC 9112, section 9.6); reading without end would let it send for ever.
     """
-    record = record_of(scope)
-    record.problems.append(problems.kind_of(error).code)
-    answer = problems.response(error, record.id, {**(headers or {}), "Connection": "close"})
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
-    await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": True})
-    await asyncio.wait([asyncio.create_task(_discard(receive))], timeout=_LINGER_S)
+    await _respond(error, scope, send, {**(headers or {}), "Connection": "close"}, more_body=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            await _discard(receive)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def with_standing_headers(headers: Iterable[Header], record: Record) -> list[Header]:
-    """These headers and those that every answer has: the request id, and what keeps browsers careful."""
-    given = list(headers)
-    names = {name for name, _ in given}
-    return [*given, (b"x-request-id", record.id.encode()), *(header for header in _SECURITY if header[0] not in names)]
+async def _respond(
+    error: ServiceError, scope: Scope, send: Send, headers: dict[str, str], more_body: bool = False
+) -> None:
+    record = record_of(scope)
+    record.problems.append(problems.kind_of(error).code)
+    answer = problems.response(error, record.id, headers)
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+    await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": more_body})
 
 
-def _with_headers(send: Send, record: Record, health: Health) -> Send:
+def _noting_status(send: Send, record: Record) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             record.status = message["status"]
-            record.give_up_place()  # before the caller can come again
-            message["headers"] = with_standing_headers(message["headers"], record)
-            if health.draining:
-                # So that no client sends its next request into a connection that is about to close.
-                MutableHeaders(scope=message)["Connection"] = "close"
         await send(message)
 
     return sending
@@ -140,7 +238,11 @@ async def _discard(receive: Receive) -> None:
         pass
 
 
-def presented_key(headers: Headers) -> str:
-    """The API key that came along, empty if none did."""
+def _presented_key(headers: Headers) -> str:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _comes_from_browser(headers: Headers) -> bool:
+    # Browsers send Origin with every POST and cannot be made to send another User-Agent in all of them.
+    return "origin" in headers or headers.get("user-agent", "").startswith("Mozilla/")

@@ -62,7 +62,7 @@ async def classify(request: Request, response: Response) -> ClassifyOut:
     service, record = service_of(request), record_of(request.scope)
     document = await media.json_document(request)
     paper = body.read_paper(document, service.limits)
-    answer = await service.engine.classify([answers.paper(paper)], service.deadline(record), record.place)
+    answer = await service.engine.classify([answers.paper(paper)], service.deadline(record))
     answers.note(answer, record, response.headers)
     return answers.single(paper, answer)
 
@@ -81,7 +81,7 @@ async def classify_batch(request: Request, response: Response) -> BatchOut:
     service, record = service_of(request), record_of(request.scope)
     readings = body.read_batch(await media.json_document(request), service.limits)
     papers = [answers.paper(reading.paper) for reading in readings if isinstance(reading.paper, PaperIn)]
-    answer = await service.engine.classify(papers, service.deadline(record), record.place)
+    answer = await service.engine.classify(papers, service.deadline(record))
     answers.note(answer, record, response.headers)
     return answers.batch(readings, answer, record)
 
@@ -103,7 +103,7 @@ async def explain(request: Request, response: Response) -> ExplainOut:
     """
     service, record = service_of(request), record_of(request.scope)
     paper = body.read_paper(await media.json_document(request), service.limits)
-    explanation = await service.explainer.explain(answers.paper(paper), service.deadline(record), record.place)
+    explanation = await service.explainer.explain(answers.paper(paper), service.deadline(record))
     answers.note(explanation.answer, record, response.headers)
     return answers.explained(paper, explanation)
 

@@ -1,5 +1,6 @@
 """What is remembered of one request for its log line, its metrics and its headers; never its text."""
 
+import math
 import re
 import secrets
 import time
@@ -8,8 +9,6 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import format_trace_id, get_current_span
 from starlette.datastructures import Headers
 from starlette.types import Scope
-
-from app.inference.admission import Place
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 # version-traceid-parentid-flags, https://www.w3.org/TR/trace-context/
@@ -34,15 +33,10 @@ class Record:
     model_version: str | None = None
     problems: list[str] = field(default_factory=list)
     """Codes of what was refused: the request, or papers of a batch."""
-    place: Place | None = None
-    """Kept for it while it is on its way in."""
-    turned_away: bool = False
-    """Refused at the door, which tells of many at once."""
-
-    def give_up_place(self) -> None:
-        """Let others have the place that was kept for this request, if there was one and no permit took it."""
-        if self.place:
-            self.place.give_up()
+    deadline: float = math.inf
+    """The time.monotonic() at which the request is cancelled; set when its body is complete."""
+    summarized: bool = False
+    """Whether one log line for many requests stands for this one's."""
 
     @property
     def server_timing(self) -> str:
@@ -63,9 +57,8 @@ def open_record(scope: Scope) -> Record:
     record = Record(
         id=request_id(headers.get("x-request-id", "")),
         trace_id=trace.group(1) if trace else _trace_begun_here(),
-        place=scope.setdefault("state", {}).get("place"),
     )
-    scope["state"]["record"] = record
+    scope.setdefault("state", {})["record"] = record
     return record
 
 

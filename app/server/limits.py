@@ -1,11 +1,11 @@
-"""How much and how long: the body's limits while it streams, the deadline, the client that goes away.
+"""Limits of one request: headers, body, deadline. ASGI middleware, each part with one job.
 
-Plain ASGI, inside of `app.middleware`. Whatever it cancels is dropped by the engine before it costs an inference.
+Limits of the connection below it are in `app.server.connections`.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,112 +21,218 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.observability.request_log import record_of
-from app.settings import Settings
+from app.server.connections import MAX_HEADER_BYTES
 
-MOST_HEADER_BYTES = 32 * 1024
+MAX_HEADERS = 100
+# The request line and every header field end in CRLF, and names in a colon and a space.
+_SEPARATORS = 4
+# Nothing in this service reads a body that comes with another method.
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-class Patience:
-    """Reads the body within its limits, then allows the request its time; drops the work when nobody waits."""
+class HeaderMiddleware:
+    """Reject headers that are too long, too many or ambiguous, and drop cookies."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                _check_size(scope)
+                _check_framing(Headers(scope=scope), scope["http_version"])
+            except ServiceError as error:
+                return await refuse(error, scope, receive, send)
+            # This service uses no cookies, but FastAPI parses them for every route, in quadratic time:
+            # one of 31 kB blocked the event loop for 1.7 s.
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"cookie"]
+        return await self._app(scope, receive, send)
+
+
+def _check_size(scope: Scope) -> None:
+    fields = scope["headers"]
+    size = sum(len(name) + len(value) + _SEPARATORS for name, value in fields)
+    size += len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + _SEPARATORS
+    if size > MAX_HEADER_BYTES:
+        raise HeadersTooLarge("Request line and headers are too long.", limit=MAX_HEADER_BYTES, actual=size)
+    if len(fields) > MAX_HEADERS:
+        raise HeadersTooLarge("The request has too many headers.", limit=MAX_HEADERS, actual=len(fields))
+
+
+def _check_framing(headers: Headers, http_version: str) -> None:
+    """Reject what a proxy may understand in another way than this server (RFC 9112, sections 3.2 and 6)."""
+    coding = headers.getlist("transfer-encoding")
+    if coding and ("content-length" in headers or http_version == "1.0" or [c.lower() for c in coding] != ["chunked"]):
+        raise BadRequest("Send either Content-Length, or Transfer-Encoding: chunked with HTTP/1.1.")
+    if http_version not in ("1.0", "1.1"):
+        raise BadRequest("This server speaks HTTP/1.1 and HTTP/1.0.")
+    hosts = headers.getlist("host")
+    if len(hosts) > 1 or (not hosts and http_version == "1.1"):
+        raise BadRequest("Send exactly one Host header.")
+
+
+class BodyLimitMiddleware:
+    """Read the whole body, within limits of size, silence and lowest rate, before the application is called.
+
+    A body that is too large is rejected while it streams, or from its Content-Length alone.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_silence_s: float, min_bytes_per_s: float) -> None:
+        """The lowest rate applies after the first `max_silence_s`."""
+        self._app = app
+        self._max_bytes = max_bytes
+        self._max_silence_s = max_silence_s
+        self._min_bytes_per_s = min_bytes_per_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in _METHODS_WITH_BODY:
+            return await self._app(scope, receive, send)
+        try:
+            self._check_headers(Headers(scope=scope))
+            body = await self._read(receive)
+        except ServiceError as error:
+            return await refuse(error, scope, receive, send)
+        if body is None:
+            return None
+        return await self._app(scope, _replay(body, receive), send)
+
+    def _check_headers(self, headers: Headers) -> None:
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise UnsupportedMediaType("The body is compressed; send it as it is, without Content-Encoding.")
+        declared = headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
+            raise self._too_large(int(declared[:20]))
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body, None if the client disconnects before its end."""
+        body = bytearray()
+        began = time.monotonic()
+        while True:
+            allowed_s = self._max_silence_s + len(body) / self._min_bytes_per_s - (time.monotonic() - began)
+            try:
+                async with asyncio.timeout(min(self._max_silence_s, allowed_s)):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTimeout(
+                    f"The body paused for {self._max_silence_s:g} s or stayed below {self._min_bytes_per_s:g} bytes/s."
+                ) from None
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                raise self._too_large(len(body))
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    def _too_large(self, actual: int) -> BodyTooLarge:
+        limit = self._max_bytes
+        return BodyTooLarge(f"The body has more than {limit} bytes; send fewer papers.", limit=limit, actual=actual)
+
+
+class DisconnectMiddleware:
+    """Cancel a request whose client disconnects after it has sent the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        watch = _Watch(receive)
         try:
-            _refuse_long_headers(scope)
-            _refuse_two_lengths(Headers(scope=scope))
-            _refuse_encoded(Headers(scope=scope))
-            body = await self._read(scope, receive)
-            if body is not None:
-                await self._answer(body, scope, receive, send)
-        except ServiceError as refusal:
-            await refuse(refusal, scope, receive, send)
-        return None
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None if the client went away before its end."""
-        limit = self._settings.max_body_bytes
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared[:20]) > limit:
-            raise _too_large(limit, int(declared[:20]))
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._settings.body_timeout_s):
-                while (message := await receive())["type"] == "http.request":
-                    body += message.get("body", b"")
-                    if len(body) > limit:
-                        raise _too_large(limit, len(body))
-                    if not message.get("more_body", False):
-                        return bytes(body)
-        except TimeoutError:
-            raise BodyTimeout(f"The body did not arrive within {self._settings.body_timeout_s:g} s.") from None
-        return None
-
-    async def _answer(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.create_task(_until_gone(receive))
-        work = asyncio.create_task(_run(self._app(scope, _replay(body, gone), send)))
-        left = record_of(scope).began + self._settings.request_timeout_s - time.monotonic()
-        try:
-            done, _ = await asyncio.wait({work, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await self._app(scope, watch.receive, watch.stop_at_end(send))
+        except asyncio.CancelledError:
+            if not watch.disconnected:
+                raise
+            watch.uncancel()
         finally:
-            gone.cancel()
-            await _end(work)
-        if work in done:
-            work.result()
-        elif not done and record_of(scope).status is None:
-            raise DeadlinePassed(f"Not done within {self._settings.request_timeout_s:g} s; the work was dropped.")
+            watch.stop()
+        return None
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Watch:
+    """Waits for the disconnect of one client and cancels the task that made it."""
 
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._watcher: asyncio.Task[None] | None = None
+        self._task = asyncio.current_task()
+        self.disconnected = False
 
-async def _run(work: Awaitable[None]) -> None:
-    await work
-
-
-async def _end(work: asyncio.Task[None]) -> None:
-    """Cancel, and wait until everything it held is given back."""
-    if not work.done():
-        work.cancel()
-        # Gathered, not awaited: what a dropped request raises on its way out interests nobody.
-        await asyncio.gather(work, return_exceptions=True)
-
-
-def _replay(body: bytes, gone: asyncio.Task[None]) -> Receive:
-    messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receive() -> Message:
-        for message in messages:
+    async def receive(self) -> Message:
+        if self._watcher is None:
+            message = await self._receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                self._watcher = asyncio.create_task(self._wait())
             return message
-        await asyncio.wait({gone})
+        await asyncio.wait({self._watcher})
         return {"type": "http.disconnect"}
 
-    return receive
+    def stop_at_end(self, send: Send) -> Send:
+        async def sending(message: Message) -> None:
+            # uvicorn reports a disconnect after the last message, too.
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self.stop()
+            await send(message)
+
+        return sending
+
+    def stop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def uncancel(self) -> None:
+        if self._task is not None:
+            self._task.uncancel()
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.disconnected = True
+        if self._task is not None:
+            self._task.cancel()
 
 
-def _refuse_long_headers(scope: Scope) -> None:
-    actual = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope.get("raw_path") or b"")
-    if actual > MOST_HEADER_BYTES:
-        raise HeadersTooLarge("Request line and headers are too long.", limit=MOST_HEADER_BYTES, actual=actual)
+class DeadlineMiddleware:
+    """Cancel a request that has no answer in time.
+
+    The time begins with the complete body and ends with the first byte of the answer: neither a slow upload nor a
+    slow download is cancelled by it.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        record_of(scope).deadline = time.monotonic() + self._seconds
+        try:
+            async with asyncio.timeout(self._seconds) as timeout:
+                await self._app(scope, receive, _once_started(lambda: timeout.reschedule(None), send))
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            error = DeadlinePassed(f"There was no answer within {self._seconds:g} s; the work was dropped.")
+            await refuse(error, scope, receive, send)
+        return None
 
 
-def _refuse_two_lengths(headers: Headers) -> None:
-    # A proxy that believes the other one would see another request than we do (RFC 9112, section 6.1).
-    if "content-length" in headers and "transfer-encoding" in headers:
-        raise BadRequest("Content-Length and Transfer-Encoding contradict each other; send one of them.")
+def _once_started(callback: Callable[[], None], send: Send) -> Send:
+    def sending(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            callback()
+        return send(message)
+
+    return sending
 
 
-def _refuse_encoded(headers: Headers) -> None:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType("The body is compressed; send it as it is, without Content-Encoding.")
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, then what comes from the client after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
+    async def receiving() -> Message:
+        return messages.pop() if messages else await receive()
 
-def _too_large(limit: int, actual: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body has more than {limit} bytes; send fewer papers at once.", limit=limit, actual=actual)
+    return receiving

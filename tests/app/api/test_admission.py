@@ -1,4 +1,4 @@
-"""The door: work that does not fit is turned away before anything is read, counted, told of in bulk."""
+"""Admission: work that has no room is rejected before its body is read, counted, and logged in summary."""
 
 import asyncio
 import contextlib
@@ -12,25 +12,26 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.door import Door, Doorkeeper
+from app.api.middleware import AdmissionMiddleware
 from app.errors import Draining, QueueFull, ServiceError
 from app.observability.request_log import open_record, record_of
 from model_store.store import Store
 from tests.app.doubles import impatient, slow
 from tests.app.inprocess import in_process
+from tests.app.load import at_rate, played
 from tests.app.running import Running, running
 
 FULL = QueueFull("Too many papers are waiting; come back in 3 s.", limit=2, actual=3, retry_after_s=3)
 LENGTH = (b"content-length", b"20")
 
 
-async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-def knock(
-    refusal: ServiceError | None, path: str = "/classify", headers: Sequence[tuple[bytes, bytes]] = (LENGTH,)
+def ask(
+    rejection: ServiceError | None, path: str = "/classify", headers: Sequence[tuple[bytes, bytes]] = (LENGTH,)
 ) -> tuple[list[Message], int, list[str]]:
     """What was sent, how often the body was asked for, and the reasons that will be counted."""
     sent: list[Message] = []
@@ -47,15 +48,16 @@ def knock(
     async def exchange() -> list[str]:
         scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers)}
         open_record(scope)
-        await Door(inside, Doorkeeper(lambda: refusal, {"/classify"}, most_body_bytes=100))(scope, receive, send)
+        middleware = AdmissionMiddleware(application, lambda: rejection, {"/classify"}, max_body_bytes=100)
+        await middleware(scope, receive, send)
         return record_of(scope).problems
 
     reasons = asyncio.run(exchange())
     return sent, asked, reasons
 
 
-def test_a_full_house_turns_away_without_reading_the_body() -> None:
-    sent, asked, reasons = knock(FULL)
+def test_a_full_queue_rejects_without_reading_the_body() -> None:
+    sent, asked, reasons = ask(FULL)
     headers = dict(sent[0]["headers"])
     assert (sent[0]["status"], headers[b"retry-after"], asked) == (429, b"3", 0)
     assert b"connection" not in headers
@@ -65,26 +67,23 @@ def test_a_full_house_turns_away_without_reading_the_body() -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [
-        [], [(b"content-length", b"101")], [LENGTH, (b"transfer-encoding", b"chunked")],
-        [LENGTH, (b"expect", b"100-continue")], [LENGTH, (b"connection", b"Close")],
-    ],
-)  # fmt: skip
-def test_a_connection_whose_body_may_not_end_is_closed(headers: Sequence[tuple[bytes, bytes]]) -> None:
-    sent, asked, reasons = knock(FULL, headers=headers)
+    [[], [(b"content-length", b"101")], [(b"transfer-encoding", b"chunked")], [LENGTH, (b"expect", b"100-continue")]],
+)
+def test_a_connection_whose_body_may_be_long_is_closed(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    sent, asked, reasons = ask(FULL, headers=headers)
     assert dict(sent[0]["headers"])[b"connection"] == b"close"
     assert (sent[0]["status"], asked, reasons) == (429, 1, ["queue_full"])
 
 
-def test_who_comes_during_a_drain_is_sent_elsewhere() -> None:
-    sent, _, reasons = knock(Draining("Leaving.", retry_after_s=1))
+def test_while_draining_the_connection_is_closed() -> None:
+    sent, _, reasons = ask(Draining("The service is shutting down.", retry_after_s=1))
     assert (sent[0]["status"], dict(sent[0]["headers"])[b"connection"]) == (503, b"close")
     assert reasons == ["draining"]
 
 
-def test_with_room_or_without_work_everybody_comes_in() -> None:
-    assert knock(None)[0][0]["status"] == 200
-    assert knock(FULL, path="/readyz")[0][0]["status"] == 200
+def test_with_room_or_without_work_every_request_is_admitted() -> None:
+    assert ask(None)[0][0]["status"] == 200
+    assert ask(FULL, path="/readyz")[0][0]["status"] == 200
 
 
 async def counted(store: Store) -> None:
@@ -104,7 +103,7 @@ async def counted(store: Store) -> None:
         assert papers.metric(timed + 'http_response_status_code="429",http_route="/explain"}') == 1
 
 
-def test_all_who_bring_work_are_counted_and_the_others_answered(store: Store) -> None:
+def test_rejected_work_is_counted_and_other_requests_are_answered(store: Store) -> None:
     asyncio.run(counted(store))
 
 
@@ -116,7 +115,7 @@ def request(body: bytes, length: int) -> bytes:
 
 
 def full(service: Running) -> socket.socket:
-    """A connection whose paper fills the house for a while."""
+    """A connection whose paper fills the queue for a while."""
     busy = socket.create_connection(("127.0.0.1", service.port), timeout=10)
     body = b'{"title": "star"}'
     busy.sendall(request(body, len(body)))
@@ -124,12 +123,10 @@ def full(service: Running) -> socket.socket:
     return busy
 
 
-def test_who_is_turned_away_may_ask_again_on_the_same_connection_and_is_logged_in_bulk(
-    tmp_path: Path, store: Store
-) -> None:
-    house: dict[str, Any] = {"artefacts": store.root, "threads": 1, "max_queue": 1, "max_papers": 1}
+def test_rejected_clients_keep_their_connection_and_are_logged_in_summary(tmp_path: Path, store: Store) -> None:
+    small_queue: dict[str, Any] = {"artefacts": store.root, "threads": 1, "max_queue": 1, "max_papers": 1}
     with (
-        running(tmp_path, "tests.app.slow_service", "2", **house) as service,
+        running(tmp_path, "tests.app.slow_service", "2", **small_queue) as service,
         full(service),
         contextlib.closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection,
     ):
@@ -141,14 +138,14 @@ def test_who_is_turned_away_may_ask_again_on_the_same_connection_and_is_logged_i
                 answers.append(answer.status)
                 answer.read()
         time.sleep(1.5)
-        told = [line for line in service.log() if line["message"] == "turned away"]
+        told = [line for line in service.log() if line["message"] == "requests rejected"]
         single = [line for line in service.log() if line.get("status") == 429]
     assert (answers, len(connections)) == ([429] * 5, 1)
     assert ([line["queue_full"] for line in told], single) == ([5], [])
 
 
-def test_a_body_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, store: Store) -> None:
-    house: dict[str, Any] = {
+def test_a_body_that_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, store: Store) -> None:
+    small_queue: dict[str, Any] = {
         "artefacts": store.root,
         "threads": 1,
         "max_queue": 1,
@@ -156,7 +153,7 @@ def test_a_body_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, store: 
         "header_timeout_s": 0.3,
     }
     with (
-        running(tmp_path, "tests.app.slow_service", "2", **house) as service,
+        running(tmp_path, "tests.app.slow_service", "2", **small_queue) as service,
         full(service),
         socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection,
     ):
@@ -169,3 +166,15 @@ def test_a_body_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, store: 
             answer += b" and still open"
     assert b" 429 " in answer
     assert not answer.endswith(b" and still open")
+
+
+def test_of_many_at_once_no_more_are_admitted_than_there_is_room(tmp_path: Path, store: Store) -> None:
+    small_queue: dict[str, Any] = {"artefacts": store.root, "threads": 1, "max_queue": 4, "max_papers": 4}
+    with running(tmp_path, "tests.app.slow_service", "0.02", **small_queue) as service:
+        replies = played(at_rate(service, 500, 1.0, {"title": "A star"}))
+        time.sleep(1.2)
+        summarized = sum(int(line.get("queue_full", 0)) for line in service.log())
+        single = sum(int(line.get("status") == 429) for line in service.log())
+    statuses = [reply.status for reply in replies]
+    assert set(statuses) == {200, 429}
+    assert statuses.count(429) == summarized + single
