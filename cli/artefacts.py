@@ -31,6 +31,4 @@ def proven(artefact: Artefact) -> Classifier:
     """A classifier that has reproduced its golden papers on this machine; raises ArtefactError."""
     # The tokenizer would start a pool as large as the host; papers side by side are parallel enough.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    classifier = artefact.classifier()
-    artefact.golden().replay(classifier)
-    return classifier
+    return artefact.proven()

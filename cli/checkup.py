@@ -57,7 +57,7 @@ def check_up(
     """Files, golden papers, speed; each only if the one before it is fine."""
     whole = replay = None
     try:
-        artefact = store.open(version)
+        artefact = store.open(version=version)
         whole = _whole(artefact)
         golden = artefact.golden()
         classifier = artefact.classifier()

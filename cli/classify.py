@@ -169,7 +169,7 @@ def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
 @contextmanager
 def _labeller(args: argparse.Namespace) -> Iterator[Labeller]:
     if args.url is None:
-        yield LocalLabeller(artefacts.proven(artefacts.store(args).open(args.artefact_version)))
+        yield LocalLabeller(artefacts.proven(artefacts.store(args).open(version=args.artefact_version)))
         return
     try:
         from cli.remote import RemoteLabeller, connect

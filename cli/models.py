@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     store = artefacts.store(args)
     if args.action == "card":
         return _card(store, args.version or args.artefact_version, terminal, as_json=args.json)
-    versions = [store.resolve(args.version)] if args.version else store.versions()
+    versions = [store.resolve(version=args.version).version] if args.version else store.versions()
     if not versions:
         raise CliError(f"there is no artefact in {store.root}; publish one, or name another folder with --artefacts")
     tell = _verified if args.action == "verify" else _listed
@@ -49,14 +49,14 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _card(store: Store, version: str, terminal: Terminal, *, as_json: bool) -> int:
-    artefact = store.open(version)
+    artefact = store.open(version=version)
     terminal.say(artefact.manifest.model_dump_json(indent=2) if as_json else artefact.card().rstrip())
     return 0
 
 
 def _listed(store: Store, version: str) -> tuple[str, bool]:
     try:
-        artefact = store.open(version)
+        artefact = store.open(version=version)
     except ArtefactError as error:
         return f"{version}  unusable: {error}", False
     manifest = artefact.manifest
@@ -67,7 +67,7 @@ def _listed(store: Store, version: str) -> tuple[str, bool]:
 
 def _verified(store: Store, version: str) -> tuple[str, bool]:
     try:
-        artefact = store.open(version)
+        artefact = store.open(version=version)
         artefacts.proven(artefact)
     except ArtefactError as error:
         return f"{version}  FAILED: {error}", False

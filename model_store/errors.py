@@ -7,6 +7,7 @@ ModelStoreError
 │   ├── ArtefactTooNew       written by a later schema than this code reads
 │   └── GoldenMismatch       this machine does not reproduce the recorded scores
 ├── VersionExists            publishing over a version that is already there
+├── StoreError               the store cannot be written
 ├── PaperError               a paper that cannot be classified
 └── RowError                 a file of papers, at a row that cannot be read
 """
@@ -38,6 +39,10 @@ class GoldenMismatch(ArtefactError):
 
 class VersionExists(ModelStoreError):
     """An artefact of this version is already published; versions never change."""
+
+
+class StoreError(ModelStoreError):
+    """The store cannot be written."""
 
 
 class PaperError(ModelStoreError):

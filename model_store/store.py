@@ -1,178 +1,171 @@
-"""The model store: a folder of versions, each complete and unchanging."""
+"""The model store: a folder NAME/VERSION for every published version, each complete and unchanging."""
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from pydantic import ValidationError
-from tokenizers import Tokenizer
+from model_store.artefact import (
+    CARD,
+    GOLDEN,
+    GRAPH,
+    MANIFEST,
+    REQUIRED,
+    TOKENIZER,
+    Artefact,
+    check_graphs,
+    check_names,
+)
+from model_store.errors import ArtefactDamaged, ArtefactMissing, StoreError, VersionExists
+from model_store.manifest import FileEntry, Manifest
 
-from model_store.classifier import Classifier, OnnxGraph
-from model_store.errors import ArtefactDamaged, ArtefactMissing, ArtefactTooNew, VersionExists
-from model_store.golden import Golden
-from model_store.manifest import SCHEMA_VERSION, FileEntry, Manifest, schema_of
-from model_store.papers import PaperEncoder
+__all__ = ["CARD", "DEFAULT_NAME", "GOLDEN", "GRAPH", "MANIFEST", "TOKENIZER", "Artefact", "Release", "Store"]
 
-MANIFEST = "manifest.json"
-GRAPH = "model.onnx"
-TOKENIZER = "tokenizer.json"
-GOLDEN = "golden.json"
-CARD = "CARD.md"
+DEFAULT_NAME = "arxiv-subjects"
+LATEST = "latest"
 
-_REQUIRED = frozenset({GRAPH, TOKENIZER, GOLDEN, CARD})
-# Data only: none of these can execute anything when it is read.
-_ALLOWED_SUFFIXES = frozenset({".onnx", ".json", ".md", ".png"})
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}")
 
 
-class Artefact:
-    """One verified version: its manifest and the bytes of its files."""
+class Release(NamedTuple):
+    """A published version of a model and the folder that it is in."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read and verify every file.
-
-        Raises ArtefactMissing, ArtefactDamaged or ArtefactTooNew, naming the file and what was expected.
-        """
-        raw = _read(folder, MANIFEST)
-        self.sha256 = hashlib.sha256(raw).hexdigest()
-        self.manifest = _parse_manifest(folder, raw)
-        _refuse_strangers(folder, self.manifest)
-        # What is verified is what is used: the files are read once.
-        self.files = {name: _verified(folder, name, entry) for name, entry in self.manifest.files.items()}
-
-    def golden(self) -> Golden:
-        """The golden papers."""
-        return Golden.model_validate_json(self.files[GOLDEN])
-
-    def card(self) -> str:
-        """The model card, Markdown."""
-        return self.files[CARD].decode()
-
-    def classifier(self, threads: int = 1) -> Classifier:
-        """A classifier over this artefact; `threads` is what one paper's run may use."""
-        tokenizer = Tokenizer.from_buffer(self.files[TOKENIZER])
-        encoder = PaperEncoder(tokenizer, self.manifest.input)
-        return Classifier(self.manifest, self.sha256, encoder, OnnxGraph(self.files[GRAPH], threads))
+    name: str
+    version: str
+    folder: Path
 
 
 class Store:
-    """All published versions below one folder."""
+    """All published models below one folder.
+
+    A store of the older layout, with the versions of one model directly below its root, is read as well.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def versions(self) -> list[str]:
-        """Published versions, oldest first; half-written ones have no manifest and do not count."""
-        if not self.root.is_dir():
-            return []
-        found = [path.parent.name for path in self.root.glob(f"*/{MANIFEST}")]
-        return sorted((version for version in found if _numbers(version)), key=_numbers)
+    def names(self) -> list[str]:
+        """Names of the models that have a published version, in alphabetical order."""
+        return sorted({release.name for release in self._releases()})
 
-    def resolve(self, version: str) -> str:
-        """The version that `version` means: itself, or the newest for "latest"."""
-        versions = self.versions()
-        if version == "latest" and versions:
-            return versions[-1]
-        if version not in versions:
-            raise ArtefactMissing(
-                f"no artefact of version {version!r} in {self.root}; there is {', '.join(versions) or 'none at all'}"
+    def versions(self, name: str | None = None) -> list[str]:
+        """Published versions of a model, oldest first; without a name, see `default_name`.
+
+        A folder without a manifest is not published yet and does not count.
+        """
+        wanted = name or self.default_name()
+        return sorted({release.version for release in self._releases() if release.name == wanted}, key=_numbers)
+
+    def default_name(self) -> str:
+        """The model that is meant where none is named: the only one, or arxiv-subjects."""
+        names = self.names()
+        return names[0] if len(names) == 1 else DEFAULT_NAME
+
+    def resolve(self, name: str | None = None, version: str = LATEST) -> Release:
+        """The release that is meant: of the default model unless `name` is given, the newest for "latest".
+
+        Raises ArtefactMissing, naming what there is instead.
+        """
+        wanted = name or self.default_name()
+        versions = self.versions(wanted)
+        if not versions:
+            there = ", ".join(self.names()) or "none at all"
+            raise ArtefactMissing(f"no model {wanted!r} in {self.root}; there is {there}")
+        if version != LATEST and version not in versions:
+            there = ", ".join(versions)
+            raise ArtefactMissing(f"no artefact of version {version!r} of {wanted} in {self.root}; there is {there}")
+        number = versions[-1] if version == LATEST else version
+        return next(found for found in self._releases() if (found.name, found.version) == (wanted, number))
+
+    def open(self, name: str | None = None, version: str = LATEST, sha256: str | None = None) -> Artefact:
+        """The verified artefact of a release; see `resolve`, and Artefact for what can be wrong with it."""
+        release = self.resolve(name, version)
+        artefact = Artefact(release.folder, sha256)
+        stated = (artefact.manifest.name, artefact.manifest.version)
+        if stated != (release.name, release.version):
+            raise ArtefactDamaged(
+                f"{release.folder / MANIFEST} is of {stated[0]} {stated[1]}, its folder is that of "
+                f"{release.name} {release.version}; a version is published, not copied to another one"
             )
-        return version
+        return artefact
 
-    def open(self, version: str = "latest") -> Artefact:
-        """The verified artefact of a version; see Artefact for what can be wrong with it."""
-        return Artefact(self.root / self.resolve(version))
-
-    def hold_free(self, version: str) -> None:
+    def check_free(self, name: str, version: str) -> None:
         """Raise VersionExists if the version is taken: to be asked before the hours that lead to publishing."""
-        if (target := self.root / version).exists():
-            raise VersionExists(f"{target} is already published; raise the version, published ones never change")
+        taken = [release.folder for release in self._releases() if (release.name, release.version) == (name, version)]
+        if taken or (self.root / name / version).exists():
+            folder = next(iter(taken), self.root / name / version)
+            raise VersionExists(f"{folder} is already published; raise the version, published ones never change")
 
     def publish(self, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
         """Write a new version: all files, then the manifest, then one rename into place.
 
         The checksums in `manifest.files` are computed here, whatever was in it. A reader sees
-        either nothing or all of it. Raises VersionExists rather than change a published version.
+        either nothing or all of it. Raises VersionExists rather than change a published version,
+        ArtefactDamaged if a reader would refuse the files, StoreError if they cannot be written.
         """
-        if missing := _REQUIRED - files.keys():
+        if missing := REQUIRED - files.keys():
             raise ArtefactDamaged(f"an artefact needs {', '.join(sorted(missing))}; got {', '.join(sorted(files))}")
-        self.hold_free(manifest.version)
-        target = self.root / manifest.version
-        self.root.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{manifest.version}.", dir=self.root))
-        try:
-            entries = {name: _write(draft / name, content) for name, content in files.items()}
-            complete = manifest.model_copy(update={"files": entries})
-            _write(draft / MANIFEST, (complete.model_dump_json(indent=2) + "\n").encode())
-            draft.chmod(0o755)
-            _rename(draft, target)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        target = self.root / manifest.name / manifest.version
+        check_names(target, files)
+        check_graphs(target, files.items())
+        self.check_free(manifest.name, manifest.version)
+        with _sentence_for_os_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{manifest.version}.", dir=target.parent))
+            try:
+                entries = {name: _write(draft / name, content) for name, content in files.items()}
+                complete = manifest.model_copy(update={"files": entries})
+                _write(draft / MANIFEST, (complete.model_dump_json(indent=2) + "\n").encode())
+                draft.chmod(0o755)
+                _rename(draft, target)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
         return target
+
+    def _releases(self) -> Iterator[Release]:
+        """Everything published, in no order."""
+        for folder in _folders(self.root):
+            if _VERSION.fullmatch(folder.name):
+                if (folder / MANIFEST).exists():
+                    yield Release(_stated_name(folder), folder.name, folder)
+            elif _NAME.fullmatch(folder.name):
+                for version in _folders(folder):
+                    if _VERSION.fullmatch(version.name) and (version / MANIFEST).exists():
+                        yield Release(folder.name, version.name, version)
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [path for path in parent.iterdir() if path.is_dir()]
+    except OSError:
+        # Not there, or not readable: nothing is published in it.
+        return []
+
+
+def _stated_name(folder: Path) -> str:
+    """The name that a version of the older layout states; the bundled model's if its manifest is damaged."""
+    try:
+        name = json.loads((folder / MANIFEST).read_bytes())["name"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return DEFAULT_NAME
+    return name if isinstance(name, str) else DEFAULT_NAME
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.split(".")
-    return tuple(int(part) for part in parts) if len(parts) == 3 and all(part.isdigit() for part in parts) else ()
-
-
-def _read(folder: Path, name: str) -> bytes:
-    path = folder / name
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ArtefactMissing(f"{path} is not there; a complete artefact has it") from None
-    except OSError as error:
-        raise ArtefactDamaged(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _parse_manifest(folder: Path, raw: bytes) -> Manifest:
-    path = folder / MANIFEST
-    try:
-        document = json.loads(raw)
-    except ValueError:
-        raise ArtefactDamaged(f"{path} is no JSON; it is truncated or was changed after publishing") from None
-    if not isinstance(document, dict):
-        raise ArtefactDamaged(f"{path} holds a JSON {type(document).__name__}, expected an object")
-    schema = schema_of(document)
-    if isinstance(schema, int) and schema > SCHEMA_VERSION:
-        raise ArtefactTooNew(f"{path} has schema {schema}, this program reads up to {SCHEMA_VERSION}; upgrade it")
-    try:
-        return Manifest.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ArtefactDamaged(f"{path} is not a valid manifest: {where}: {first['msg']}") from None
-
-
-def _refuse_strangers(folder: Path, manifest: Manifest) -> None:
-    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
-    for name in sorted(present | manifest.files.keys()):
-        if name not in manifest.files:
-            raise ArtefactDamaged(f"{folder / name} is not listed in {MANIFEST}; an artefact holds nothing else")
-        if Path(name).name != name or Path(name).suffix not in _ALLOWED_SUFFIXES:
-            raise ArtefactDamaged(
-                f"{MANIFEST} lists {name!r}; expected plain names of ONNX, JSON, Markdown or PNG files"
-            )
-    if missing := _REQUIRED - manifest.files.keys():
-        raise ArtefactDamaged(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
-
-
-def _verified(folder: Path, name: str, entry: FileEntry) -> bytes:
-    content = _read(folder, name)
-    if len(content) != entry.bytes:
-        raise ArtefactDamaged(f"{folder / name} has {len(content)} bytes, expected {entry.bytes}: truncated or changed")
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != entry.sha256:
-        raise ArtefactDamaged(f"{folder / name} has sha256 {digest}, expected {entry.sha256}: it was changed")
-    return content
+    return tuple(int(part) for part in version.split("."))
 
 
 def _write(path: Path, content: bytes) -> FileEntry:
     with path.open("wb") as file:
+        # Readable for a service of another user, whatever the publisher's umask is.
+        os.fchmod(file.fileno(), 0o644)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -182,6 +175,16 @@ def _write(path: Path, content: bytes) -> FileEntry:
 def _rename(draft: Path, target: Path) -> None:
     try:
         draft.rename(target)
-    except OSError:
+    except OSError as error:
+        if not target.exists():
+            raise
         # Another publisher was faster: a rename onto a folder with content fails and changes nothing.
-        raise VersionExists(f"{target} was published meanwhile; raise the version") from None
+        raise VersionExists(f"{target} was published meanwhile; raise the version") from error
+
+
+@contextmanager
+def _sentence_for_os_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error

@@ -1,5 +1,7 @@
 """Makes a tiny but real artefact in-process: real tokenizer, real int8 graph, real manifest, really published."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from model_store.golden import Golden, GoldenPaper
 from model_store.labels import Label, UncertainRule
 from model_store.manifest import Caught, LabelQuality, Manifest, Provenance, Quality, Quantization, Scope
 from model_store.papers import InputFormat, Paper, PaperEncoder
-from model_store.store import CARD, GOLDEN, GRAPH, TOKENIZER, Store
+from model_store.store import CARD, GOLDEN, GRAPH, MANIFEST, TOKENIZER, Store
 
 LABELS = (
     Label(id="computer-science", name="Computer Science", threshold=0.5),
@@ -148,6 +150,17 @@ def files(**changes: bytes) -> Mapping[str, bytes]:
         CARD: b"# Tiny subjects\n\nKnows twelve words.\n",
     }
     return made | {next(name for name in made if name.startswith(stem)): content for stem, content in changes.items()}
+
+
+def tamper(folder: Path, **changes: bytes) -> None:
+    """Replace files of a published artefact, by name without suffix, so that its checksums hold all the same."""
+    path = folder / MANIFEST
+    document = json.loads(path.read_bytes())
+    for stem, content in changes.items():
+        name = next(name for name in document["files"] if name.startswith(stem))
+        (folder / name).write_bytes(content)
+        document["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    path.write_text(json.dumps(document))
 
 
 def publish(root: Path, version: str = "1.0.0", **changes: Any) -> Store:

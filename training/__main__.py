@@ -8,7 +8,7 @@
                                                         the same in two processes or on two GPUs
   python -m training evaluate latest papers.csv         measure a published version on labelled papers
 
-Files of a run are kept in runs/NAME-VERSION; the artefact goes into model_store/artefacts/VERSION.
+Files of a run are kept in runs/NAME-VERSION; the artefact goes into model_store/artefacts/NAME/VERSION.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def _execute(options: argparse.Namespace) -> None:
     run = TrainingRun.open(options.config, options.runs)
     store = Store(options.store)
     if options.command in ("run", "publish"):
-        store.hold_free(run.config.version)
+        store.check_free(run.config.name, run.config.version)
     if options.command == "pretrain" or (options.command == "run" and run.config.pretrain):
         stages.pretrain(run, resume=options.resume)
     if options.command in ("run", "fit"):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-from model_store.errors import ArtefactDamaged, ModelStoreError
 from model_store.labels import Measured
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper
@@ -28,15 +27,20 @@ class Classifier(Protocol):
 class Versions:
     """The classifier in service, and where its successor comes from."""
 
-    def __init__(self, current: Classifier, store: Store | None = None, wanted: str = "latest") -> None:
+    def __init__(
+        self, current: Classifier, store: Store | None = None, wanted: str = "latest", name: str | None = None
+    ) -> None:
         self.current = current
         self._store = store
         self._wanted = wanted
+        self._name = name
 
     @classmethod
-    def open(cls, store: Store, wanted: str) -> Self:
-        """Start with the wanted version ("latest": the newest); raises ArtefactError."""
-        return cls(_load(store, wanted), store, wanted)
+    def open(cls, store: Store, wanted: str, name: str | None = None) -> Self:
+        """Start with the wanted version ("latest": the newest) of a model; raises ArtefactError."""
+        current = _load(store, name, wanted)
+        # Where the store's only model was meant, that one is meant as long as this process runs.
+        return cls(current, store, wanted, current.manifest.name)
 
     def successor(self) -> Classifier | None:
         """The wanted version, loaded and proven beside the current one; None if that is the current one.
@@ -45,25 +49,15 @@ class Versions:
         """
         if self._store is None:
             return None
-        if self._store.resolve(self._wanted) == self.current.manifest.version:
+        if self._store.resolve(self._name, self._wanted).version == self.current.manifest.version:
             return None
-        return _load(self._store, self._wanted)
+        return _load(self._store, self._name, self._wanted)
 
     def switch(self, successor: Classifier) -> None:
         """From now on new requests get `successor`; those under way keep the classifier they began with."""
         self.current = successor
 
 
-def _load(store: Store, wanted: str) -> Classifier:
-    artefact = store.open(wanted)
-    try:
-        # One thread within a run: the workers beside each other already fill the processors.
-        classifier = artefact.classifier(threads=1)
-        artefact.golden().replay(classifier)
-    except ModelStoreError:
-        raise
-    except Exception as error:
-        # Checksums hold, yet onnxruntime, the tokenizer or the golden papers are not what they should be;
-        # their libraries raise whatever they like, and the caller needs one kind of refusal.
-        raise ArtefactDamaged(f"artefact {artefact.manifest.version} cannot be loaded: {error}") from error
-    return classifier
+def _load(store: Store, name: str | None, wanted: str) -> Classifier:
+    # One thread within a run: the workers beside each other already fill the processors.
+    return store.open(name, wanted).proven(threads=1)

@@ -20,7 +20,7 @@ ARM = "processor : 0\nFeatures\t: fp asimd asimddp\n\n"
 
 
 def damage(artefacts: Path) -> None:
-    with (artefacts / "1.0.0" / "model.onnx").open("ab") as file:
+    with (artefacts / "tiny-subjects" / "1.0.0" / "model.onnx").open("ab") as file:
         file.write(b"x")
 
 

@@ -20,11 +20,11 @@ def store(tmp_path: Path) -> Store:
 
 
 def folder(store: Store) -> Path:
-    return store.root / "1.0.0"
+    return store.root / "tiny-subjects/1.0.0"
 
 
 def test_a_published_artefact_scores_as_it_did_before(store: Store) -> None:
-    artefact = store.open("1.0.0")
+    artefact = store.open("tiny-subjects", "1.0.0")
     assert artefact.golden().replay(artefact.classifier()) <= 1e-6
     assert artefact.card().startswith("# Tiny subjects")
 
@@ -32,8 +32,32 @@ def test_a_published_artefact_scores_as_it_did_before(store: Store) -> None:
 def test_latest_is_the_highest_number_not_the_last_in_the_alphabet(store: Store) -> None:
     for version in ("1.10.0", "1.9.0"):
         store.publish(builders.manifest(version), builders.files())
-    assert store.resolve("latest") == "1.10.0"
+    assert store.resolve().version == "1.10.0"
     assert store.versions() == ["1.0.0", "1.9.0", "1.10.0"]
+
+
+def test_models_of_several_names_are_kept_apart(store: Store) -> None:
+    store.publish(builders.manifest("3.0.0", name="arxiv-subjects"), builders.files())
+    assert store.names() == ["arxiv-subjects", "tiny-subjects"]
+    assert store.versions("tiny-subjects") == ["1.0.0"]
+    assert store.open("tiny-subjects").manifest.version == "1.0.0"
+    assert store.open().manifest.name == "arxiv-subjects"
+
+
+def test_the_only_model_is_meant_where_none_is_named(store: Store) -> None:
+    assert store.default_name() == "tiny-subjects"
+    with pytest.raises(ArtefactMissing, match=r"no model 'arxiv-subjects'.*there is tiny-subjects"):
+        store.open("arxiv-subjects")
+
+
+def test_a_store_of_the_older_layout_is_read(store: Store) -> None:
+    folder(store).rename(store.root / "1.0.0")
+    assert store.names() == ["tiny-subjects"]
+    assert store.open("tiny-subjects", "1.0.0").folder == store.root / "1.0.0"
+    with pytest.raises(VersionExists, match="raise the version"):
+        store.publish(builders.manifest(), builders.files())
+    store.publish(builders.manifest("1.1.0"), builders.files())
+    assert store.versions("tiny-subjects") == ["1.0.0", "1.1.0"]
 
 
 def test_a_version_is_never_published_over(store: Store) -> None:
@@ -47,25 +71,25 @@ def test_a_failed_publish_leaves_nothing_behind(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(ArtefactDamaged, match=r"golden\.json"):
         store.publish(builders.manifest(), {"model.onnx": b"", "tokenizer.json": b"", "CARD.md": b""})
-    with pytest.raises(OSError, match="a/b"):
+    with pytest.raises(ArtefactDamaged, match="a/b"):
         store.publish(builders.manifest(), {**builders.files(), "a/b.json": b""})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_draft_without_manifest_is_no_version(store: Store) -> None:
-    (store.root / "2.0.0").mkdir()
-    (store.root / "2.0.0" / "model.onnx").write_bytes(b"half")
+    (store.root / "tiny-subjects/2.0.0").mkdir()
+    (store.root / "tiny-subjects/2.0.0" / "model.onnx").write_bytes(b"half")
     assert store.versions() == ["1.0.0"]
 
 
 def test_an_unknown_version_is_refused_with_those_there_are(store: Store) -> None:
     with pytest.raises(ArtefactMissing, match=r"'3\.0\.0'.*there is 1\.0\.0"):
-        store.open("3.0.0")
+        store.open(version="3.0.0")
 
 
 def test_an_empty_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArtefactMissing, match="none at all"):
-        Store(tmp_path / "nowhere").open("latest")
+        Store(tmp_path / "nowhere").open()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "golden.json", "CARD.md"])

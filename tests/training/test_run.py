@@ -43,7 +43,7 @@ class TestWholeRun:
     """One run, looked at from several sides."""
 
     def test_the_artefact_replays_its_golden_papers(self, folder: Path) -> None:
-        artefact = Store(folder / "store").open("0.1.0")
+        artefact = Store(folder / "store").open(version="0.1.0")
         assert artefact.golden().replay(artefact.classifier()) < 1e-4
 
     def test_the_figures_of_the_manifest_are_those_of_the_shipped_file(self, folder: Path) -> None:

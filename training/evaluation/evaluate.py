@@ -35,7 +35,7 @@ class Question:
 def open_artefact(name: str, store: Store) -> Artefact:
     """A version in the store, or a folder that holds an artefact; ArtefactError if it is neither or not whole."""
     folder = Path(name)
-    return Artefact(folder) if (folder / MANIFEST).exists() else store.open(name)
+    return Artefact(folder) if (folder / MANIFEST).exists() else store.open(version=name)
 
 
 def evaluate(question: Question, output: Path, threads: int | None = None) -> Evaluation:

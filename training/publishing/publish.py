@@ -73,7 +73,7 @@ def publish(
     Calibration, thresholds, scope, figures and golden scores all come from the quantized graph, run as
     it is served. Raises GateError if that graph is not good enough, VersionExists if the version is taken.
     """
-    store.hold_free(run.config.version)
+    store.check_free(run.config.name, run.config.version)
     config, validation = run.config, run.corpus.validation
     encoder = PaperEncoder(tokenizer, config.input)
     encodings = encoder.encode(validation.papers)

@@ -36,7 +36,8 @@ def run(store: Store, key_file: Path, story: Callable[[InProcess], Awaitable[Non
 
 def publish_strange(store: Store, version: str, **files: bytes) -> None:
     """A version whose checksums hold, and which is no good all the same."""
-    store.publish(builders.manifest(version), builders.files(**files))
+    builders.publish(store.root, version)
+    builders.tamper(store.root / "tiny-subjects" / version, **files)
 
 
 def test_a_newer_version_is_switched_to(store: Store, key_file: Path) -> None:
@@ -77,7 +78,7 @@ async def refused(papers: InProcess) -> None:
 def test_a_damaged_version_is_refused_and_the_old_one_keeps_answering(store: Store, key_file: Path) -> None:
     async def story(papers: InProcess) -> None:
         builders.publish(store.root, "1.2.0")
-        (store.root / "1.2.0" / GRAPH).write_bytes(b"half")
+        (store.root / "tiny-subjects" / "1.2.0" / GRAPH).write_bytes(b"half")
         await refused(papers)
 
     run(store, key_file, story)

@@ -82,7 +82,7 @@ def test_none_outlives_the_process_that_started_them(pair: Running) -> None:
 
 
 def test_a_broken_artefact_ends_all_of_them_with_its_code(tmp_path: Path, store: Store) -> None:
-    (store.root / "1.0.0/model.onnx").write_bytes(b"")
+    (store.root / "tiny-subjects/1.0.0/model.onnx").write_bytes(b"")
     process = spawn(tmp_path / "log", artefacts=store.root, processes=2)
     assert process.wait(60) == 1
     assert "cannot start: " in (tmp_path / "log").read_text()

@@ -61,7 +61,7 @@ def test_an_unknown_setting_stops_the_start_with_its_name(tmp_path: Path) -> Non
 
 
 def test_a_broken_artefact_stops_the_start_with_one_sentence(tmp_path: Path, store: Store) -> None:
-    (store.root / "1.0.0/model.onnx").write_bytes(b"")
+    (store.root / "tiny-subjects/1.0.0/model.onnx").write_bytes(b"")
     code, said = started(tmp_path, artefacts=store.root, log_format="human")
     assert code == 1
     assert len(said.splitlines()) == 1

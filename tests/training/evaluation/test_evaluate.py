@@ -272,7 +272,10 @@ def test_the_command_prints_a_table_and_says_where_the_report_is(
 
 
 def test_an_artefact_is_named_by_version_or_by_folder(store: Store) -> None:
-    by_version, by_folder = open_artefact("1.0.0", store), open_artefact(str(store.root / "1.0.0"), Store(Path()))
+    by_version, by_folder = (
+        open_artefact("1.0.0", store),
+        open_artefact(str(store.root / "tiny-subjects/1.0.0"), Store(Path())),
+    )
     assert by_version.sha256 == by_folder.sha256 == open_artefact("latest", store).sha256
 
 
@@ -297,7 +300,7 @@ def test_a_file_that_cannot_be_used_is_refused(
 
 def test_a_broken_artefact_is_refused(store: Store, papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no artefact of version '7.0.0'" in refusal(capsys, store.root, "7.0.0", str(papers))
-    graph = store.root / "1.0.0/model.onnx"
+    graph = store.root / "tiny-subjects/1.0.0/model.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])
     assert "truncated or changed" in refusal(capsys, store.root, "1.0.0", str(papers))
 
@@ -307,7 +310,7 @@ def test_artefacts_with_other_labels_are_not_compared(
 ) -> None:
     labels = (Label(id="alchemy", name="Alchemy", threshold=0.5), *builders.LABELS[1:])
     other = builders.publish(tmp_path / "other", labels=labels)
-    said = refusal(capsys, store.root, "latest", str(papers), "--against", str(other.root / "1.0.0"))
+    said = refusal(capsys, store.root, "latest", str(papers), "--against", str(other.root / "tiny-subjects/1.0.0"))
     assert "artefacts with other labels cannot be compared" in said
 
 

@@ -67,7 +67,7 @@ class TestWholeRun:
         assert np.abs(fitted - pretrained).mean() < np.abs(fitted - start).mean()
 
     def test_the_artefact_is_published_and_names_the_encoder_it_all_began_with(self, folder: Path) -> None:
-        artefact = Store(folder / "store").open("0.1.0")
+        artefact = Store(folder / "store").open(version="0.1.0")
         assert artefact.golden().replay(artefact.classifier()) < 1e-4
         assert artefact.manifest.provenance.base_encoder == "encoder"
         assert "[pretrain]" in artefact.manifest.provenance.config

@@ -1,0 +1,185 @@
+"""One published version of a model: its files, read once, verified, and used as they were read."""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+from tokenizers import Tokenizer
+
+from model_store.classifier import Classifier, OnnxGraph
+from model_store.errors import ArtefactDamaged, ArtefactMissing, ArtefactTooNew, ModelStoreError
+from model_store.external_data import reads_other_files
+from model_store.golden import Golden
+from model_store.manifest import SCHEMA_VERSION, FileEntry, Manifest, schema_of
+from model_store.papers import PaperEncoder
+
+MANIFEST = "manifest.json"
+GRAPH = "model.onnx"
+TOKENIZER = "tokenizer.json"
+GOLDEN = "golden.json"
+CARD = "CARD.md"
+
+REQUIRED = frozenset({GRAPH, TOKENIZER, GOLDEN, CARD})
+# Data only: none of these can execute anything when it is read.
+_ALLOWED_SUFFIXES = frozenset({".onnx", ".json", ".md", ".png"})
+
+# A manifest of a thousand labels has about one megabyte.
+_LARGEST_MANIFEST = 16 * 2**20
+# All files together; an ONNX file cannot exceed 2 GiB in any case.
+_LARGEST_ARTEFACT = 2**31
+
+
+class Artefact:
+    """One verified version: its manifest and the bytes of its files."""
+
+    def __init__(self, folder: Path, sha256: str | None = None) -> None:
+        """Read and verify every file.
+
+        `sha256` is that of the manifest if only one is acceptable. Raises ArtefactMissing,
+        ArtefactDamaged or ArtefactTooNew, naming the file and what was expected.
+        """
+        raw = _read(folder / MANIFEST, _LARGEST_MANIFEST)
+        self.folder = folder
+        self.sha256 = hashlib.sha256(raw).hexdigest()
+        """Of the manifest, which holds the checksums of all other files."""
+        if sha256 is not None and sha256 != self.sha256:
+            raise ArtefactDamaged(f"{folder / MANIFEST} has sha256 {self.sha256}, the one that is accepted is {sha256}")
+        self.manifest = _parse_manifest(folder, raw)
+        check_names(folder, self.manifest.files)
+        _check_folder(folder, self.manifest)
+        self.files = {name: _verified(folder / name, entry) for name, entry in self.manifest.files.items()}
+        check_graphs(folder, self.files.items())
+
+    def golden(self) -> Golden:
+        """The golden papers; raises ArtefactDamaged."""
+        try:
+            return Golden.model_validate_json(self.files[GOLDEN])
+        except ValidationError as error:
+            raise ArtefactDamaged(f"{self.folder / GOLDEN} is not valid: {_first_fault(error)}") from None
+
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return self.files[CARD].decode(errors="replace")
+
+    def classifier(self, threads: int = 1) -> Classifier:
+        """A classifier over this artefact; `threads` is how many one paper's run may use.
+
+        Raises ArtefactDamaged if the tokenizer or the graph cannot be loaded.
+        """
+        with _sentence_for(f"{self.folder / TOKENIZER} cannot be loaded"):
+            encoder = PaperEncoder(Tokenizer.from_buffer(self.files[TOKENIZER]), self.manifest.input)
+        with _sentence_for(f"{self.folder / GRAPH} cannot be loaded"):
+            graph = OnnxGraph(self.files[GRAPH], threads)
+        return Classifier(self.manifest, self.sha256, encoder, graph)
+
+    def proven(self, threads: int = 1) -> Classifier:
+        """A classifier that has reproduced the golden papers on this machine; raises ArtefactError."""
+        classifier = self.classifier(threads)
+        with _sentence_for(f"{self.folder} cannot score its golden papers"):
+            self.golden().replay(classifier)
+        return classifier
+
+
+def check_names(folder: Path, names: Iterable[str]) -> None:
+    """Raise ArtefactDamaged unless these are the plain names of data files, with all that are required."""
+    for name in names:
+        if Path(name).name != name or Path(name).suffix not in _ALLOWED_SUFFIXES:
+            raise ArtefactDamaged(
+                f"{folder / MANIFEST} lists {name!r}; expected plain names of ONNX, JSON, Markdown or PNG files"
+            )
+    if missing := REQUIRED - set(names):
+        raise ArtefactDamaged(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
+
+
+def check_graphs(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Raise ArtefactDamaged if a graph is no ONNX or has weights in other files."""
+    for name, content in files:
+        if Path(name).suffix != ".onnx":
+            continue
+        try:
+            external = reads_other_files(content)
+        except ValueError as error:
+            raise ArtefactDamaged(f"{folder / name} is no ONNX model: {error}") from None
+        if external:
+            raise ArtefactDamaged(f"{folder / name} has weights in other files; export it with all weights inside")
+
+
+def _parse_manifest(folder: Path, raw: bytes) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ArtefactDamaged(f"{path} is no JSON; it is truncated or was changed after publishing") from None
+    if not isinstance(document, dict):
+        raise ArtefactDamaged(f"{path} holds a JSON {type(document).__name__}, expected an object")
+    schema = schema_of(document)
+    if isinstance(schema, int) and schema > SCHEMA_VERSION:
+        raise ArtefactTooNew(f"{path} has schema {schema}, this program reads up to {SCHEMA_VERSION}; upgrade it")
+    try:
+        return Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise ArtefactDamaged(f"{path} is not a valid manifest: {_first_fault(error)}") from None
+
+
+def _check_folder(folder: Path, manifest: Manifest) -> None:
+    if sum(entry.bytes for entry in manifest.files.values()) > _LARGEST_ARTEFACT:
+        raise ArtefactDamaged(f"{folder / MANIFEST} lists more than {_LARGEST_ARTEFACT} bytes, the most that is read")
+    try:
+        with os.scandir(folder) as entries:
+            unlisted = next((entry.name for entry in entries if entry.name not in {MANIFEST, *manifest.files}), None)
+    except OSError as error:
+        raise ArtefactDamaged(f"{folder} cannot be read: {error.strerror}") from None
+    if unlisted is not None:
+        raise ArtefactDamaged(f"{folder / unlisted} is not listed in {MANIFEST}; an artefact holds nothing else")
+
+
+def _verified(path: Path, entry: FileEntry) -> bytes:
+    content = _read(path, entry.bytes)
+    if len(content) != entry.bytes:
+        raise ArtefactDamaged(f"{path} has {len(content)} bytes, expected {entry.bytes}: truncated or changed")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != entry.sha256:
+        raise ArtefactDamaged(f"{path} has sha256 {digest}, expected {entry.sha256}: it was changed")
+    return content
+
+
+def _read(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes; a pipe or a device would never end."""
+    try:
+        # Not to block on a named pipe that nobody writes to, and not to follow a link out of the store.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ArtefactDamaged(f"{path} is not a regular file; an artefact holds nothing else")
+            if status.st_size > most:
+                raise ArtefactDamaged(f"{path} has {status.st_size} bytes, expected at most {most}")
+            return file.read(most + 1)
+    except FileNotFoundError:
+        raise ArtefactMissing(f"{path} is not there; a complete artefact has it") from None
+    except OSError as error:
+        link = "a symbolic link, expected a regular file" if path.is_symlink() else f"not readable: {error.strerror}"
+        raise ArtefactDamaged(f"{path} is {link}") from None
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+@contextmanager
+def _sentence_for(what: str) -> Iterator[None]:
+    """Turn whatever the libraries raise into ArtefactDamaged: they have no base class for it."""
+    try:
+        yield
+    except (ModelStoreError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        # A panic of the tokenizer, which is written in Rust, is a BaseException and no Exception.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ArtefactDamaged(f"{what}: {reason}") from error
