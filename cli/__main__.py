@@ -9,6 +9,7 @@ from cli import classify, doctor, models, serve
 from cli.errors import CliError
 from cli.terminal import Terminal
 from model_store.errors import ModelStoreError
+from tables import TableError
 
 _EPILOG = """\
 start here:
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None, terminal: Terminal | None = None) ->
     try:
         status: int = args.run(args, terminal)
         terminal.out.flush()
-    except (CliError, ModelStoreError) as error:
+    except (CliError, ModelStoreError, TableError) as error:
         terminal.warn(f"papers {args.command}: {error}")
         return 2
     except KeyboardInterrupt:

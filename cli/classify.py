@@ -16,7 +16,7 @@ from cli.target import Target, kind_of, open_target
 from cli.terminal import Terminal
 from model_store.cpus import usable_cpus
 from model_store.papers import Paper
-from model_store.rows import BadRow, Row, scan_rows
+from tables import BadRow, Options, Row, scan
 
 _BATCHES_IN_FLIGHT = 2
 _EPILOG = """\
@@ -157,13 +157,13 @@ def _source_kind(args: argparse.Namespace, terminal: Terminal) -> str:
 
 
 def _rows(args: argparse.Namespace, terminal: Terminal, kind: str) -> Iterator[Row | BadRow]:
-    return scan_rows(terminal.stdin if args.input is None else args.input, kind, args.encoding)
+    return scan(terminal.stdin if args.input is None else args.input, Options(kind, args.encoding))
 
 
 def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
     # Reading a table is thousands of times faster than labelling it; who watches wants to know how long.
     watched = args.input and terminal.err.isatty()
-    return sum(1 for _ in scan_rows(args.input, encoding=args.encoding)) if watched else None
+    return sum(1 for _ in scan(args.input, Options(encoding=args.encoding))) if watched else None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from cli.sinks import Sink
 from cli.stream import chunks, in_order
 from cli.table import Addition, TextColumns
 from model_store.papers import Paper
-from model_store.rows import BadRow, Row
+from tables import BadRow, Row
 
 
 class Tally(NamedTuple):

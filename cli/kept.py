@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from cli.errors import CliError
 from cli.table import Cells
-from model_store.rows import LARGEST_FIELD
+from tables.text import LONGEST_LINE
 
 
 class Kept(NamedTuple):
@@ -38,7 +38,7 @@ class _Lines:
 
 def kept_csv(path: Path) -> Kept:
     """Of a CSV file; a row may span lines."""
-    csv.field_size_limit(LARGEST_FIELD)
+    csv.field_size_limit(LONGEST_LINE)
     header: list[str] | None = None
     record: list[str] = []
     rows = end = 0

@@ -8,8 +8,7 @@ ModelStoreError
 │   └── GoldenMismatch       this machine does not reproduce the recorded scores
 ├── VersionExists            publishing over a version that is already there
 ├── StoreError               the store cannot be written
-├── PaperError               a paper that cannot be classified
-└── RowError                 a file of papers, at a row that cannot be read
+└── PaperError               a paper that cannot be classified
 """
 
 
@@ -47,7 +46,3 @@ class StoreError(ModelStoreError):
 
 class PaperError(ModelStoreError):
     """The paper cannot be classified; the message never contains its text."""
-
-
-class RowError(ModelStoreError):
-    """A file of papers cannot be read; names file, row and column."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from model_store.errors import ModelStoreError
 from model_store.store import Store
+from tables import TableError
 from training import stages
 from training.comparison.compare import compare
 from training.data.draft import draft, measure
@@ -79,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
             _score(options)
         else:
             _execute(options)
-    except (TrainingError, ModelStoreError) as error:
+    except (TrainingError, ModelStoreError, TableError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     finally:

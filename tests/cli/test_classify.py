@@ -134,14 +134,14 @@ def test_standard_input_goes_to_standard_output(papers: Command, tmp_path: Path)
 
 def test_bad_rows_are_kept_apart_with_their_numbers_and_without_their_text(papers: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(
-        b'id,title,abstract\n1,star,\n2,secret\n3,secre"t"\xff,\n4,"secret"x,\n5, ,\n6,proof,\n7,"secret'
+        b'id,title,abstract\n1,star,\n2,secret,x,y\n3,secre"t"\xff,\n4,"secret"x,\n5, ,\n6,proof,\n7,"secret'
     )
     ran = papers("classify", tmp_path / "in.csv", "-o", tmp_path / "out.csv")
     faults = read_lines(tmp_path / "out.csv.errors.jsonl")
     assert ran.status == 1
     assert [row["id"] for row in read_csv(tmp_path / "out.csv")] == ["1", "6"]
     assert [fault["row"] for fault in faults] == [2, 3, 4, 5, 7]
-    assert faults[0] == {"row": 2, "reason": "has 2 cells, the header 3"}
+    assert faults[0] == {"row": 2, "reason": "has 4 cells, the header 3"}
     assert faults[1]["reason"] == "column 'title' holds bytes that are not UTF-8"
     assert "5 left out, see" in ran.err
     assert "secret" not in (tmp_path / "out.csv.errors.jsonl").read_text() + ran.err

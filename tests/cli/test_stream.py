@@ -19,7 +19,7 @@ from cli.sinks import JsonLinesSink, writer
 from cli.stream import chunks, in_order
 from cli.table import Addition, TextColumns
 from model_store.papers import Paper
-from model_store.rows import Row
+from tables import Row
 from tests.cli.command import Screen
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+import tables
 from model_store.papers import Paper, tidy
-from model_store.rows import Row, read_rows
 from training.config import AuxiliaryConfig, DataConfig, Source, TextFile
 from training.data.thinning import thinned
 from training.errors import DataError
@@ -71,7 +71,7 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
     """Read, clean and split; with `auxiliary`, training papers also get their finer categories.
 
     A paper that is also among the validation papers never enters the training set. Raises
-    DataError naming file, row and column, or RowError where a file cannot even be read.
+    DataError naming file, row and column, or TableError where a file cannot even be read.
     """
     rng = np.random.default_rng(seed)
     column = auxiliary.column if auxiliary else None
@@ -121,7 +121,7 @@ def read_texts(files: Sequence[TextFile], held_out: Iterable[Paper], seed: int) 
     seen = {_key(paper) for paper in held_out}
     texts: list[Paper] = []
     for file in files:
-        rows = list(read_rows(file.path))
+        rows = list(tables.read(file.path))
         columns = text_columns(file.path, rows[0])
         found = []
         for row in rows:
@@ -154,7 +154,7 @@ def read_labelled(
     return papers, counts
 
 
-def text_columns(path: Path, first: Row) -> dict[str, str]:
+def text_columns(path: Path, first: tables.Row) -> dict[str, str]:
     """The file's column names by lower-case name; DataError unless title and abstract are among them."""
     columns = {column.strip().lower(): column for column in first.cells}
     for needed in (_TITLE, _ABSTRACT):
@@ -172,7 +172,7 @@ def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
 def _read_source(
     source: Source, config: DataConfig, column: str | None, seen: set[str], rng: np.random.Generator
 ) -> tuple[tuple[str, ...], list[LabelledPaper], dict[str, int | str]]:
-    rows = list(read_rows(source.path))
+    rows = list(tables.read(source.path))
     columns = text_columns(source.path, rows[0])
     labels = _labels_of(source.path, rows[0], config)
     counts: Counts = {"rows": len(rows)}
@@ -186,7 +186,7 @@ def _read_source(
     return labels, kept, {"sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(), **counts}
 
 
-def _labels_of(path: Path, first: Row, config: DataConfig) -> tuple[str, ...]:
+def _labels_of(path: Path, first: tables.Row, config: DataConfig) -> tuple[str, ...]:
     if any(column.strip().lower() == _CATEGORIES for column in first.cells):
         if not config.categories:
             raise DataError(
@@ -209,7 +209,7 @@ def _same_labels(path: Path, found: tuple[str, ...], expected: tuple[str, ...]) 
 
 def _labelled(
     path: Path,
-    rows: list[Row],
+    rows: list[tables.Row],
     columns: Mapping[str, str],
     labels: tuple[str, ...],
     categories: Mapping[str, tuple[str, ...]] | None,
@@ -232,7 +232,7 @@ def _date_column(columns: Mapping[str, str]) -> str:
     return next((columns[name] for name in _DATES if name in columns), "")
 
 
-def _cell(row: Row, column: str) -> str:
+def _cell(row: tables.Row, column: str) -> str:
     value = row.cells.get(column)
     return "" if value is None else tidy(str(value))
 
@@ -242,7 +242,7 @@ def _from_categories(categories: object, archives: Mapping[str, str]) -> frozens
     return frozenset(label for label in found if label is not None)
 
 
-def _is_set(path: Path, row: Row, label: str) -> bool:
+def _is_set(path: Path, row: tables.Row, label: str) -> bool:
     value = row.cells.get(label)
     value = value.strip() if isinstance(value, str) else value
     if not isinstance(value, str | int | float) or value not in _BINARY:

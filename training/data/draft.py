@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+import tables
 from model_store.papers import InputFormat, Paper, PaperEncoder
-from model_store.rows import read_rows
 from training.data.corpus import label_columns, text_columns
 from training.errors import DataError
 from training.model.network import load_tokenizer
@@ -38,7 +38,7 @@ def measure(path: Path, encoder: str) -> Measured:
 
     Raises DataError if it has no title, no abstract or no column of zeros and ones.
     """
-    rows = list(read_rows(path))
+    rows = list(tables.read(path))
     columns = text_columns(path, rows[0])
     title, abstract = columns["title"], columns["abstract"]
     candidates = label_columns(rows[0].cells)

@@ -5,9 +5,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import tables
 from model_store.cpus import usable_cpus
 from model_store.manifest import Manifest
-from model_store.rows import read_rows
 from model_store.store import MANIFEST, Artefact, Store
 from training.data.corpus import LabelledPaper, read_labelled
 from training.errors import DataError
@@ -138,7 +138,7 @@ def _categories(path: Path, manifest: Manifest) -> dict[str, tuple[str, ...]] | 
     """Label → archives as the artefact's own run had it; DataError if the file needs it and there is none."""
     config = tomllib.loads(manifest.provenance.config)
     found: dict[str, tuple[str, ...]] | None = config.get("data", {}).get("categories")
-    columns = {column.strip().lower() for column in next(read_rows(path)).cells}
+    columns = {column.strip().lower() for column in next(tables.read(path)).cells}
     if found is None and "categories" in columns:
         raise DataError(
             f"{path}: has a column 'categories', but the run that made {manifest.name} {manifest.version} has no "

@@ -1,0 +1,116 @@
+"""BibTeX files as rows; needs bibtexparser.
+
+The file is read entry by entry, so that it may be larger than memory. Accents in TeX notation become letters
+here: bibtexparser's own way to do that cuts a text at a percent sign.
+"""
+
+import logging
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from tables.errors import TableError
+from tables.rows import BadRow, Cells, Row, is_unicode
+from tables.text import LONGEST_LINE, TextFile
+
+_BLOCK = re.compile(r"\s*@\s*(\w+)\s*[{(]")
+_ACCENTS = {
+    "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307",
+    '"': "\u0308", "r": "\u030a", "H": "\u030b", "v": "\u030c", "d": "\u0323", "c": "\u0327", "k": "\u0328",
+    "b": "\u0331",
+}  # fmt: skip
+_LETTERS = {
+    "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "aa": "å",
+    "AA": "Å", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "dj": "đ", "DJ": "Đ",
+}  # fmt: skip
+# \"o, \"{o}, \'\i, \v{s}, \c c; an accent that is a letter needs a brace or a space before its letter.
+_ACCENT = re.compile(
+    r"""\\(?:([`'^~=."])\s*|([uvHtcdbrk])(?=[\s{])\s*)(?:\{\s*(\\?[A-Za-z])\s*\}|(\\[ij](?![A-Za-z])|[A-Za-z]))"""
+)
+_LETTER = re.compile(r"\\(" + "|".join(sorted(_LETTERS, key=len, reverse=True)) + r")(?![A-Za-z])(?:\{\}|\s+|)")
+_STYLE = re.compile(r"\\(?:emph|text[a-z]+|url)\s*(?=\{)")
+_ESCAPED = re.compile(r"\\([&%$#_{}])")
+_MATHS = re.compile(r"(?<!\\)(\$[^$]*\$)")
+_STRINGS_AT_MOST = 64 * 1024
+
+
+def bibtex_rows(file: TextFile) -> Iterator[Row | BadRow]:
+    """The entries of a file; columns are the names of the fields in lower case, with `type` and `key` before them.
+
+    Raises TableError without bibtexparser.
+    """
+    bibtexparser = _import_bibtexparser(file)
+    strings, number = "", 0
+    for line, kind, text in _blocks(file):
+        if kind == "string" and len(strings) < _STRINGS_AT_MOST:
+            strings += text
+        elif kind not in ("comment", "preamble", "string"):
+            number += 1
+            yield _row(number, line, bibtexparser.parse_string(strings + text), text, file.encoding)
+
+
+def _import_bibtexparser(file: TextFile) -> Any:
+    try:
+        import bibtexparser
+    except ImportError:
+        raise TableError(
+            f"{file.path}: reading BibTeX needs bibtexparser: pip install 'bibtexparser>=2', which is in the extra "
+            "`tables`, or export the papers as RIS or CSV"
+        ) from None
+    # It logs what it cannot parse; here that is a bad row.
+    logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
+    return bibtexparser
+
+
+def _blocks(file: TextFile) -> Iterator[tuple[int, str, str]]:
+    """Line, kind and text of each block; it ends where the next one begins, so a torn one harms no other."""
+    first, kind, parts, size = 0, "", list[str](), 0
+    for line in file.lines():
+        text = line.text or ""
+        if match := _BLOCK.match(text):
+            if kind:
+                yield first, kind, "".join(parts)
+            first, kind, parts, size = line.number, match[1].lower(), [], 0
+        size += len(text)
+        if kind and size <= LONGEST_LINE:
+            parts.append(text)
+    if kind:
+        yield first, kind, "".join(parts)
+
+
+def _row(number: int, line: int, library: Any, text: str, encoding: str) -> Row | BadRow:
+    entries = [*library.entries, *(block.ignore_error_block for block in library.failed_blocks if _has_entry(block))]
+    if not entries:
+        return BadRow(number, "is no complete BibTeX entry; is a brace or a comma missing?", line=line)
+    if not is_unicode(text):
+        return BadRow(number, f"holds bytes that are not {encoding.upper()}", line=line)
+    entry = entries[0]
+    cells: Cells = {"type": entry.entry_type, "key": entry.key}
+    for field in entry.fields:
+        cells.setdefault(field.key.lower(), plain_text(str(field.value)))
+    return Row(number, cells, line)
+
+
+def _has_entry(block: Any) -> bool:
+    return hasattr(block.ignore_error_block, "fields")
+
+
+def plain_text(value: str) -> str:
+    """A value without braces and with accents as letters; formulas between dollar signs stay as they are."""
+    parts = _MATHS.split(value)
+    return " ".join("".join(part if part.startswith("$") else _without_tex(part) for part in parts).split())
+
+
+def _without_tex(text: str) -> str:
+    if "\\" in text:
+        text = _STYLE.sub("", _ACCENT.sub(_accented, text))
+        text = _LETTER.sub(lambda match: _LETTERS[match[1]], text)
+    # Braces that protect capitals go, escaped ones stay.
+    text = re.sub(r"(?<!\\)[{}]", "", text)
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _accented(match: re.Match[str]) -> str:
+    letter = (match[3] or match[4]).removeprefix("\\")
+    return unicodedata.normalize("NFC", letter + _ACCENTS.get(match[1] or match[2], ""))

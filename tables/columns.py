@@ -1,0 +1,75 @@
+"""Which columns hold titles and abstracts, by the names that databases and reference managers use."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+Field = Literal["title", "abstract"]
+
+# In lower case, words separated by one space; the first name that a table has is taken.
+TITLES = (
+    "title", "article title", "document title", "paper title", "primary title", "item title", "work title",
+    "ti", "t1", "display name", "dc title", "dcterms title", "title s", "en title s",
+    "preprint title", "title display", "original title", "english title", "title english",
+    "titel", "titre", "título", "titolo", "название", "заглавие", "题名", "标题", "篇名", "論題", "タイトル", "제목",
+    "title 题名", "tytuł", "název", "otsikko", "başlık",
+)  # fmt: skip
+ABSTRACTS = (
+    "abstract", "abstract note", "abstract text", "abstracts", "ab", "n2", "notes abstract", "abstract display",
+    "abstract inverted index", "summary", "dc description abstract", "dcterms abstract", "abstract s", "en abstract s",
+    "preprint abstract", "english abstract", "abstract english", "dc description", "description abstract",
+    "zusammenfassung", "kurzfassung", "résumé", "resumen", "resumo", "riassunto", "аннотация", "реферат",
+    "摘要", "summary 摘要", "抄録", "要旨", "초록", "samenvatting", "sammanfattning", "streszczenie", "abstrakt",
+    "tiivistelmä", "özet",
+)  # fmt: skip
+NAMES: Mapping[Field, tuple[str, ...]] = {"title": TITLES, "abstract": ABSTRACTS}
+
+_SEPARATORS = re.compile(r"[\W_]+")
+_LANGUAGE = re.compile(r"\[\w*\]\s*$")  # DSpace writes dc.title[en_US]
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Parts of names that people give to such columns.
+_HINTS: Mapping[Field, tuple[str, ...]] = {
+    "title": ("titl", "titel", "titre", "name", "heading"),
+    "abstract": ("abstr", "summ", "descr", "text", "content", "body"),
+}
+
+
+def normalized(name: str) -> str:
+    """A column's name in lower case with one space between words: "Article_Title", "articleTitle" → "article title"."""
+    visible = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return _SEPARATORS.sub(" ", _CAMEL.sub(" ", _LANGUAGE.sub("", visible))).strip().casefold()
+
+
+def find_column(columns: Iterable[str], field: Field) -> str | None:
+    """The column that holds titles or abstracts, or None; "title" is preferred to rarer names."""
+    by_name: dict[str, str] = {}
+    for column in columns:
+        by_name.setdefault(normalized(column), column)
+    return next((by_name[name] for name in NAMES[field] if name in by_name), None)
+
+
+def likely_columns(columns: Iterable[str], field: Field) -> list[str]:
+    """Columns whose names suggest the field without being known names of it."""
+    return [column for column in columns if any(hint in normalized(column) for hint in _HINTS[field])]
+
+
+def is_header(cells: Iterable[str]) -> bool:
+    """Whether a row of cells is the one with the column names."""
+    names = list(cells)
+    return any(find_column(names, field) for field in NAMES)
+
+
+def cell_text(cell: object) -> str | None:
+    """The text of a cell, empty where there is none; None for a value that is no text.
+
+    Crossref gives titles as lists, OpenAlex abstracts as an index from words to their places.
+    """
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    if isinstance(cell, list) and all(isinstance(part, str) for part in cell):
+        return " ".join(cell)
+    if isinstance(cell, dict) and cell and all(isinstance(places, list) for places in cell.values()):
+        words = [(place, word) for word, places in cell.items() for place in places if isinstance(place, int)]
+        return " ".join(word for _, word in sorted(words))
+    return None

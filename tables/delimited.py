@@ -1,0 +1,190 @@
+"""Delimited text (CSV and its relatives) as rows."""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tables.dialect import Dialect
+from tables.errors import TableError
+from tables.rows import BadRow, Row, is_unicode
+from tables.text import LONGEST_LINE, Line, TextFile
+
+_UNCLOSED = "a quotation mark is never closed"
+_LONG = f"is longer than {LONGEST_LINE:,} characters"
+# Characters that must not be seen by the csv module are carried as low surrogates below those of
+# `surrogateescape`, which no decoder produces.
+_CARRIED = 0xDC00
+_BACK = {_CARRIED + code: chr(code) for code in range(0x80)}
+_ROWS_BEFORE_GIVING_UP = 20
+
+
+class DelimitedReader:
+    """The rows of a delimited file; `columns` are known as soon as it is made."""
+
+    def __init__(self, file: TextFile, dialect: Dialect) -> None:
+        """Raises TableError if there is no header that can be used."""
+        csv.field_size_limit(LONGEST_LINE)
+        self._file = file
+        terminator = "\r" if dialect.terminator == "\r" else "\n"
+        self._stray = "\n" if terminator == "\r" else "\r"
+        self._lines = file.lines(terminator)
+        self._again: deque[Line] = deque()
+        self._record: list[Line] = []
+        self._suspicious = False
+        self._suspicious_until = 0
+        self.dialect = dialect
+        self.header_line = 1
+        self.columns = self._header()
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The rows under the header; rows without any cell that holds something are left out."""
+        number = too_wide = 0
+        while (cells := self._next()) is not None:
+            if isinstance(cells, list) and not any(cell.strip() for cell in cells):
+                continue
+            number += 1
+            row = self._row(number, cells)
+            too_wide += isinstance(cells, list) and self._too_wide(cells)
+            if number == too_wide == _ROWS_BEFORE_GIVING_UP:
+                raise TableError(
+                    f"{self._file.path}: line {self.header_line} has {len(self.columns)} cells and all rows below it "
+                    "have more; is the header on another line, or do texts without quotation marks hold delimiters?"
+                )
+            yield row
+
+    def _header(self) -> list[str]:
+        for _ in range(self.dialect.skipped):
+            self._read_filled()
+        cells = self._read_filled()
+        self.header_line = self._record[0].number if self._record else 1
+        if isinstance(cells, str):
+            raise TableError(f"{self._file.path}, line {self.header_line}: {cells}")
+        return self._names(cells or [])
+
+    def _read_filled(self) -> list[str] | str | None:
+        cells: list[str] | str | None = []
+        while cells == []:
+            cells = self._read()
+        return cells
+
+    def _names(self, cells: list[str]) -> list[str]:
+        path = self._file.path
+        if not all(map(is_unicode, cells)):
+            raise TableError(
+                f"{path}: the names of its columns are not {self._file.encoding.upper()}; "
+                "save it as that, or name its encoding (of old spreadsheets: cp1252)"
+            )
+        names = [cell.strip("\ufeff") for cell in cells]
+        if twice := sorted({name for name in names if name.strip() and names.count(name) > 1}):
+            raise TableError(f"{path}: several columns are named {twice[0]!r}; expected each name once")
+        return named_columns(names)
+
+    def _row(self, number: int, cells: list[str] | str) -> Row | BadRow:
+        line, width = self._record[0].number, len(self.columns)
+        if isinstance(cells, str):
+            self._suspicious = True
+            return BadRow(number, cells, line=line)
+        if self._suspicious and len(cells) != width:
+            return BadRow(number, "may be a part of the torn cell before it, since it lacks cells", line=line)
+        self._suspicious = line <= self._suspicious_until
+        if self._too_wide(cells):
+            return BadRow(number, f"has {len(cells)} cells, the header {width}", line=line)
+        cells += [""] * (width - len(cells))
+        for column, cell in zip(self.columns, cells, strict=False):
+            if not is_unicode(cell):
+                return BadRow(number, f"holds bytes that are not {self._file.encoding.upper()}", column, line)
+        return Row(number, dict(zip(self.columns, cells, strict=False)), line)
+
+    def _too_wide(self, cells: list[str]) -> bool:
+        """Whether there are more cells than columns, and not only empty ones."""
+        return any(cell.strip() for cell in cells[len(self.columns) :])
+
+    def _next(self) -> list[str] | str | None:
+        """The cells of the next record, or what is wrong with it; None at the end.
+
+        A record that cannot be read is one line long: those after it are read again, each for itself. So a
+        quotation mark that is never closed costs the row that it stands in and not all up to the next mark.
+        """
+        cells = self._read()
+        if cells is None:
+            return None
+        if self._may_be_escaped(cells):
+            cells = self._read_escaped(cells)
+        if isinstance(cells, str) and len(self._record) > 1:
+            last = self._record[-1].number
+            cells = f"{_UNCLOSED}, up to line {last}; the lines after this one are read without it"
+            self._suspicious_until = max(self._suspicious_until, last)
+            self._again.extendleft(reversed(self._record[1:]))
+            del self._record[1:]
+        return cells
+
+    def _may_be_escaped(self, cells: list[str] | str) -> bool:
+        if self.dialect.escaped or not any("\\" in (line.text or "") for line in self._record):
+            return False
+        return isinstance(cells, str) or self._too_wide(cells)
+
+    def _read_escaped(self, cells: list[str] | str) -> list[str] | str:
+        """The record with backslashes as escapes, if it fits the header so; from then on all records are read so."""
+        plain, length = self.dialect, len(self._record)
+        self._again.extendleft(reversed(self._record))
+        self.dialect = replace(plain, escaped=True)
+        escaped = self._read()
+        if isinstance(escaped, list) and len(escaped) == len(self.columns):
+            return escaped
+        self.dialect = plain
+        self._again.extendleft(reversed(self._record))
+        self._record = [self._again.popleft() for _ in range(length)]
+        return cells
+
+    def _read(self) -> list[str] | str | None:
+        self._record = []
+        reader = csv.reader(self._record_lines(), **self.dialect.reader_options())
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            # The csv module's words for it tell nobody where to look.
+            return _UNCLOSED if str(error) == "unexpected end of data" else str(error)
+        except _LongLine:
+            return _LONG
+        return None if cells is None else [cell.translate(_BACK) for cell in cells]
+
+    def _record_lines(self) -> Iterator[str]:
+        size = 0
+        while line := self._again.popleft() if self._again else next(self._lines, None):
+            self._record.append(line)
+            size += len(line.text or "")
+            if line.text is None or size > LONGEST_LINE:
+                raise _LongLine
+            text = self._carried(line.text)
+            if text.endswith(chr(_CARRIED + ord("\n"))):
+                continue_with = next(self._record_lines(), "")
+                text += continue_with
+            yield text
+
+    def _carried(self, text: str) -> str:
+        """The line with stray terminators and escaped characters out of the csv module's sight."""
+        if self._stray in text:
+            body = text.removesuffix("\n").removesuffix("\r") if self._stray == "\r" else text
+            text = body.replace(self._stray, chr(_CARRIED + ord(self._stray))) + text[len(body) :]
+        if self.dialect.escaped and "\\" in text:
+            special = re.escape(self.dialect.delimiter + self.dialect.quote) + r"\\\n\r"
+            text = re.sub(rf"\\([{special}])", lambda match: chr(_CARRIED + ord(match[1])), text)
+        return text
+
+
+class _LongLine(Exception):
+    """A line or a record is longer than any table's."""
+
+
+def named_columns(names: list[str]) -> list[str]:
+    """The names, those that are empty replaced by "column 4" and the like."""
+    taken = set(names)
+    made = []
+    for place, name in enumerate(names, start=1):
+        replacement = f"column {place}"
+        while not name.strip() and replacement in taken:
+            replacement += "_"
+        made.append(name if name.strip() else replacement)
+    return made

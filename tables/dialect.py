@@ -1,0 +1,105 @@
+"""The dialect of a delimited file: delimiter, quotation mark, escapes, line terminator, where the header is."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from tables.columns import NAMES, find_column, is_header
+
+# In the order in which ties are decided.
+_DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x1f", "\x01")
+# Excel's own way to name the delimiter, in a first line of its own; re-saved sheets fill that line with delimiters.
+_SEPARATOR_LINE = re.compile(r'^"?sep=(?P<delimiter>[^"\r\n])(?P=delimiter)*"?(\r\n|\r|\n|$)', re.IGNORECASE)
+_TERMINATOR_OR_QUOTE = re.compile(r'"|\r\n|\r|\n')
+_SINGLE_QUOTED = re.compile(r"'[^'\r\n]*'(?P<delimiter>[,;\t|])'")
+# Reports put a few lines about themselves above the header.
+_PREAMBLE = 20
+_SAMPLE_RECORDS = 100
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How cells and rows are told apart.
+
+    `escaped` says that a backslash takes a quotation mark or a delimiter literally, as Spark and MySQL write
+    them; `skipped` is how many records stand above the header.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    terminator: str = "\n"
+    escaped: bool = False
+    skipped: int = 0
+
+    def reader_options(self) -> dict[str, Any]:
+        """For `csv.reader`."""
+        return {"delimiter": self.delimiter, "quotechar": self.quote, "strict": True}
+
+
+def detect_dialect(sample: str, delimiter: str | None = None) -> Dialect:
+    """The dialect of a file from its beginning; `delimiter` is one that is known already."""
+    separator_line = _SEPARATOR_LINE.match(sample)
+    text = sample[separator_line.end() :] if separator_line else sample
+    quote = "'" if _SINGLE_QUOTED.match(text) else '"'
+    lines = text.splitlines(keepends=True)
+    known = delimiter or (separator_line and separator_line["delimiter"])
+    delimiter = known or _most_plausible(lines, quote)
+    above = _records_above_header(_records(lines, delimiter, quote))
+    return Dialect(delimiter, quote, _terminator(text), skipped=above + bool(separator_line))
+
+
+def _most_plausible(lines: Sequence[str], quote: str) -> str:
+    tables = {delimiter: _records(lines, delimiter, quote) for delimiter in _DELIMITERS}
+    scores = {delimiter: _plausibility(records) for delimiter, records in tables.items()}
+    best = max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
+    if scores[best][2] > 1:
+        return best
+    # One column: a delimiter that occurs nowhere, so that no text is cut at its commas.
+    alone = [name for name, records in tables.items() if all(len(record) < 2 for record in records)]
+    return alone[0] if alone else "\x1f"
+
+
+def _plausibility(records: list[list[str]]) -> tuple[int, float, int]:
+    """Known columns, the share of records that fit the header, and its width: larger is more plausible."""
+    header = records[_records_above_header(records)] if records else []
+    if len(header) < 2:
+        return 0, 0.0, len(header)
+    known = sum(find_column(header, field) is not None for field in NAMES)
+    others = [record for record in records if record is not header]
+    # Rows may be short, since some programs leave out empty cells at the end.
+    fits = mean(2 <= len(record) <= len(header) for record in others) if others else 1.0
+    return known, round(fits, 1), len(header)
+
+
+def _records(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
+    reader = csv.reader(iter(lines), delimiter=delimiter, quotechar=quote)
+    records: list[list[str]] = []
+    try:
+        for record in reader:
+            if record:
+                records.append(record)
+            if len(records) == _SAMPLE_RECORDS:
+                break
+    except csv.Error:
+        # What was read so far is the sample.
+        pass
+    return records
+
+
+def _records_above_header(records: Sequence[Sequence[str]]) -> int:
+    """How many records stand above the first one that holds column names; 0 if none of them does."""
+    return next((i for i, record in enumerate(records[: _PREAMBLE + 1]) if is_header(record)), 0)
+
+
+def _terminator(text: str) -> str:
+    """The first line terminator outside quotation marks."""
+    quoted = False
+    for match in _TERMINATOR_OR_QUOTE.finditer(text):
+        if match[0] == '"':
+            quoted = not quoted
+        elif not quoted:
+            return match[0]
+    return "\n"

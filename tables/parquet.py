@@ -1,0 +1,96 @@
+"""Parquet files as rows; needs pyarrow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tables.errors import TableError
+from tables.rows import BadRow, Row
+
+# Rows that are in memory at once.
+_BATCH = 1024
+
+
+class ParquetReader:
+    """The rows of a parquet file; `columns` are known as soon as it is made."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises TableError without pyarrow, or if this is no parquet file."""
+        self._arrow = import_pyarrow(f"{path}: reading parquet")
+        self._path = path
+        try:
+            self._file = self._arrow.parquet.ParquetFile(path)
+        except self._arrow.ArrowException as error:
+            raise self._unreadable(error) from None
+        self.columns: list[str] = self._file.schema_arrow.names
+        if len(set(self.columns)) < len(self.columns):
+            twice = next(name for name in self.columns if self.columns.count(name) > 1)
+            raise TableError(f"{path}: several columns are named {twice!r}; expected each name once")
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """The rows, a few of them in memory at a time; binary cells that are UTF-8 become text."""
+        number, types = 0, self._arrow.types
+        # Columns of a fixed size are digests and the like.
+        binary = [
+            field.name for field in self._file.schema_arrow
+            if types.is_binary(_value_type(field)) or types.is_large_binary(_value_type(field))
+        ]  # fmt: skip
+        try:
+            for batch in self._file.iter_batches(batch_size=_BATCH):
+                for cells in self._readable(batch).to_pylist():
+                    number += 1
+                    yield Row(number, {**cells, **{name: as_text(cells[name]) for name in binary}})
+        except self._arrow.ArrowException as error:
+            raise self._unreadable(error) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _readable(self, batch: Any) -> Any:
+        """The batch with values that Python has: no dictionaries, times in microseconds."""
+        pa = self._arrow
+        arrays = [self._converted(column) for column in batch.columns]
+        return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+    def _converted(self, column: Any) -> Any:
+        pa, types = self._arrow, self._arrow.types
+        if types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if getattr(column.type, "unit", None) == "ns":
+            # Python's datetime has no nanoseconds.
+            if types.is_timestamp(column.type):
+                coarser = pa.timestamp("us", column.type.tz)
+            else:
+                coarser = pa.time64("us") if types.is_time(column.type) else pa.duration("us")
+            return column.cast(coarser, safe=False)
+        return column
+
+    def _unreadable(self, error: Exception) -> TableError:
+        return TableError(f"{self._path} cannot be read: {str(error).splitlines()[0]}")
+
+
+def as_text(cell: object) -> object:
+    """Bytes that are UTF-8 as text; anything else as it is."""
+    if not isinstance(cell, bytes):
+        return cell
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell
+
+
+def _value_type(field: Any) -> Any:
+    return getattr(field.type, "value_type", field.type)
+
+
+def import_pyarrow(what: str) -> Any:
+    """The module with its parquet part; raises TableError that says what needs it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise TableError(
+            f"{what} needs pyarrow: pip install pyarrow, which is in the extra `tables`, or use .csv or .jsonl"
+        ) from None
+    return pyarrow

@@ -1,0 +1,155 @@
+"""Opening a table of any format that is understood."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tables.bibtex import bibtex_rows
+from tables.delimited import DelimitedReader
+from tables.dialect import Dialect, detect_dialect
+from tables.errors import TableError
+from tables.json_rows import json_rows
+from tables.parquet import ParquetReader
+from tables.rows import BadRow, Row
+from tables.tagged import tag_format, tagged_rows
+from tables.text import UTF8, TextFile
+from tables.workbook import WorkbookReader
+
+# By the ending of the name. "text" may hold any format of text.
+FORMATS = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "text",
+    ".jsonl": "json", ".ndjson": "json", ".json": "json",
+    ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
+    ".ris": "tagged", ".nbib": "tagged", ".enw": "tagged", ".ciw": "tagged", ".bib": "bibtex", ".bibtex": "bibtex",
+}  # fmt: skip
+# Names that a format may be called by where there is no file name.
+BY_NAME = {
+    "csv": "csv", "tsv": "csv", "jsonl": "json", "json": "json", "parquet": "parquet", "xlsx": "xlsx",
+    "ris": "tagged", "nbib": "tagged", "bibtex": "bibtex", "bib": "bibtex",
+}  # fmt: skip
+
+
+class Options(NamedTuple):
+    """What a person may know better than the file tells; None: as its name and content say."""
+
+    format: str | None = None
+    encoding: str = UTF8
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that has been opened; its rows are read as they are asked for, and once.
+
+    To be closed, or used in a `with` statement.
+    """
+
+    rows: Iterator[Row | BadRow]
+    close: Callable[[], None]
+    format: str
+    columns: list[str] | None = None
+    """All columns in their order; None if only the rows tell which there are."""
+    dialect: Dialect | None = None
+    """Of delimited text."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of how the table was read."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name tells; raises TableError."""
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    if suffix not in FORMATS:
+        raise TableError(f"{path}: unknown format; expected a name that ends in {', '.join(FORMATS)}")
+    return FORMATS[suffix]
+
+
+def open_table(path: Path, options: Options | None = None) -> Table:
+    """A table and what is known of it before its rows are read.
+
+    Raises TableError naming the file if it cannot be read at all; so does reading the rows if the file turns
+    out to be broken further on.
+    """
+    options = options or Options()
+    with _named_errors(path):
+        format_ = BY_NAME[options.format] if options.format else format_of(path)
+        return _guarded(path, _open(path, format_, options))
+
+
+def scan(path: Path, options: Options | None = None) -> Iterator[Row | BadRow]:
+    """The rows of a table, bad ones among them; errors as in `open_table`."""
+    with open_table(path, options) as table:
+        yield from table.rows
+
+
+def read(path: Path, options: Options | None = None) -> Iterator[Row]:
+    """The rows of a table in which no row may be bad: raises TableError that names file, row and column."""
+    for row in scan(path, options):
+        if isinstance(row, BadRow):
+            raise TableError(f"{path}, {row}")
+        yield row
+
+
+def _open(path: Path, format_: str, options: Options) -> Table:
+    if format_ == "parquet":
+        parquet = ParquetReader(path)
+        return Table(parquet.rows(), parquet.close, format_, parquet.columns)
+    if format_ == "xlsx":
+        workbook = WorkbookReader(path)
+        notes = [f"reading the sheet {workbook.sheet!r}"] if workbook.sheet else []
+        return Table(workbook.rows(), workbook.close, format_, workbook.columns, notes=notes)
+    file = TextFile(path, options.encoding)
+    try:
+        return _open_text(file, format_, options)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_text(file: TextFile, format_: str, options: Options) -> Table:
+    if format_ in ("tagged", "text"):
+        tags = tag_format(file.sample)
+        if tags:
+            return Table(tagged_rows(file, tags), file.close, "tagged")
+        if format_ == "tagged":
+            raise TableError(f"{file.path}: holds no records of RIS, PubMed, Web of Science or EndNote")
+    if format_ == "json":
+        return Table(json_rows(file), file.close, format_)
+    if format_ == "bibtex":
+        return Table(bibtex_rows(file), file.close, format_)
+    reader = DelimitedReader(file, detect_dialect(file.sample, options.delimiter))
+    notes = [f"the names of the columns are on line {reader.header_line}"] if reader.header_line > 1 else []
+    return Table(reader.rows(), file.close, "csv", reader.columns, reader.dialect, notes)
+
+
+def _guarded(path: Path, table: Table) -> Table:
+    """The same table; what goes wrong while its rows are read becomes a TableError."""
+
+    def rows() -> Iterator[Row | BadRow]:
+        row = None
+        with _named_errors(path):
+            for row in table.rows:
+                yield row
+        if row is None:
+            raise TableError(f"{path} has no rows")
+
+    return replace(table, rows=rows())
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TableError(f"{path} cannot be read: {reason}") from None
+    except UnicodeError:
+        raise TableError(f"{path} ends within a character; was it cut off?") from None

@@ -1,0 +1,141 @@
+"""Tagged records as rows: RIS, PubMed's format (.nbib) and Web of Science's plain text.
+
+A line begins with a tag or continues the one before it. Read by hand, since rispy and nbib hold the whole
+file in memory, lose a record whose end is missing, and drop or nest tags that they do not know.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tables.rows import BadRow, Row, is_unicode
+from tables.text import LONGEST_LINE, Line, TextFile
+
+
+class TagFormat(NamedTuple):
+    """How one kind of tagged file is written."""
+
+    line: re.Pattern[str]
+    """Matches a line with a tag; groups: tag, value."""
+    first: str
+    """The tag that begins a record."""
+    names: dict[str, str]
+    """Names for tags; others keep their own."""
+    last: str | None = "ER"
+    """The tag that ends a record; None: a blank line does."""
+    lists: frozenset[str] = frozenset()
+    """Tags of which each continued line is another value."""
+
+
+_RIS_NAMES = {
+    "TY": "type", "TI": "title", "T1": "title", "AB": "abstract", "N2": "abstract", "AU": "authors", "A1": "authors",
+    "PY": "year", "Y1": "year", "DO": "doi", "JO": "journal", "JF": "journal", "T2": "journal", "KW": "keywords",
+    "UR": "url", "SN": "issn", "ID": "id", "AN": "accession_number", "DP": "database", "LA": "language",
+}  # fmt: skip
+_NBIB_NAMES = {
+    "PMID": "pmid", "TI": "title", "AB": "abstract", "FAU": "authors", "DP": "date", "JT": "journal", "LID": "doi",
+    "MH": "mesh_terms", "OT": "keywords", "LA": "language", "PT": "type",
+}  # fmt: skip
+_WOS_NAMES = {
+    "PT": "type", "TI": "title", "AB": "abstract", "AU": "authors", "PY": "year", "SO": "journal", "DI": "doi",
+    "DE": "keywords", "UT": "id", "LA": "language",
+}  # fmt: skip
+_ENDNOTE_NAMES = {
+    "%T": "title", "%X": "abstract", "%A": "authors", "%D": "year", "%J": "journal", "%R": "doi", "%K": "keywords",
+    "%U": "url", "%0": "type",
+}  # fmt: skip
+RIS = TagFormat(re.compile(r"\s?([A-Z][A-Z0-9])(?:  -| -(?= |$)) ?(.*)$"), "TY", _RIS_NAMES)
+NBIB = TagFormat(re.compile(r"([A-Z][A-Z0-9]{1,3}) *- ?(.*)$"), "PMID", _NBIB_NAMES, last=None)
+WEB_OF_SCIENCE = TagFormat(
+    re.compile(r"([A-Z][A-Z0-9])(?: (.*)|)$"), "PT", _WOS_NAMES, lists=frozenset({"AU", "AF", "CR", "C1"})
+)
+ENDNOTE = TagFormat(re.compile(r"(%[0-9A-Z@!#$&()*+<=>?\[\]^~]) (.*)$"), "%0", _ENDNOTE_NAMES, last=None)
+# Around the records of a file from Web of Science.
+_FRAME = frozenset({"FN", "VR", "EF"})
+_LIST = "; "
+
+
+def tag_format(sample: str) -> TagFormat | None:
+    """The format of a file from its beginning, or None if its lines have no tags."""
+    lines = [line.rstrip() for line in sample.splitlines()[:200] if line.strip()]
+    if lines and re.match(r"FN (Clarivate|Thomson|ISI)", lines[0]):
+        return WEB_OF_SCIENCE
+    for format_ in (RIS, NBIB, ENDNOTE):
+        tags = {match[1] for line in lines if (match := format_.line.match(line))}
+        if format_.first in tags and len(tags) > 1:
+            return format_
+    return None
+
+
+def tagged_rows(file: TextFile, format_: TagFormat) -> Iterator[Row | BadRow]:
+    """The records of a file; values of repeated tags are joined by "; ", continued lines by a space."""
+    for number, record in enumerate(_records(file, format_), start=1):
+        yield _row(number, record, file, format_)
+
+
+class _Record(NamedTuple):
+    line: int
+    tags: list[tuple[str, str]]
+    reason: str | None = None
+
+
+def _records(file: TextFile, format_: TagFormat) -> Iterator[_Record]:
+    """The records; one without an end ends where the next one begins, one without a beginning is a bad row."""
+    record: _Record | None = None
+    for line in file.lines():
+        tag, value = _split(line, format_)
+        if _ends(record, tag, value, format_) and record:
+            yield record
+            record = None
+        if tag == format_.first and record is None:
+            record = _Record(line.number, [(tag, value)])
+        elif record is not None:
+            record = _extended(record, line, tag, value, format_)
+        elif tag and tag not in _FRAME and tag != format_.last:
+            orphan = None if format_.last is None else f"has no line with the tag {format_.first} at its beginning"
+            record = _Record(line.number, [(tag, value)], orphan)
+    if record:
+        yield record
+
+
+def _ends(record: _Record | None, tag: str, value: str, format_: TagFormat) -> bool:
+    """Whether the record before this line is complete."""
+    if record is None:
+        return False
+    if tag == format_.first:
+        return format_.last is not None or any(tag == format_.first for tag, _ in record.tags)
+    return tag == format_.last if format_.last else not tag and not value
+
+
+def _split(line: Line, format_: TagFormat) -> tuple[str, str]:
+    text = (line.text or "").rstrip()
+    if match := format_.line.match(text):
+        return match[1], (match[2] or "").strip()
+    return "", text.strip()
+
+
+def _extended(record: _Record, line: Line, tag: str, value: str, format_: TagFormat) -> _Record:
+    if line.text is None:
+        return record._replace(reason=f"holds a line of more than {LONGEST_LINE:,} characters")
+    if tag:
+        record.tags.append((tag, value))
+    elif value:
+        last, before = record.tags[-1]
+        joined = _LIST if last in format_.lists else " "
+        record.tags[-1] = last, f"{before}{joined}{value}" if before else value
+    return record
+
+
+def _row(number: int, record: _Record, file: TextFile, format_: TagFormat) -> Row | BadRow:
+    if record.reason:
+        return BadRow(number, record.reason, line=record.line)
+    cells: dict[str, object] = {}
+    for tag, value in record.tags:
+        name = format_.names.get(tag, tag)
+        if not is_unicode(value):
+            return BadRow(number, f"holds bytes that are not {file.encoding.upper()}", name, record.line)
+        if not value:
+            continue
+        before = cells.get(name)
+        cells[name] = value if before in (None, value) else f"{before}{_LIST}{value}"
+    return Row(number, cells, record.line)
