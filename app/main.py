@@ -1,4 +1,4 @@
-"""create_app: the wiring of one service, on one screen. Knows which parts there are, not what they do."""
+"""The composition root: `create_app` builds the parts of one service and puts them together."""
 
 import os
 from collections.abc import AsyncIterator, Mapping, MutableMapping
@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
 from fastapi.telemetry import TelemetryConfig
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
-from app.api import docs, openapi, page, problems, routes
+from app.api import openapi, pages, routes
 from app.api.cors import ProblemCors
+from app.api.dependencies import State
+from app.api.exception_handlers import add_exception_handlers
 from app.api.keys import ApiKeys
 from app.api.middleware import (
     AdmissionMiddleware,
@@ -22,33 +24,32 @@ from app.api.middleware import (
     RequestLogMiddleware,
     ResponseHeadersMiddleware,
 )
-from app.errors import InternalError, MethodNotAllowed, NotFound, ServiceError
+from app.api.reload import Reloader
+from app.explain.explainer import Explainer
+from app.inference.engine import Engine
 from app.inference.reload import Classifier, Versions
 from app.observability.metrics import Telemetry
-from app.observability.request_log import record_of
 from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
-from app.service import Service
 from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.store import Store
 
-_WHERE_TRACES_GO = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
+_OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 
 
 def create_app(settings: Settings, classifier: Classifier | None = None, telemetry: Telemetry | None = None) -> FastAPI:
     """A service over `classifier`, or over the artefact that the settings name.
 
-    Loads, verifies and replays the artefact before it returns; raises ArtefactError or
-    SettingsError with one sentence that says what is wrong.
+    Loads the artefact, verifies it and reproduces its golden papers before it returns; raises ArtefactError or
+    SettingsError.
     """
     telemetry = telemetry or Telemetry(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
     versions = Versions(classifier) if classifier else Versions.open(Store(settings.artefacts), settings.version)
-    keys = ApiKeys(settings.api_key_file)
-    service = Service(settings, versions, keys, telemetry)
+    state = _state(settings, Engine(settings, versions, telemetry), telemetry)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Service]]:
-        async with service.running():
-            yield {"service": service}
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        async with state["engine"].running():
+            yield state
 
     app = FastAPI(
         title=openapi.TITLE,
@@ -60,59 +61,44 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
         openapi_url=None,
         redirect_slashes=False,
         telemetry=_tracing(settings, os.environ),
-        middleware=_middleware(service),
-        exception_handlers={ServiceError: _refused, HTTPException: _refused_by_framework},
+        middleware=_middleware(state),
     )
-    app.include_router(routes.router)
-    app.include_router(docs.router)
-    app.include_router(page.router)
-    described = openapi.document(app, settings.max_papers, keys=keys.required)
-    app.openapi = lambda: described  # type: ignore[method-assign]
+    openapi.describe(app, settings.max_papers)
+    add_exception_handlers(app)
+    # ApiKeyMiddleware checks keys before a body is read; this one only tells the OpenAPI document.
+    with_key = [Depends(HTTPBearer(scheme_name="key", auto_error=False))] if state["keys"].required else []
+    app.include_router(routes.classification, dependencies=with_key)
+    app.include_router(routes.operation, dependencies=with_key)
+    app.include_router(routes.health)
+    app.include_router(pages.router)
     return app
 
 
-def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
-    """FastAPI's own OpenTelemetry: requests as spans, exported as the OTEL_ variables say; nothing unless asked for."""
-    on = settings.traces
-    if on and find_spec("opentelemetry.sdk") is None:
-        raise SettingsError("PAPERS_TRACES needs the extra `otel`, which is not installed")
-    if on and not environ.keys() & _WHERE_TRACES_GO:
-        raise SettingsError("PAPERS_TRACES needs OTEL_EXPORTER_OTLP_ENDPOINT, a collector's address")
-    paths = _paths()
-
-    def is_not_ours(scope: MutableMapping[str, Any]) -> bool:
-        # A span has path and query as they came; no path of ours takes a query, so it may be anybody's text.
-        return scope["type"] == "http" and (scope["path"] not in paths or bool(scope["query_string"]))
-
-    return {
-        "tracing": on,
-        "auto_configure": on,
-        "metrics": False,
-        "logs": False,
-        "operation_spans": False,
-        "exclude": is_not_ours,
-    }
+def _state(settings: Settings, engine: Engine, telemetry: Telemetry) -> State:
+    keys = ApiKeys(settings.api_key_file)
+    return State(
+        settings=settings,
+        engine=engine,
+        explainer=Explainer(engine, settings.max_explained_sentences, settings.max_waiting_explanations),
+        keys=keys,
+        reloader=Reloader(keys, engine),
+        telemetry=telemetry,
+    )
 
 
-def _paths(tag: str | None = None) -> frozenset[str]:
-    """The templates of our own paths, or of those with a tag."""
-    known = [route for route in routes.router.routes if isinstance(route, APIRoute)]
-    return frozenset(route.path for route in known if tag is None or tag in route.tags)
-
-
-def _middleware(service: Service) -> list[Middleware]:
+def _middleware(state: State) -> list[Middleware]:
     """From outside to inside; each is described in its class."""
-    settings = service.settings
+    settings, engine = state["settings"], state["engine"]
     return [
-        Middleware(RequestLogMiddleware, telemetry=service.telemetry, paths=_paths()),
-        Middleware(ResponseHeadersMiddleware, health=service.engine.health),
+        Middleware(RequestLogMiddleware, telemetry=state["telemetry"], paths=_api_paths()),
+        Middleware(ResponseHeadersMiddleware, health=engine.health),
         Middleware(HeaderMiddleware),
         *_browser_middleware(settings),
-        Middleware(ApiKeyMiddleware, keys=service.keys, open_metrics=settings.open_health),
+        Middleware(ApiKeyMiddleware, keys=state["keys"], open_metrics=settings.open_health),
         Middleware(
             AdmissionMiddleware,
-            rejection=service.engine.refusal,
-            paths=_paths("classify"),
+            rejection=engine.refusal,
+            paths=_paths(routes.classification),
             max_body_bytes=settings.max_body_bytes,
         ),
         Middleware(
@@ -137,19 +123,32 @@ def _browser_middleware(settings: Settings) -> list[Middleware]:
     return hosts + ([Middleware(ProblemCors, origins=settings.cors_origins)] if settings.cors_origins else [])
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, ServiceError):
-        raise error
-    record = record_of(request.scope)
-    record.problems.append(problems.kind_of(error).code)
-    return problems.response(error, record.id)
+def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
+    """FastAPI's OpenTelemetry support: requests as spans, exported as the OTEL_ variables say; off by default."""
+    on = settings.traces
+    if on and find_spec("opentelemetry.sdk") is None:
+        raise SettingsError("PAPERS_TRACES needs the extra `otel`, which is not installed")
+    if on and not environ.keys() & _OTLP_ENDPOINTS:
+        raise SettingsError("PAPERS_TRACES needs OTEL_EXPORTER_OTLP_ENDPOINT, a collector's address")
+    paths = _api_paths()
+
+    def is_excluded(scope: MutableMapping[str, Any]) -> bool:
+        # A span holds path and query as they came. Other paths and queries than ours may contain a text.
+        return scope["type"] == "http" and (scope["path"] not in paths or bool(scope["query_string"]))
+
+    return {
+        "tracing": on,
+        "auto_configure": on,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "exclude": is_excluded,
+    }
 
 
-async def _refused_by_framework(request: Request, error: Exception) -> Response:
-    """Only routing raises these: everything else of ours is a ServiceError."""
-    if not isinstance(error, HTTPException):
-        raise error
-    known = {404: NotFound("There is nothing under this path."), 405: MethodNotAllowed("Not with this method.")}
-    answer = await _refused(request, known.get(error.status_code, InternalError("An unexpected fault.")))
-    answer.headers.update(error.headers or {})
-    return answer
+def _api_paths() -> frozenset[str]:
+    return _paths(routes.classification, routes.operation, routes.health)
+
+
+def _paths(*routers: APIRouter) -> frozenset[str]:
+    return frozenset(route.path for router in routers for route in router.routes if isinstance(route, Route))

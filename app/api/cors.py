@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.errors import Forbidden
 from app.api.middleware import refuse
-from app.errors import Forbidden
 
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent")
 _ANSWER_HEADERS = ("X-Request-ID", "X-Model-Version", "Retry-After", "Server-Timing", "ETag")

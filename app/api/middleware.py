@@ -14,9 +14,9 @@ from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import problems
+from app.api.errors import Forbidden, InternalError, ServiceError, Unauthorized, problem_response, problem_type
 from app.api.keys import ApiKeys
-from app.errors import Draining, Forbidden, InternalError, ServiceError, Unauthorized
+from app.inference.errors import Draining
 from app.inference.health import Health
 from app.observability import logs
 from app.observability.metrics import Telemetry
@@ -192,7 +192,7 @@ class AdmissionMiddleware:
         record.summarized = True
         if not self._counts:
             asyncio.get_running_loop().call_later(_SUMMARY_INTERVAL_S, self._write_summary)
-        self._counts[problems.kind_of(error).code] += 1
+        self._counts[problem_type(type(error)).code] += 1
 
     def _write_summary(self) -> None:
         logs.event(logging.WARNING, "requests rejected", **self._counts)
@@ -218,8 +218,8 @@ async def _respond(
     error: ServiceError, scope: Scope, send: Send, headers: dict[str, str], more_body: bool = False
 ) -> None:
     record = record_of(scope)
-    record.problems.append(problems.kind_of(error).code)
-    answer = problems.response(error, record.id, headers)
+    record.problems.append(problem_type(type(error)).code)
+    answer = problem_response(error, record.id, headers)
     await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
     await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": more_body})
 

@@ -1,124 +1,83 @@
-"""The paths, and nothing but translation: from bodies to papers, from outcomes to bodies."""
+"""The paths of the API. Each handler translates between HTTP and the engine and does nothing else."""
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import JsonValue
 
-from app.api import answers, body, media
-from app.api.card import card, matches
-from app.api.openapi import body_of, may_fail
-from app.api.schemas import (
-    PAPER_EXAMPLE,
-    BatchIn,
-    BatchOut,
-    CardOut,
-    ClassifyOut,
-    ExplainOut,
-    HealthOut,
-    PaperIn,
-    ReloadOut,
-)
-from app.errors import (
-    ArtefactRefused,
+from app.api.card import CardOut, card, matches
+from app.api.dependencies import BatchDep, PaperDep, StateDep, Submitted, WorkDep
+from app.api.errors import (
     BodyTimeout,
     BodyTooLarge,
-    DeadlinePassed,
-    Draining,
-    EngineStalled,
     Forbidden,
     InternalError,
     InvalidRequest,
+    KeysRefused,
     NotJson,
-    NotReady,
-    QueueFull,
     Unauthorized,
     UnsupportedMediaType,
 )
-from app.observability.request_log import record_of
-from app.service import service_of
-
-_ANYWHERE = (BodyTimeout, BodyTooLarge, UnsupportedMediaType, InternalError, DeadlinePassed)
-_WORK = (*_ANYWHERE, NotJson, Unauthorized, InvalidRequest, QueueFull, NotReady, Draining, EngineStalled)
-_ONE: dict[str, JsonValue] = {"both": PAPER_EXAMPLE, "title only": {"title": "On primes in short intervals"}}
-_SEVERAL: dict[str, JsonValue] = {
-    "two papers": {"papers": [PAPER_EXAMPLE, {"title": "On primes in short intervals"}]},
-    "one of them invalid": {"papers": [{"title": "A market of small bets"}, {"id": "blank", "title": " "}]},
-}
-
-router = APIRouter()
-
-
-@router.post(
-    "/classify",
-    summary="Classify one paper",
-    tags=["classify"],
-    response_model=ClassifyOut,
-    response_model_exclude_none=True,
-    responses=may_fail(*_WORK),
-    openapi_extra=body_of(PaperIn, _ONE),
+from app.api.json_route import JsonRoute
+from app.api.openapi import problem_responses
+from app.api.results import batch_out, classify_out, explain_out, model_out
+from app.api.schemas import BatchOut, ClassifyOut, ExplainOut, HealthOut, ReloadOut
+from app.inference.errors import (
+    DeadlinePassed,
+    Draining,
+    EngineStalled,
+    NotReady,
+    QueueFull,
+    ReloadRefused,
+    RequestTooLarge,
 )
-async def classify(request: Request, response: Response) -> ClassifyOut:
-    """A probability for every label, the labels that reach their threshold, and whether a person should look."""
-    service, record = service_of(request), record_of(request.scope)
-    document = await media.json_document(request)
-    paper = body.read_paper(document, service.limits)
-    answer = await service.engine.classify([answers.paper(paper)], service.deadline(record))
-    answers.note(answer, record, response.headers)
-    return answers.single(paper, answer)
 
+_BODY_ERRORS = (BodyTimeout, BodyTooLarge, RequestTooLarge, UnsupportedMediaType, NotJson, InvalidRequest)
+_ENGINE_ERRORS = (QueueFull, NotReady, Draining, EngineStalled, DeadlinePassed)
 
-@router.post(
-    "/classify/batch",
-    summary="Classify several papers",
+_EVERYWHERE = (Unauthorized, InternalError)
+
+classification = APIRouter(
     tags=["classify"],
-    response_model=BatchOut,
-    response_model_exclude_none=True,
-    responses=may_fail(*_WORK),
-    openapi_extra=body_of(BatchIn, _SEVERAL),
+    route_class=JsonRoute,
+    responses=problem_responses(*_EVERYWHERE, *_BODY_ERRORS, *_ENGINE_ERRORS),
 )
-async def classify_batch(request: Request, response: Response) -> BatchOut:
-    """One result per paper, in order; an invalid paper gets an error in its place and hurts no other."""
-    service, record = service_of(request), record_of(request.scope)
-    readings = body.read_batch(await media.json_document(request), service.limits)
-    papers = [answers.paper(reading.paper) for reading in readings if isinstance(reading.paper, PaperIn)]
-    answer = await service.engine.classify(papers, service.deadline(record))
-    answers.note(answer, record, response.headers)
-    return answers.batch(readings, answer, record)
+operation = APIRouter(responses=problem_responses(*_EVERYWHERE))
+health = APIRouter(tags=["health"], responses=problem_responses(*_EVERYWHERE))
 
 
-@router.post(
-    "/explain",
-    summary="Classify one paper and show the evidence",
-    tags=["classify"],
-    response_model=ExplainOut,
-    response_model_exclude_none=True,
-    responses=may_fail(*_WORK),
-    openapi_extra=body_of(PaperIn, _ONE),
-)
-async def explain(request: Request, response: Response) -> ExplainOut:
-    """Which sentences speak for and against each label given: each is left out once and the paper scored anew.
+@classification.post("/classify", summary="Classify one paper", response_model_exclude_none=True)
+async def classify(paper: PaperDep, work: WorkDep) -> ClassifyOut:
+    """A probability for every label, the labels that meet their threshold, and whether a person should check them."""
+    return classify_out(paper, await work.classify([paper.paper]))
 
-    Costs one classification per sentence, so papers are explained one after the other, and 429 comes sooner.
-    A sentence the model never saw weighs 0; leaving out an earlier one may let it in.
+
+@classification.post("/classify/batch", summary="Classify several papers", response_model_exclude_none=True)
+async def classify_batch(papers: BatchDep, work: WorkDep) -> BatchOut:
+    """One result per paper, in order; an invalid paper has an error in its place and does not affect the others."""
+    answer = await work.classify([paper.paper for paper in papers if isinstance(paper, Submitted)])
+    return batch_out(papers, answer, work.record)
+
+
+@classification.post("/explain", summary="Classify one paper and show the evidence", response_model_exclude_none=True)
+async def explain(paper: PaperDep, work: WorkDep) -> ExplainOut:
+    """Which sentences speak for and against each label: each is left out once and the paper is scored again.
+
+    Costs one inference per sentence, so papers are explained one at a time, and 429 comes sooner. A sentence that
+    the model does not read has weight 0; leaving out an earlier one may bring it in.
     """
-    service, record = service_of(request), record_of(request.scope)
-    paper = body.read_paper(await media.json_document(request), service.limits)
-    explanation = await service.explainer.explain(answers.paper(paper), service.deadline(record))
-    answers.note(explanation.answer, record, response.headers)
-    return answers.explained(paper, explanation)
+    return explain_out(paper, await work.explain(paper.paper))
 
 
-@router.get(
+@operation.get(
     "/model",
     summary="The model card",
     tags=["about"],
     response_model=CardOut,
     response_model_exclude_none=True,
-    responses={304: {"description": "Unchanged since the ETag that was sent"}, **may_fail(Unauthorized, InternalError)},
+    responses={304: {"description": "Unchanged since the ETag that was sent"}},
 )
-async def model(request: Request, response: Response) -> CardOut | Response:
+async def model(request: Request, state: StateDep, response: Response) -> CardOut | Response:
     """Labels with thresholds and quality, data, base encoder, quantization and its cost, limits, licence."""
-    current = service_of(request).engine.current
+    current = state["engine"].current
     headers = {"ETag": f'"{current.sha256}"', "Cache-Control": "no-cache"}
     if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -126,51 +85,49 @@ async def model(request: Request, response: Response) -> CardOut | Response:
     return card(current.manifest, current.sha256)
 
 
-@router.get("/livez", summary="Alive?", tags=["health"], responses=may_fail(NotReady, Unauthorized, InternalError))
-async def livez(request: Request) -> HealthOut:
-    """The process and its engine make progress, or can still get well by themselves."""
-    if not service_of(request).engine.alive:
-        raise NotReady("The engine stalled beyond repair; restart the process.", retry_after_s=10)
+@health.get("/livez", summary="Is it alive?", responses=problem_responses(NotReady))
+async def livez(state: StateDep) -> HealthOut:
+    """The process and its engine make progress, or can still recover by themselves."""
+    if not state["engine"].alive:
+        raise NotReady("The engine stalled and cannot recover; restart the process.", retry_after_s=10)
     return HealthOut(status="live")
 
 
-@router.get(
-    "/readyz", summary="Ready?", tags=["health"], responses=may_fail(NotReady, Draining, Unauthorized, InternalError)
-)
-async def readyz(request: Request) -> HealthOut:
-    """The golden papers were replayed at the start, and a real inference has succeeded lately."""
-    if ailment := service_of(request).engine.health.ailment():
-        raise ailment
+@health.get("/readyz", summary="Is it ready?", responses=problem_responses(NotReady, Draining))
+async def readyz(state: StateDep) -> HealthOut:
+    """The golden papers were reproduced at the start, and an inference has succeeded lately."""
+    if reason := state["engine"].health.ailment():
+        raise reason
     return HealthOut(status="ready")
 
 
-@router.get(
+@health.get(
     "/metrics",
-    summary="Numbers for Prometheus",
-    tags=["health"],
+    summary="Metrics for Prometheus",
     response_class=Response,
     responses={
-        200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}, "example": "papers_ready 1.0\n"}}},
-        **may_fail(Unauthorized, InternalError),
+        200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}, "example": "papers_ready 1.0\n"}}}
     },
 )
-async def metrics(request: Request) -> Response:
-    """Everything that is counted, in Prometheus' text format."""
-    return Response(service_of(request).telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(state: StateDep) -> Response:
+    """All metrics in Prometheus' text format."""
+    return Response(state["telemetry"].exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.post(
+@operation.post(
     "/admin/reload",
-    summary="Load the wanted version anew",
+    summary="Reload the artefact and the API keys",
     tags=["operate"],
-    responses=may_fail(*_ANYWHERE, Unauthorized, Forbidden, ArtefactRefused),
+    responses=problem_responses(
+        BodyTimeout, BodyTooLarge, UnsupportedMediaType, Forbidden, ReloadRefused, KeysRefused, DeadlinePassed
+    ),
 )
-async def reload(request: Request) -> ReloadOut:
-    """Verify the version that PAPERS_VERSION names, replay its golden papers, then switch; a bad one is refused."""
-    service = service_of(request)
-    if not service.keys.required:
-        raise Forbidden("Reloading over HTTP needs API keys; set PAPERS_API_KEY_FILE, or send SIGHUP.")
-    if service.settings.processes > 1:
-        raise Forbidden("Over HTTP one process of several would reload; send SIGHUP, which reaches all.")
-    outcome = await service.reload()
-    return ReloadOut(outcome=outcome, model=answers.model(service.engine.current))
+async def reload(state: StateDep) -> ReloadOut:
+    """Verify the version that PAPERS_VERSION names, reproduce its golden papers, then switch; a bad one is refused."""
+    if not state["keys"].required:
+        raise Forbidden("Reloading over HTTP requires API keys; set PAPERS_API_KEY_FILE, or send SIGHUP.")
+    if state["settings"].processes > 1:
+        raise Forbidden("Over HTTP only one of several processes would reload; send SIGHUP, which reaches all.")
+    outcome = await state["reloader"].reload()
+    current = state["engine"].current
+    return ReloadOut(outcome=outcome, model=model_out(current.manifest, current.sha256))

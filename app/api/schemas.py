@@ -1,25 +1,30 @@
-"""Bodies of requests and responses, with examples; the only place of HTTP shapes.
+"""Request and response bodies, with examples.
 
-Knows nothing of limits that are settings: lengths are checked where a body is read.
+Lengths that are settings are checked in `app.api.dependencies`; the schemas hold what is the same everywhere.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 
 from model_store.labels import Status
 
-# NUL ends a string for C programs and databases downstream; nobody means it in a title.
+# NUL terminates a string in C programs and is refused by some databases downstream.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 PaperId = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=128)]
+# Left out of responses when there is no value, so the schema does not mention null.
 Absent = SkipJsonSchema[None]
+# A paper has three fields. An object with 100,000 unknown ones is refused without an error for each of them.
+_MAX_FIELDS = 50
 
 PAPER_EXAMPLE: dict[str, JsonValue] = {
     "id": "shelf-7/12",
     "title": "A compiler for quantum circuits on noisy hardware",
     "abstract": "We describe a compiler that arranges gates so that fewer of them meet a noisy link.",
 }
+TITLE_EXAMPLE: dict[str, JsonValue] = {"title": "On primes in short intervals"}
 MODEL_EXAMPLE: dict[str, JsonValue] = {"name": "arxiv-subjects", "version": "1.0.0", "sha256": "5d" * 32}
 RESULT_EXAMPLE: dict[str, JsonValue] = {
     "id": "shelf-7/12",
@@ -42,7 +47,7 @@ EVIDENCE_EXAMPLE: dict[str, JsonValue] = {
 }
 PROBLEM_EXAMPLE: dict[str, JsonValue] = {
     "type": "/problems/invalid_request",
-    "title": "The JSON has the wrong shape",
+    "title": "The request is invalid",
     "status": 422,
     "detail": "The paper has neither a title nor an abstract; give at least one of them.",
     "instance": "0b6f7a52c9d1461f8a3a6a7a0a4b6a55",
@@ -51,8 +56,23 @@ PROBLEM_EXAMPLE: dict[str, JsonValue] = {
 }
 
 
+def _nullable(schema: dict[str, Any]) -> None:
+    """Rewrite the JSON schema of `Text | None` as OpenAPI 3.0 has it: `nullable` instead of a type "null"."""
+    text, _ = schema.pop("anyOf")
+    schema.update({**text, "nullable": True})
+    del schema["default"]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, document: Any) -> Any:
+        if isinstance(document, dict) and len(document) > _MAX_FIELDS:
+            sizes = {"limit": _MAX_FIELDS, "actual": len(document)}
+            raise PydanticCustomError("too_many_fields", "{actual} fields, expected at most {limit}", sizes)
+        return document
 
 
 class _Response(BaseModel):
@@ -60,41 +80,39 @@ class _Response(BaseModel):
 
 
 class PaperIn(_Request):
-    """A paper: a title, an abstract, or both."""
+    """A paper: a title, an abstract, or both; null means the same as leaving a field out."""
 
     model_config = ConfigDict(json_schema_extra={"example": PAPER_EXAMPLE})
 
-    title: Text = Field(default="", description="may be left out if there is an abstract")
-    abstract: Text = Field(default="", description="may be left out or empty")
-    id: PaperId = Field(default="", description="comes back with the answer, is not interpreted")
-
-    @property
-    def given_id(self) -> str | None:
-        """The id if there was one; an empty one is one."""
-        return self.id if "id" in self.model_fields_set else None
+    title: Text | None = Field(
+        default=None, description="may be left out if there is an abstract", json_schema_extra=_nullable
+    )
+    abstract: Text | None = Field(default=None, description="may be left out or empty", json_schema_extra=_nullable)
+    id: PaperId | None = Field(
+        default=None, description="returned with the result, not interpreted", json_schema_extra=_nullable
+    )
 
 
 class BatchIn(_Request):
-    """Several papers; each is checked by itself, so that an invalid one hurts no other."""
+    """Several papers; each is validated by itself, so that an invalid paper does not affect the others."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"papers": [PAPER_EXAMPLE, {"title": "On primes in short intervals"}]}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"papers": [PAPER_EXAMPLE, TITLE_EXAMPLE]}})
 
-    papers: list[Any] = Field(min_length=1)
+    # Documented as PaperIn, but validated one by one after their number has been checked.
+    papers: list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/PaperIn"})]] = Field(min_length=1)
 
 
 class InputOut(_Response):
-    """What the model saw of the text, in word pieces; nothing is ever cut silently."""
+    """How much of the text the model read, in word pieces; text is never cut without saying so."""
 
     tokens: int = Field(ge=0, description="word pieces of the text")
-    tokens_used: int = Field(ge=0, description="those the model saw")
+    tokens_used: int = Field(ge=0, description="word pieces that the model read")
     truncated: bool
-    abstract: bool = Field(description="whether there was an abstract")
+    abstract: bool = Field(description="whether the paper has an abstract")
 
 
 class ModelOut(_Response):
-    """Which artefact answered."""
+    """The artefact that gave the answer."""
 
     name: str
     version: str
@@ -102,21 +120,23 @@ class ModelOut(_Response):
 
 
 class ResultOut(_Response):
-    """The answer for one paper."""
+    """The result for one paper."""
 
     id: str | Absent = Field(default=None, description="as sent")
-    probabilities: dict[str, float] = Field(description="every label, in the artefact's order; they need not sum to 1")
-    labels: list[str] = Field(description="those at or above their own threshold, most probable first")
+    probabilities: dict[str, float] = Field(
+        description="every label, in the artefact's order; the probabilities are independent and need not sum to 1"
+    )
+    labels: list[str] = Field(description="the labels that meet their threshold, most probable first")
     status: Status = Field(
-        description="`uncertain` when the artefact's rule says that a person should look; `out_of_scope` when the text "
-        "is not like anything the model was trained on: labels and probabilities are given all the same, for the few "
-        "papers this is wrong about, and are not to be relied on"
+        description="`uncertain` when the artefact's rule says that a person should check the result; `out_of_scope` "
+        "when the text is unlike anything the model was trained on. Labels and probabilities are given in any case, "
+        "but are not reliable when the text is out of scope"
     )
     input: InputOut
 
 
 class ClassifyOut(ResultOut):
-    """The answer for a single paper."""
+    """The result for a single paper."""
 
     model_config = ConfigDict(json_schema_extra={"example": {**RESULT_EXAMPLE, "model": MODEL_EXAMPLE}})
 
@@ -124,46 +144,48 @@ class ClassifyOut(ResultOut):
 
 
 class SentenceOut(_Response):
-    """What one sentence says of a label; several sentences in a row in a long text."""
+    """How much one sentence, or in long texts a run of sentences, contributes to a label."""
 
     field: Literal["title", "abstract"]
     start: int = Field(ge=0, description="offset into the field as submitted, in Unicode code points")
-    end: int = Field(ge=0, description="the same, exclusive; white space behind the sentence is included")
-    sentences: int = Field(ge=1, description="how many sentences these are; more than 1 in long texts only")
+    end: int = Field(ge=0, description="end offset, exclusive; includes the white space after the sentence")
+    sentences: int = Field(ge=1, description="number of sentences; more than 1 only in long texts")
     weight: float | Absent = Field(
         default=None,
-        description="by how much the label's log-odds fall when the sentence is left out: above 0 it speaks for the "
-        "label, below 0 against it. Absent where no text would be left",
+        description="decrease of the label's log-odds when the sentence is left out: positive if it speaks for the "
+        "label, negative if against it. Absent where no text would be left",
     )
 
 
 class EvidenceOut(_Response):
-    """The sentences of title and abstract in order, and what they say of one label."""
+    """The sentences of title and abstract in order, with their weights for one label."""
 
     label: str
     sentences: list[SentenceOut]
 
 
 class ExplainOut(ClassifyOut):
-    """The classification as from `/classify`, and its evidence."""
+    """The result as from `/classify`, and the evidence for it."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {**RESULT_EXAMPLE, **EVIDENCE_EXAMPLE, "model": MODEL_EXAMPLE}}
     )
 
-    evidence: list[EvidenceOut] = Field(description="one per label given; the most probable label if none is given")
-    merged: bool = Field(description="whether the text is so long that later sentences were taken together")
+    evidence: list[EvidenceOut] = Field(
+        description="one entry per label in `labels`; for the most probable label if there is none"
+    )
+    merged: bool = Field(description="whether the text is so long that later sentences were grouped")
 
 
 class FaultOut(_Response):
-    """One wrong place in the body."""
+    """One invalid place in the request."""
 
     pointer: str = Field(description="JSON pointer as URI fragment (RFC 6901)")
     detail: str
 
 
 class Problem(_Response):
-    """What went wrong (RFC 9457); `type` is a page that explains it."""
+    """An error (RFC 9457); `type` is the path of a page that explains it."""
 
     model_config = ConfigDict(json_schema_extra={"example": PROBLEM_EXAMPLE})
 
@@ -180,9 +202,9 @@ class Problem(_Response):
 
 
 class FailureOut(_Response):
-    """In a batch, what takes the place of an answer."""
+    """In a batch, an error in the place of a result."""
 
-    id: str | Absent = Field(default=None, description="as sent, if it was usable")
+    id: str | Absent = Field(default=None, description="as sent, if it was valid")
     error: Problem
 
 
@@ -199,55 +221,14 @@ class BatchOut(_Response):
     model: ModelOut
 
 
-class LabelCard(_Response):
-    """One label, and how well it is found on the validation papers; intervals are 95 %."""
-
-    id: str
-    name: str
-    threshold: float
-    title_threshold: float | Absent = Field(
-        default=None, description="the threshold where there is no abstract, if it is another"
-    )
-    support: int | Absent = Field(default=None, description="validation papers that carry it")
-    precision: float | Absent = None
-    recall: float | Absent = None
-    f1: float | Absent = None
-    f1_interval: list[float] | Absent = Field(default=None, min_length=2, max_length=2)
-    average_precision: float | Absent = None
-    calibration_error: float | Absent = Field(default=None, description="expected calibration error, held out")
-
-
-class CardOut(_Response):
-    """The model card; objects without a fixed shape are the manifest's own, word for word."""
-
-    name: str
-    version: str
-    sha256: str
-    created: str
-    licence: str
-    labels: list[LabelCard]
-    calibration: dict[str, JsonValue] = Field(description="the method, its parameters, and what others would have done")
-    aim: dict[str, JsonValue] = Field(description="what the thresholds were chosen for")
-    scope: dict[str, JsonValue] | Absent = Field(
-        default=None, description="when a text is out of scope, and how well such texts are told; absent: never"
-    )
-    uncertain: dict[str, JsonValue] = Field(description="the rule, and what it meant on the validation papers")
-    input: dict[str, JsonValue]
-    quality: dict[str, JsonValue]
-    quantization: dict[str, JsonValue] = Field(description="what was done to the weights, and its cost against fp32")
-    base_encoder: str
-    provenance: dict[str, JsonValue]
-    limits: list[str]
-
-
 class HealthOut(_Response):
-    """A service in good health."""
+    """A healthy service."""
 
     status: Literal["live", "ready"]
 
 
 class ReloadOut(_Response):
-    """What a reload came to."""
+    """The outcome of a reload."""
 
     outcome: Literal["switched", "unchanged"]
     model: ModelOut

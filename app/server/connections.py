@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api import problems
-from app.errors import BadRequest, HeadersTooLarge, ServiceError
+from app.api.errors import ApiError, BadRequest, HeadersTooLarge, problem_response
 from app.observability.request_log import request_id
 
 MAX_HEADER_BYTES = 32 * 1024
@@ -171,7 +170,7 @@ class Connection(HttpToolsProtocol):
         last_cycle, _ = self.pipeline[0]
         last_cycle.keep_alive = False
 
-    def _reject(self, error: ServiceError) -> None:
+    def _reject(self, error: ApiError) -> None:
         """Answer what cannot be parsed and close; earlier requests of the connection are answered first."""
         self._ignores_input = True
         if self.pipeline:
@@ -188,8 +187,8 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def _response_bytes(error: ServiceError) -> bytes:
-    answer = problems.response(error, request_id(""), {"Connection": "close"})
+def _response_bytes(error: ApiError) -> bytes:
+    answer = problem_response(error, request_id(""), {"Connection": "close"})
     status = b"HTTP/1.1 %d \r\n" % answer.status_code
     headers = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
     return status + headers + b"\r\n" + bytes(answer.body)

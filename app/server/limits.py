@@ -10,16 +10,16 @@ from collections.abc import Awaitable, Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.middleware import refuse
-from app.errors import (
+from app.api.errors import (
+    ApiError,
     BadRequest,
     BodyTimeout,
     BodyTooLarge,
-    DeadlinePassed,
     HeadersTooLarge,
-    ServiceError,
     UnsupportedMediaType,
 )
+from app.api.middleware import refuse
+from app.inference.errors import DeadlinePassed
 from app.observability.request_log import record_of
 from app.server.connections import MAX_HEADER_BYTES
 
@@ -41,7 +41,7 @@ class HeaderMiddleware:
             try:
                 _check_size(scope)
                 _check_framing(Headers(scope=scope), scope["http_version"])
-            except ServiceError as error:
+            except ApiError as error:
                 return await refuse(error, scope, receive, send)
             # This service uses no cookies, but FastAPI parses them for every route, in quadratic time:
             # one of 31 kB blocked the event loop for 1.7 s.
@@ -90,7 +90,7 @@ class BodyLimitMiddleware:
         try:
             self._check_headers(Headers(scope=scope))
             body = await self._read(receive)
-        except ServiceError as error:
+        except ApiError as error:
             return await refuse(error, scope, receive, send)
         if body is None:
             return None

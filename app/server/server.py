@@ -5,12 +5,13 @@ import multiprocessing
 import signal
 import socket
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from app.api.dependencies import State
 from app.server.connections import Connection, ConnectionLimits
-from app.service import Service
 from app.settings import Settings
 
 # For uvicorn to send answers that are ready; the wait for accepted work happens before, in Engine.drain().
@@ -39,8 +40,8 @@ class Server(uvicorn.Server):
         leaving = await super().on_tick(counter)
         if leaving:
             # Whoever presses Ctrl-C is alone with the service; in all other cases clients want to be told.
-            notice_s = 0.0 if self._interrupted else self._service.settings.drain_notice_s
-            drained = await self._service.engine.drain(notice_s)
+            notice_s = 0.0 if self._interrupted else self._state["settings"].drain_notice_s
+            drained = await self._state["engine"].drain(notice_s)
             self.force_exit = self.force_exit or not drained
         return leaving
 
@@ -57,12 +58,11 @@ class Server(uvicorn.Server):
 
     def _reload(self) -> None:
         # The reference is kept because the event loop holds its tasks only weakly.
-        self._reloading = asyncio.get_running_loop().create_task(self._service.reload_quietly())
+        self._reloading = asyncio.get_running_loop().create_task(self._state["reloader"].reload_and_log())
 
     @property
-    def _service(self) -> Service:
-        service: Service = self.lifespan.state["service"]
-        return service
+    def _state(self) -> State:
+        return cast(State, self.lifespan.state)
 
 
 def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket] | None = None) -> None:

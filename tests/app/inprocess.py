@@ -7,17 +7,19 @@ from typing import NamedTuple
 import httpx
 from starlette.types import Receive, Scope, Send
 
+from app.inference.engine import Engine
 from app.inference.reload import Classifier
 from app.main import create_app
-from app.service import Service
+from app.observability.metrics import Telemetry
 from app.settings import Settings
 
 
 class InProcess(NamedTuple):
-    """A client of a service, and the service itself."""
+    """A client of a service, and parts of the service itself."""
 
     client: httpx.AsyncClient
-    service: Service
+    engine: Engine
+    telemetry: Telemetry
 
     async def classify(self, *titles: str) -> httpx.Response:
         if len(titles) == 1:
@@ -26,7 +28,7 @@ class InProcess(NamedTuple):
 
     def metric(self, sample: str) -> float:
         """The value of one line of /metrics, 0 if it is not there."""
-        lines = self.service.telemetry.exposition().decode().splitlines()
+        lines = self.telemetry.exposition().decode().splitlines()
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
 
 
@@ -42,4 +44,4 @@ async def in_process(settings: Settings, classifier: Classifier | None = None) -
 
         transport = httpx.ASGITransport(with_state)
         async with httpx.AsyncClient(transport=transport, base_url="http://papers", timeout=30) as client:
-            yield InProcess(client, state["service"])
+            yield InProcess(client, state["engine"], state["telemetry"])

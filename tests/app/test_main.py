@@ -72,7 +72,7 @@ async def drained(store: Store) -> None:
     async with in_process(impatient(store, request_timeout_s=10.0), slow(store, 0.05)) as papers:
         accepted = asyncio.create_task(papers.classify(*["star"] * 10))
         await asyncio.sleep(0.1)
-        draining = asyncio.create_task(papers.service.engine.drain())
+        draining = asyncio.create_task(papers.engine.drain())
         await asyncio.sleep(0.1)
         for answer in (await papers.client.get("/readyz"), await papers.classify("proof")):
             assert (answer.status_code, answer.json()["code"]) == (503, "draining")
@@ -90,7 +90,7 @@ async def too_late(store: Store) -> None:
     async with in_process(impatient(store, drain_timeout_s=0.2), slow(store, 0.1)) as papers:
         accepted = asyncio.create_task(papers.classify(*["star"] * 20))
         await asyncio.sleep(0.1)
-        assert not await papers.service.engine.drain()
+        assert not await papers.engine.drain()
         accepted.cancel()
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api.errors import ServiceError
 from app.api.middleware import AdmissionMiddleware
-from app.errors import Draining, QueueFull, ServiceError
+from app.inference.errors import Draining, QueueFull
 from app.observability.request_log import open_record, record_of
 from model_store.store import Store
 from tests.app.doubles import impatient, slow

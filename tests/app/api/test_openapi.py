@@ -83,7 +83,10 @@ def test_keys_are_documented_where_they_are_in_use(store: Store) -> None:
     key_file = store.root.parent / "keys"
     key_file.write_text(f"reader:{'0' * 64}\n")
     with TestClient(create_app(Settings(artefacts=store.root, api_key_file=key_file))) as client:
-        assert client.get("/openapi.json").json()["security"] == [{"key": []}]
+        document = client.get("/openapi.json").json()
+    secured = {path for _, path, operation in operations(document) if operation.get("security") == [{"key": []}]}
+    assert secured == {"/classify", "/classify/batch", "/explain", "/model", "/admin/reload"}
+    assert document["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
 
 
 @pytest.fixture(scope="module")

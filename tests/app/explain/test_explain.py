@@ -140,7 +140,7 @@ def test_an_explanation_under_way_is_finished_before_the_service_ends(store: Sto
             under_way = asyncio.create_task(running.client.post("/explain", json={"abstract": "A star. " * 20}))
             while scored.scored < 3:
                 await asyncio.sleep(0.01)
-            assert await running.service.engine.drain()
+            assert await running.engine.drain()
             assert (await under_way).status_code == 200
             assert (await running.client.post("/explain", json=PAPER)).status_code == 503
 

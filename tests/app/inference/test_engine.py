@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from app.errors import QueueFull
 from app.inference.admission import Admission, Pace, Place
+from app.inference.errors import QueueFull
 from model_store.store import Store
 from tests.app.doubles import failing, impatient, slow
 from tests.app.inprocess import in_process

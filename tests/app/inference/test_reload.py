@@ -47,7 +47,7 @@ def test_a_newer_version_is_switched_to(store: Store, key_file: Path) -> None:
         assert (answer.json()["outcome"], answer.json()["model"]["version"]) == ("switched", "1.2.0")
         assert (await papers.classify("star")).headers["x-model-version"] == "1.2.0"
         assert papers.metric('papers_reloads_total{outcome="switched"}') == 1
-        sha = papers.service.engine.current.sha256
+        sha = papers.engine.current.sha256
         assert papers.metric(f'papers_model_info{{name="tiny-subjects",sha256="{sha}",version="1.2.0"}}') == 1
 
     run(store, key_file, story)
@@ -138,7 +138,8 @@ def test_a_reload_takes_new_keys_and_keeps_the_old_ones_if_the_file_is_broken(st
     async def story(papers: InProcess) -> None:
         good = key_file.read_text()
         key_file.write_text("nonsense")
-        assert (await papers.client.post("/admin/reload")).status_code == 200
+        refused = await papers.client.post("/admin/reload")
+        assert (refused.status_code, refused.json()["code"]) == (409, "keys_refused")
         key_file.write_text(good.replace("operator", "somebody").replace(good.split(":")[1][:4], "0000"))
         assert (await papers.client.post("/admin/reload")).status_code == 200
         assert (await papers.client.post("/admin/reload")).status_code == 401

@@ -1,0 +1,60 @@
+"""Exception handlers: every error is answered with a problem document."""
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app.api.errors import (
+    ApiError,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceError,
+    problem_response,
+    problem_type,
+)
+from app.api.validation import invalid_request
+from app.inference.errors import InferenceError
+from app.observability.request_log import record_of
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Handle our own errors, FastAPI's validation errors and the router's HTTP errors.
+
+    Any other exception is a bug, which the outermost middleware logs and answers.
+    """
+    app.add_exception_handler(ApiError, _handle_service_error)
+    app.add_exception_handler(InferenceError, _handle_service_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+
+
+async def _handle_service_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ServiceError):
+        raise error
+    return _respond(request, error)
+
+
+async def _handle_validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    # FastAPI puts where the field comes from in front of its place: "body".
+    errors = [{**field, "loc": field["loc"][1:]} for field in error.errors()]
+    return _respond(request, invalid_request(errors))
+
+
+async def _handle_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = error.headers
+    known = {
+        404: NotFound("There is no resource at this path.", headers=headers),
+        405: MethodNotAllowed("The resource does not support this method.", headers=headers),
+    }
+    return _respond(request, known.get(error.status_code, InternalError("An unexpected error occurred.")))
+
+
+def _respond(request: Request, error: ServiceError) -> Response:
+    record = record_of(request.scope)
+    record.problems.append(problem_type(type(error)).code)
+    return problem_response(error, record.id)

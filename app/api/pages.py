@@ -1,0 +1,139 @@
+"""Pages for people: the page to try the service on, the model card, the documentation, one page per problem type.
+
+All are static files of ours or of the bundled Swagger UI. Nothing is loaded from elsewhere and no script stands in
+a page, so they work on a closed network and under a strict Content-Security-Policy.
+"""
+
+import html
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from swagger_ui_bundle import swagger_ui_path
+
+from app.api.errors import NotFound, explanation
+
+_WEB = Path(__file__).parents[1] / "web"
+_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_SWAGGER_UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Swagger UI sets style attributes.
+_SWAGGER_UI_CSP = _CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+_DOCS = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Paper subjects: API</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+});
+"""
+_PROBLEM_TYPE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="/web/icon.svg">
+<link rel="stylesheet" href="/web/style.css">
+</head>
+<body>
+<header class="masthead"><a class="name" href="/">Paper subjects</a></header>
+<main class="reading">
+<h1>{title}</h1>
+<p class="lede"><code>{code}</code>, HTTP {status}</p>
+<p>{meaning}</p>
+<p>{remedy}</p>
+<p><a href="/docs">All paths and their responses</a></p>
+</main>
+</body>
+</html>
+"""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def index() -> FileResponse:
+    """The page to try the service on."""
+    return _page("index.html")
+
+
+@router.get("/card")
+async def card() -> FileResponse:
+    """The model card, for people."""
+    return _page("card.html")
+
+
+@router.get("/web/{name}")
+async def web_file(name: str) -> FileResponse:
+    """A script, a style sheet or a picture of the pages."""
+    if name not in _web_files():
+        raise NotFound("There is no such file; the page is at /.")
+    return FileResponse(_WEB / name, media_type=_MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/docs")
+async def docs() -> HTMLResponse:
+    """Swagger UI: the API to read and to try."""
+    return HTMLResponse(_DOCS, headers={"Content-Security-Policy": _SWAGGER_UI_CSP})
+
+
+@router.get("/docs/start.js")
+async def start() -> Response:
+    """Starts Swagger UI; a file of its own, since the policy forbids scripts in a page."""
+    return Response(_START, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/docs/{name}")
+async def swagger_ui_file(name: str) -> FileResponse:
+    """A file of the Swagger UI package."""
+    if name not in _SWAGGER_UI_FILES:
+        raise NotFound("There is no such file; the documentation is at /docs.")
+    return FileResponse(swagger_ui_path / name, headers={"Cache-Control": "max-age=86400"})
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/problems/{code}")
+async def problem_type(code: str, request: Request) -> Response:
+    """What a problem type means and what to do about it; a page for browsers, JSON for programs."""
+    texts = explanation(code)
+    if texts is None:
+        raise NotFound("There is no such problem type.")
+    if "text/html" in request.headers.get("accept", ""):
+        page = _PROBLEM_TYPE.format_map({name: html.escape(text) for name, text in texts.items()})
+        return HTMLResponse(page, headers={"Content-Security-Policy": _SWAGGER_UI_CSP})
+    return JSONResponse(texts)
+
+
+def _page(name: str) -> FileResponse:
+    headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"}
+    return FileResponse(_WEB / name, media_type="text/html", headers=headers)
+
+
+def _web_files() -> frozenset[str]:
+    # Listed rather than looked up by the name that was sent: a name of 400 characters is an OSError for the system.
+    return frozenset(path.name for path in _WEB.iterdir() if path.suffix in _MEDIA_TYPES)

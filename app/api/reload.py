@@ -1,0 +1,37 @@
+"""Reloading while the service runs, for `POST /admin/reload` and for SIGHUP."""
+
+import logging
+from typing import Literal
+
+from app.api.errors import KeysRefused
+from app.api.keys import ApiKeys
+from app.inference.engine import Engine
+from app.inference.errors import ReloadRefused
+from app.observability import logs
+from app.settings import SettingsError
+
+
+class Reloader:
+    """Reloads the API keys and the artefact; what is refused leaves the previous ones in service."""
+
+    def __init__(self, keys: ApiKeys, engine: Engine) -> None:
+        self._keys = keys
+        self._engine = engine
+
+    async def reload(self) -> Literal["switched", "unchanged"]:
+        """Whether another artefact is in service now; raises KeysRefused or ReloadRefused."""
+        try:
+            self._keys.reload()
+        except SettingsError as error:
+            logs.event(logging.ERROR, "API keys refused", reason=str(error))
+            raise KeysRefused(
+                "The API key file was refused, the log gives the reason; the previous keys stay valid."
+            ) from None
+        return await self._engine.reload()
+
+    async def reload_and_log(self) -> None:
+        """The same without a caller to answer: a refusal is in the log already."""
+        try:
+            await self.reload()
+        except (KeysRefused, ReloadRefused):
+            return

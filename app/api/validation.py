@@ -1,0 +1,57 @@
+"""Validation errors of pydantic as an InvalidRequest that names the places and never quotes the request."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.api.errors import InvalidRequest
+from app.api.schemas import FaultOut
+
+# Unknown field names are shown in pointers only if they look like names; anything else may be part of a text.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
+_MAX_ERRORS = 20
+# pydantic's messages are about Python types; clients are told what to send.
+_DETAILS: dict[str, str] = {
+    "extra_forbidden": "unknown field",
+    "string_type": "expected a string",
+    "string_unicode": "the text contains a lone surrogate, which is not a character",
+    "string_pattern_mismatch": "the text contains the NUL character",
+    "model_type": "expected an object",
+    "model_attributes_type": "expected an object",
+    "list_type": "expected an array",
+    "missing": "required",
+}
+
+
+def invalid_request(errors: Sequence[Mapping[str, Any]], base: str = "#") -> InvalidRequest:
+    """The refusal for pydantic's errors of a document that stands at the JSON pointer `base`.
+
+    Each error has `type`, `msg` and `loc`, the path within the document.
+    """
+    faults = [
+        FaultOut(pointer=_pointer(base, error["loc"]), detail=_DETAILS.get(error["type"], error["msg"]))
+        for error in errors[:_MAX_ERRORS]
+    ]
+    sizes = errors[0].get("ctx", {}) if errors[0]["type"] == "too_many_fields" else {}
+    return InvalidRequest(f"{faults[0].pointer}: {faults[0].detail}.", errors=faults, **sizes)
+
+
+def too_large(pointer: str, unit: str, limit: int, actual: int) -> InvalidRequest:
+    """The refusal of a text or an array that has more characters or elements than allowed."""
+    detail = f"{actual} {unit}, expected at most {limit}"
+    return InvalidRequest(
+        f"{pointer}: {detail}.", errors=[FaultOut(pointer=pointer, detail=detail)], limit=limit, actual=actual
+    )
+
+
+def no_text(pointer: str) -> InvalidRequest:
+    """The refusal of a paper without any text."""
+    faults = [FaultOut(pointer=pointer, detail="expected a title or an abstract")]
+    return InvalidRequest("The paper has neither a title nor an abstract; give at least one of them.", errors=faults)
+
+
+def _pointer(base: str, location: Sequence[int | str]) -> str:
+    parts = [str(part) for part in location]
+    while parts and not (parts[-1].isdecimal() or _NAME.fullmatch(parts[-1])):
+        parts.pop()
+    return "/".join([base, *parts])
