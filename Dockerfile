@@ -1,13 +1,18 @@
-# Two stages: the first has pip and a network, the second has neither need.
-# For an image that can be built again, pin the base by its digest, as `docker buildx imagetools inspect python:3.11-slim`
-# prints it: docker build --build-arg PYTHON=python:3.11-slim@sha256:<digest> .
-ARG PYTHON=python:3.11-slim
+# Builds with BuildKit, with Docker's classic builder, with Podman and with Buildah: no syntax of one builder alone.
+# `make pin-image` replaces the tag below by the digest that the registry has for it.
+ARG PYTHON=python:3.11-slim-bookworm
 
 FROM ${PYTHON} AS build
 COPY requirements/serve.txt /tmp/serve.txt
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/serve.txt
+COPY model_store/ /srv/model_store/
+COPY app/ /srv/app/
+COPY deploy/healthcheck.py /srv/
+# COPY keeps the modes of the checkout, and after `umask 077` nobody but its owner could read them.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /srv && chmod -R a+rX,go-w /srv
 
+# No pip, no network and no write access from here on.
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="paper-subjects" \
       org.opencontainers.image.licenses="Apache-2.0"
@@ -18,16 +23,14 @@ ENV PATH=/opt/venv/bin:$PATH \
     PAPERS_PORT=8000
 WORKDIR /srv
 COPY --from=build /opt/venv /opt/venv
-COPY model_store/ model_store/
-COPY app/ app/
-# The build fails if torch found its way in, if the service cannot be imported, or if the artefact is not whole.
+COPY --from=build /srv /srv
+# Any other user and group work as well: OpenShift, for example, chooses its own.
+USER 10001:10001
+# The build fails if torch is installed, the service cannot be imported, or the artefact is damaged or unreadable.
 RUN python -c "import importlib.util as u, app.main; assert not u.find_spec('torch') and not u.find_spec('transformers')" \
     && python -c "from pathlib import Path; from model_store.store import Store; Store(Path('model_store/artefacts')).open()"
-# Nothing below may write: the code belongs to root, and the service is somebody else.
-USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Healthy means ready: golden papers replayed, a real inference lately.
-HEALTHCHECK --interval=10s --timeout=4s --start-period=30s --start-interval=1s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PAPERS_PORT\"]}/readyz', timeout=3)"]
+# Healthy means ready: the golden papers were replayed, and a real inference succeeded lately.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["python", "healthcheck.py"]
 CMD ["python", "-m", "app"]

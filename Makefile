@@ -1,6 +1,7 @@
 # Two commands do everything: `make serve` answers requests, `make test` passes the tests.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow check lint types imports browser openapi train train-smoke lock clean
+.PHONY: help serve test test-slow test-image check lint types imports browser engine openapi train train-smoke lock \
+	check-platforms pin-image sbom audit clean
 
 PYTHON ?= python3
 SERVE := .venv-serve/bin/python
@@ -15,10 +16,13 @@ serve: .venv-serve/.installed ## start the service on http://127.0.0.1:8000 with
 
 test: .venv/.installed ## all checks and tests but the slow ones
 	$(MAKE) --no-print-directory check
-	$(DEV) -m pytest -m "not slow"
+	$(DEV) -m pytest -m "not slow and not image"
 
 test-slow: .venv/.installed ## soak, overload and chaos: minutes each
 	$(DEV) -m pytest -m slow
+
+test-image: .venv/.installed ## build the image and test it under a Docker engine, which is started if none answers
+	deploy/test_image.sh
 
 check: lint types imports ## format, lint, types, directions of import
 
@@ -34,6 +38,9 @@ imports: .venv/.installed
 
 browser: ## install Debian's Chromium for the browser tests, where there is none
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+engine: ## install Debian's Docker engine, Compose, debootstrap and HAProxy, where there are none
+	deploy/install_engine.sh
 
 openapi: .venv/.installed ## write openapi.json anew after a change of the HTTP face
 	$(DEV) -m app.api.openapi_document > openapi.json
@@ -58,6 +65,24 @@ COMPILE := .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --ge
 lock: .venv/.installed ## pin the requirements anew from pyproject.toml
 	$(COMPILE) --extra serve $(HUB_CLIENT:%=--no-emit-package %) pyproject.toml -o requirements/serve.txt
 	$(COMPILE) --extra serve --extra train --extra dev --no-emit-package torch pyproject.toml -o requirements/test.txt
+	deploy/check_platforms.sh
+
+check-platforms: .venv/.installed ## whether the pinned requirements install on every supported Python and platform
+	deploy/check_platforms.sh
+
+pin-image: ## write the digest of the base image into the Dockerfile, as its registry has it today
+	deploy/pin_image.sh
+
+# Tools that no test needs run in environments of their own.
+TOOL := .venv/bin/uv tool run --quiet --from
+
+sbom: .venv/.installed .venv-serve/.installed ## list what the service is made of, as CycloneDX: dist/sbom.cdx.json
+	mkdir -p dist
+	$(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible --output-file dist/sbom.cdx.json $(SERVE)
+
+audit: .venv/.installed ## ask PyPI's advisories about every pinned requirement; needs a registry that has them
+	$(TOOL) pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r requirements/serve.txt
+	$(TOOL) pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r requirements/test.txt
 
 clean: ## remove the environments and caches, never runs/ or artefacts
 	rm -rf .venv .venv-serve .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

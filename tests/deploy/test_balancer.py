@@ -1,0 +1,180 @@
+"""Several services behind a real HAProxy with the shipped settings: none of them is missed when it goes."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from tests import builders
+from tests.app.running import ROOT, Running, running
+from tests.deploy.test_image_files import compose, settings_of
+
+CONFIGURATION = ROOT / "deploy/balancer/haproxy.cfg"
+DRAIN_NOTICE_S = compose()["replica"]["environment"]["PAPERS_DRAIN_NOTICE_S"]
+LOG = "haproxy.log"
+PAPER = {"title": "A quantum algorithm", "abstract": "We star the particle. " * 60}
+# Larger than HAProxy's default buffer: it can be repeated only with the buffer of our settings.
+REQUESTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/classify", PAPER),
+    ("/classify/batch", {"papers": [PAPER] * 40}),
+)
+
+
+def seconds(option: str) -> float:
+    """The value of an option of the shipped settings that is given in seconds."""
+    found = re.search(rf"{option} (\d+)s", CONFIGURATION.read_text())
+    assert found, f"{option} is not set"
+    return float(found.group(1))
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@contextmanager
+def balancer(folder: Path, port: int, replicas: Sequence[int]) -> Iterator[str]:
+    """HAProxy with the shipped settings and these replicas; skipped where it is not installed."""
+    haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    if haproxy is None:
+        pytest.skip("needs HAProxy, which is not installed: make engine")
+    backend = folder / "replicas.cfg"
+    servers = [f"    server port-{replica} 127.0.0.1:{replica}" for replica in replicas]
+    backend.write_text("\n".join(["backend replicas", *servers, ""]))
+    with (folder / LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [haproxy, "-db", "-f", CONFIGURATION, "-f", backend],
+            env={"BALANCER_BIND": f"127.0.0.1:{port}"}, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Load:
+    """Callers that ask one after another until they are told to stop, and what they were answered."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._done = threading.Event()
+        self.answers: list[tuple[int, str | None]] = []
+
+    def ask_until_done(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
+            while not self._done.is_set():
+                for path, document in REQUESTS:
+                    answer = client.post(path, json=document)
+                    self.answers.append((answer.status_code, answer.headers.get("X-Model-Version")))
+
+    @contextmanager
+    def running(self, callers: int) -> Iterator[None]:
+        with ThreadPoolExecutor(callers) as pool:
+            calls = [pool.submit(self.ask_until_done) for _ in range(callers)]
+            try:
+                yield
+            finally:
+                self._done.set()
+        for call in calls:
+            call.result()
+
+    def wait_for(self, count: int, version: str | None = None) -> None:
+        """Wait until so many more requests were answered, by this version if one is named."""
+        until, start = time.monotonic() + 60, len(self.answers)
+        while len([1 for _, served in self.answers[start:] if version in (None, served)]) < count:
+            assert time.monotonic() < until, f"no {count} answers within a minute: {Counter(self.answers)}"
+            time.sleep(0.05)
+
+
+def test_no_request_fails_when_services_are_killed_drained_and_upgraded(tmp_path: Path) -> None:
+    old = builders.publish(tmp_path / "old", "1.0.0").root
+    new = builders.publish(tmp_path / "new", "2.0.0").root
+    port, *ports = free_ports(4)
+
+    with ExitStack() as stack:
+
+        def start(number: int, store: Path) -> Running:
+            folder = tmp_path / f"{store.name}-{number}"
+            folder.mkdir()
+            settings = {"port": ports[number], "artefacts": store, "threads": 1, "drain_notice_s": DRAIN_NOTICE_S}
+            return stack.enter_context(running(folder, **settings))
+
+        killed, drained, reloaded = (start(number, old) for number in range(3))
+        load = Load(stack.enter_context(balancer(tmp_path, port, ports)))
+        wait_until_ready(f"http://127.0.0.1:{port}")
+        with load.running(callers=4):
+            load.wait_for(20)
+            killed.process.kill()
+            wait_until_down(tmp_path / LOG, killed.port)
+            load.wait_for(20)
+            drained.signal(signal.SIGTERM)
+            assert drained.process.wait(60) == 0
+            start(1, new)
+            load.wait_for(5, version="2.0.0")
+            builders.publish(old, "1.1.0")
+            reloaded.signal(signal.SIGHUP)
+            load.wait_for(5, version="1.1.0")
+
+    assert {status for status, _ in load.answers} == {200}, (tmp_path / LOG).read_text()
+    assert {version for _, version in load.answers} == {"1.0.0", "1.1.0", "2.0.0"}
+
+
+def test_metrics_and_reloads_are_not_reached_through_the_balancer(tmp_path: Path) -> None:
+    port, replica = free_ports(2)
+    with balancer(tmp_path, port, [replica]) as url:
+        wait_until_listening(port)
+        assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 404
+        assert httpx.post(f"{url}/admin/reload", trust_env=False).status_code == 404
+
+
+def test_the_balancer_waits_longer_than_the_service() -> None:
+    assert seconds("timeout server") > Settings().request_timeout_s
+    assert seconds("timeout http-keep-alive") < Settings().keep_alive_timeout_s
+
+
+def test_a_draining_service_is_noticed_before_its_port_closes() -> None:
+    checks = re.search(r"check inter (\d+)s .* fall (\d+) ", CONFIGURATION.read_text())
+    assert checks
+    assert settings_of(compose()["replica"]).drain_notice_s > int(checks.group(1)) * int(checks.group(2))
+
+
+def wait_until_listening(port: int) -> None:
+    until = time.monotonic() + 10
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def wait_until_down(log: Path, port: int) -> None:
+    until = time.monotonic() + 30
+    while f"replicas/port-{port} is DOWN" not in log.read_text():
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
+
+
+def wait_until_ready(url: str) -> None:
+    wait_until_listening(int(url.rpartition(":")[2]))
+    until = time.monotonic() + 30
+    while httpx.get(f"{url}/readyz", trust_env=False).status_code != 200:
+        assert time.monotonic() < until
+        time.sleep(0.1)
