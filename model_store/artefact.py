@@ -11,10 +11,11 @@ from pathlib import Path
 from pydantic import ValidationError
 from tokenizers import Tokenizer
 
-from model_store.classifier import Classifier, OnnxGraph
+from model_store.classifier import Classifier
 from model_store.errors import ArtefactDamaged, ArtefactMissing, ArtefactTooNew, ModelStoreError
 from model_store.external_data import reads_other_files
 from model_store.golden import Golden
+from model_store.graph import ExitingGraph, Graph, OnnxGraph
 from model_store.manifest import SCHEMA_VERSION, FileEntry, Manifest, schema_of
 from model_store.papers import PaperEncoder
 
@@ -50,7 +51,7 @@ class Artefact:
         if sha256 is not None and sha256 != self.sha256:
             raise ArtefactDamaged(f"{folder / MANIFEST} has sha256 {self.sha256}, the one that is accepted is {sha256}")
         self.manifest = _parse_manifest(folder, raw)
-        check_names(folder, self.manifest.files)
+        check_names(folder, self.manifest, self.manifest.files)
         _check_folder(folder, self.manifest)
         self.files = {name: _verified(folder / name, entry) for name, entry in self.manifest.files.items()}
         check_graphs(folder, self.files.items())
@@ -74,8 +75,13 @@ class Artefact:
         with _sentence_for(f"{self.folder / TOKENIZER} cannot be loaded"):
             encoder = PaperEncoder(Tokenizer.from_buffer(self.files[TOKENIZER]), self.manifest.input)
         with _sentence_for(f"{self.folder / GRAPH} cannot be loaded"):
-            graph = OnnxGraph(self.files[GRAPH], threads)
+            graph = self._graph(threads)
         return Classifier(self.manifest, self.sha256, encoder, graph)
+
+    def _graph(self, threads: int) -> Graph:
+        if self.manifest.exits:
+            return ExitingGraph(self.manifest, self.files, threads)
+        return OnnxGraph(self.files[GRAPH], threads)
 
     def proven(self, threads: int = 1) -> Classifier:
         """A classifier that has reproduced the golden papers on this machine; raises ArtefactError."""
@@ -85,14 +91,15 @@ class Artefact:
         return classifier
 
 
-def check_names(folder: Path, names: Iterable[str]) -> None:
+def check_names(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
     """Raise ArtefactDamaged unless these are the plain names of data files, with all that are required."""
+    required = REQUIRED | {exit_.file for exit_ in manifest.exits}
     for name in names:
         if Path(name).name != name or Path(name).suffix not in _ALLOWED_SUFFIXES:
             raise ArtefactDamaged(
                 f"{folder / MANIFEST} lists {name!r}; expected plain names of ONNX, JSON, Markdown or PNG files"
             )
-    if missing := REQUIRED - set(names):
+    if missing := required - set(names):
         raise ArtefactDamaged(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
 
 

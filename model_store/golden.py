@@ -35,7 +35,8 @@ class Golden(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tolerance: float = Field(gt=0, lt=1, description="largest allowed absolute difference of a score")
+    # An artefact that allows itself any difference would prove nothing.
+    tolerance: float = Field(gt=0, le=0.1, description="largest allowed absolute difference of a score")
     papers: tuple[GoldenPaper, ...] = Field(min_length=1)
 
     def replay(self, scorer: Scorer) -> float:

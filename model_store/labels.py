@@ -1,6 +1,8 @@
-"""Labels, their thresholds, and the decision that follows from what the graph measured."""
+"""Labels, their thresholds, and the decision that follows from a paper's scores."""
 
+import itertools
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -10,24 +12,41 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["ok", "uncertain", "out_of_scope"]
 
+_LONGEST_ID = 100
+
 # Scores of exactly 0 or 1 have no log-odds; float32 sigmoids do reach them.
 _EPSILON = 1e-7
 
 
 class Label(BaseModel):
-    """A subject: `id` is for programs and never changes, `name` is for people."""
+    """A subject.
+
+    `id` is for programs and never changes, `name` is its key in answers. Where the name is a code
+    such as "cs.LG", `title` is what people read.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    name: str = Field(min_length=1, max_length=200)
+    id: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
+    name: str = Field(min_length=1, max_length=1000)
+    title: str | None = Field(default=None, min_length=1, max_length=1000, description="absent: the name is readable")
+    parent: str | None = Field(
+        default=None, min_length=1, max_length=1000, description="what the label belongs to, for example an archive"
+    )
+    uri: str | None = Field(
+        default=None, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"]+$", max_length=2000, description="in a vocabulary"
+    )
     threshold: float = Field(gt=0, lt=1, description="the label is assigned at or above this probability")
     title_threshold: float | None = Field(
         default=None, gt=0, lt=1, description="the same where there is no abstract; absent: as `threshold`"
     )
 
+    few_papers: bool = Field(
+        default=False, description="threshold and calibration rest on few papers and are drawn towards a common value"
+    )
+
     def threshold_for(self, *, title_only: bool) -> float:
-        """The threshold that counts for a paper with or without an abstract."""
+        """The threshold that applies to a paper with or without an abstract."""
         return self.title_threshold if title_only and self.title_threshold is not None else self.threshold
 
 
@@ -47,13 +66,19 @@ class UncertainRule(BaseModel):
     error_rate_ok: float = Field(ge=0, le=1, description="the same among the papers not marked")
 
 
-class Measured(NamedTuple):
-    """What the graph says of one paper."""
+class GraphOutput(NamedTuple):
+    """What the graph computes for one paper."""
 
     scores: NDArray[np.float32]
     """Probabilities, shape (labels,)."""
     distance: float | None = None
-    """How unlike the training papers it reads; None from a graph that does not measure it."""
+    """How far the text is from those of the training papers; None from a graph that does not measure it."""
+    layer: int | None = None
+    """The layer at which the paper left the network; None where all papers pass all layers."""
+
+
+# The former name.
+Measured = GraphOutput
 
 
 class Decision(NamedTuple):
@@ -63,9 +88,37 @@ class Decision(NamedTuple):
     status: Status
 
 
+def label_ids(names: Sequence[str]) -> list[str]:
+    """Unique ids for labels of these names, in order: those that would be equal are numbered (c, c-2, c-3)."""
+    ids: dict[str, None] = {}
+    for name in names:
+        first = slug(name)
+        numbered = (f"{first}-{number}" for number in itertools.count(2))
+        ids[next(id_ for id_ in itertools.chain([first], numbered) if id_ not in ids)] = None
+    return list(ids)
+
+
 def slug(name: str) -> str:
-    """A label's id from its name: "Quantitative Biology" → "quantitative-biology"."""
-    return "-".join(re.findall(r"[a-z0-9]+", name.lower())) or "label"
+    """A label's id from its name: "Quantitative Biology" → "quantitative-biology", "Física" → "fisica".
+
+    Letters of other alphabets are written by their Unicode names (β → "beta", Ж → "zhe"), those
+    that have none, such as Chinese characters, by their code points.
+    """
+    letters = "".join(_transliterated(letter) for letter in unicodedata.normalize("NFKD", name).casefold())
+    return "-".join(re.findall(r"[a-z0-9]+", letters))[:_LONGEST_ID].strip("-") or "label"
+
+
+def _transliterated(character: str) -> str:
+    if character.isascii():
+        return character
+    if not character.isalnum():
+        # A combining mark belongs to its letter, anything else separates words.
+        return "" if unicodedata.combining(character) else " "
+    words = re.split(r"[ -]", unicodedata.name(character, "").lower())
+    if "letter" not in words and "syllable" not in words:
+        return f"u{ord(character):x}"
+    # The soft sign and its like have no sound of their own.
+    return "" if words[-1] == "sign" else words[-1]
 
 
 def log_odds(scores: ArrayLike) -> NDArray[np.float64]:

@@ -2,13 +2,16 @@
 
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from model_store.labels import Decision, Label, Measured, UncertainRule, decide
+from model_store.labels import Decision, GraphOutput, Label, UncertainRule, decide
 from model_store.papers import InputFormat
 
-# 2 says what calibration did, how thresholds were chosen, and what is out of scope; 1 is read as before.
-SCHEMA_VERSION: Literal[2] = 2
+# 2 added calibration, the aim of the thresholds and the scope; 3 added prepared text, exits, figures on test papers
+# and titles, parents and URIs of labels. Earlier ones are read, with these absent.
+SCHEMA_VERSION: Literal[3] = 3
 
 
 class _Part(BaseModel):
@@ -23,9 +26,9 @@ class FileEntry(_Part):
 
 
 class LabelQuality(_Part):
-    """How well one label is found on the validation papers; intervals are 95 % bootstrap."""
+    """How well one label is found; intervals are 95 % bootstrap."""
 
-    support: int = Field(ge=0, description="validation papers that carry the label")
+    support: int = Field(ge=0, description="papers that carry the label")
     precision: float
     recall: float
     f1: float
@@ -45,9 +48,9 @@ class TitleQuality(_Part):
 
 
 class Quality(_Part):
-    """Measured on the shipped file, through the same classifier that serves it."""
+    """GraphOutput on the shipped file, through the same classifier that serves it."""
 
-    papers: int = Field(ge=1, description="validation papers")
+    papers: int = Field(ge=1, description="papers that were measured on")
     micro_f1: float
     micro_f1_interval: tuple[float, float]
     micro_f1_held_out: float | None = Field(
@@ -63,6 +66,15 @@ class Quality(_Part):
         "calibrated on other papers than it is measured on (5 folds)",
     )
     titles: TitleQuality | None = None
+    most_probable: float | None = Field(
+        default=None, ge=0, le=1, description="share of papers that carry their most probable label"
+    )
+    primary_first: float | None = Field(
+        default=None, ge=0, le=1, description="share of papers whose primary label is the most probable one"
+    )
+    primary_among_five: float | None = Field(
+        default=None, ge=0, le=1, description="share of papers whose primary label is among the five most probable"
+    )
     per_label: dict[str, LabelQuality] = Field(description="by label id")
     baseline: dict[str, float] | None = Field(
         default=None, description="TF-IDF with logistic regression, trained on the same papers"
@@ -127,10 +139,34 @@ class Scope(_Part):
     kinds: dict[str, Caught]
     near_misses: Caught | None = Field(default=None, description="scholarly texts of other fields; not counted")
 
-    def excludes(self, measured: Measured, *, title_only: bool) -> bool:
+    def excludes(self, output: GraphOutput, *, title_only: bool) -> bool:
         """Whether the text is out of scope."""
         threshold = self.title_threshold if title_only else self.threshold
-        return measured.distance is not None and measured.distance > threshold
+        return output.distance is not None and output.distance > threshold
+
+
+class Exit(_Part):
+    """A part of the network, and when a paper leaves after it.
+
+    Scores of the golden papers must not lie near a margin: another processor's rounding would send
+    the paper the other way.
+    """
+
+    file: str = Field(description="the ONNX file of this part")
+    layer: int = Field(ge=1, description="the last encoder layer of this part")
+    margin: float = Field(
+        ge=0, description="a paper leaves if its closest call is at least so far from the threshold, in log-odds"
+    )
+    title_margin: float | None = Field(
+        default=None, ge=0, description="the same where there is no abstract; absent: such a paper goes on"
+    )
+    share: float = Field(ge=0, le=1, description="share of the validation papers that leave here")
+    micro_f1: float | None = Field(default=None, description="of all validation papers if all left here")
+
+    def leaves(self, closeness: ArrayLike, *, title_only: bool) -> bool:
+        """Whether a paper leaves whose closest call is `closeness` from its threshold."""
+        margin = self.title_margin if title_only else self.margin
+        return margin is not None and bool(np.asarray(closeness) >= margin)
 
 
 class Quantization(_Part):
@@ -157,7 +193,7 @@ class Provenance(_Part):
 class Manifest(_Part):
     """The contract as data. A label's position is its column in the scores."""
 
-    schema_version: Literal[1, 2] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
     version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
     created: str = Field(description="ISO 8601, UTC")
@@ -167,18 +203,20 @@ class Manifest(_Part):
     calibration: Calibration = Calibration()
     aim: ThresholdAim = ThresholdAim()
     scope: Scope | None = Field(default=None, description="absent: nothing is ever out of scope")
-    quality: Quality
+    exits: tuple[Exit, ...] = Field(default=(), description="empty: one graph, which all papers pass as a whole")
+    quality: Quality = Field(description="on the validation papers, which chose thresholds and calibration")
+    test: Quality | None = Field(default=None, description="on papers by which nothing was chosen")
     quantization: Quantization
     provenance: Provenance
     licence: str
     limits: tuple[str, ...] = ()
     files: dict[str, FileEntry]
 
-    def decide(self, measured: Measured, *, title_only: bool, withdrawn: bool = False) -> Decision:
+    def decide(self, output: GraphOutput, *, title_only: bool, withdrawn: bool = False) -> Decision:
         """The decision for one paper; `title_only` if the encoder saw no abstract."""
-        excluded = self.scope is not None and self.scope.excludes(measured, title_only=title_only)
+        excluded = self.scope is not None and self.scope.excludes(output, title_only=title_only)
         return decide(
-            measured.scores,
+            output.scores,
             self.labels,
             self.uncertain,
             title_only=title_only,
@@ -197,6 +235,17 @@ class Manifest(_Part):
             values = [getattr(label, what) for label in self.labels]
             if len(set(values)) != len(values):
                 raise ValueError(f"two labels share the same {what}: {values}")
+        return self
+
+    @model_validator(mode="after")
+    def _exits_are_in_order(self) -> "Manifest":
+        if not self.exits:
+            return self
+        layers = [exit_.layer for exit_ in self.exits]
+        if layers != sorted(set(layers)):
+            raise ValueError(f"the exits' layers are {layers}, expected them in rising order")
+        if (self.exits[-1].margin, self.exits[-1].title_margin) != (0, 0):
+            raise ValueError("the last exit has a margin; after it every paper leaves, so both margins must be 0")
         return self
 
 

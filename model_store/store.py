@@ -113,7 +113,7 @@ class Store:
         if missing := REQUIRED - files.keys():
             raise ArtefactDamaged(f"an artefact needs {', '.join(sorted(missing))}; got {', '.join(sorted(files))}")
         target = self.root / manifest.name / manifest.version
-        check_names(target, files)
+        check_names(target, manifest, files)
         check_graphs(target, files.items())
         self.check_free(manifest.name, manifest.version)
         with _sentence_for_os_errors(target):

@@ -17,7 +17,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from model_store.classifier import Classifier, OnnxGraph
 from model_store.golden import Golden, GoldenPaper
 from model_store.labels import Label, UncertainRule
-from model_store.manifest import Caught, LabelQuality, Manifest, Provenance, Quality, Quantization, Scope
+from model_store.manifest import Caught, Exit, LabelQuality, Manifest, Provenance, Quality, Quantization, Scope
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from model_store.store import CARD, GOLDEN, GRAPH, MANIFEST, TOKENIZER, Store
 
@@ -56,42 +56,99 @@ def graph(pull: float = 12.0) -> bytes:
 
     Its distance is the share of word pieces that it does not know.
     """
+    nodes = [*_looked_up(), *_averaged("votes"), *_unknown_share()]
+    inputs = [_value(name, INTEGER, "tokens") for name in ("input_ids", "attention_mask", "token_type_ids")]
+    return _model(nodes, inputs, [_probabilities(), _value("distance", FLOAT)], [*_table(pull), *_constants(1.0)])
+
+
+def parts() -> dict[str, bytes]:
+    """The same network in two parts: log-odds after the first are half of those after the second."""
+    hidden = _value("hidden", FLOAT, "tokens", len(LABELS))
+    nodes = [*_looked_up("hidden"), *_averaged("hidden"), *_unknown_share()]
+    first_outputs = [_probabilities(), _value("distance", FLOAT), hidden]
+    constants = [*_table(12.0), *_constants(0.5)]
+    return {
+        GRAPH: _model(nodes, [_value("input_ids", INTEGER, "tokens")], first_outputs, constants),
+        "model.2.onnx": _model(_averaged("hidden"), [hidden], [_probabilities()], _constants(1.0)),
+    }
+
+
+INTEGER, FLOAT = TensorProto.INT64, TensorProto.FLOAT
+
+
+def _value(name: str, kind: int, *shape: str | int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, ["papers", *shape])
+
+
+def _probabilities() -> onnx.ValueInfoProto:
+    return _value("probabilities", FLOAT, len(LABELS))
+
+
+def _table(pull: float) -> list[TensorProto]:
     words = (*SPECIALS, *FILLERS, *WORDS)
     table = np.full((len(words), len(LABELS)), 0.0)
     for word, label in WORDS.items():
         table[words.index(word)] = -0.25
         table[words.index(word), label] = 1.0
     scale = 1 / 127
-    initializers = [
+    return [
         numpy_helper.from_array(np.round(table / scale).astype(np.int8), "table"),
         numpy_helper.from_array(np.array(scale * pull, dtype=np.float32), "scale"),
         numpy_helper.from_array(np.array(0, dtype=np.int8), "zero"),
-        numpy_helper.from_array(np.array(-1.0, dtype=np.float32), "bias"),
-        numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
         numpy_helper.from_array(np.array(SPECIALS.index("[UNK]"), dtype=np.int64), "unknown"),
     ]
-    nodes = [
+
+
+def _constants(share: float) -> list[TensorProto]:
+    return [
+        numpy_helper.from_array(np.array(-1.0, dtype=np.float32), "bias"),
+        numpy_helper.from_array(np.array(share, dtype=np.float32), "share"),
+        numpy_helper.from_array(np.array([1], dtype=np.int64), "token_axis"),
+    ]
+
+
+def _looked_up(output: str = "votes") -> list[onnx.NodeProto]:
+    return [
         helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
-        helper.make_node("DequantizeLinear", ["rows", "scale", "zero"], ["votes"]),
-        helper.make_node("ReduceMean", ["votes", "token_axis"], ["mean"], keepdims=0),
+        helper.make_node("DequantizeLinear", ["rows", "scale", "zero"], [output]),
+    ]
+
+
+def _averaged(votes: str) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("ReduceMean", [votes, "token_axis"], ["mean"], keepdims=0),
         helper.make_node("Add", ["mean", "bias"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+        helper.make_node("Mul", ["logits", "share"], ["shared"]),
+        helper.make_node("Sigmoid", ["shared"], ["probabilities"]),
+    ]
+
+
+def _unknown_share() -> list[onnx.NodeProto]:
+    return [
         helper.make_node("Equal", ["input_ids", "unknown"], ["is_unknown"]),
-        helper.make_node("Cast", ["is_unknown"], ["strange"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["is_unknown"], ["strange"], to=FLOAT),
         helper.make_node("ReduceMean", ["strange", "token_axis"], ["distance"], keepdims=0),
     ]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["papers", "tokens"])
-        for name in ("input_ids", "attention_mask", "token_type_ids")
-    ]
-    outputs = [
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["papers", len(LABELS)]),
-        helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["papers"]),
-    ]
-    built = helper.make_graph(nodes, "tiny", inputs, outputs, initializers)
+
+
+def _model(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    constants: list[TensorProto],
+) -> bytes:
+    built = helper.make_graph(nodes, "tiny", inputs, outputs, constants)
     model = helper.make_model(built, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def exits(margin: float, title_margin: float | None = None) -> tuple[Exit, Exit]:
+    """The exits of `parts`."""
+    return (
+        Exit(file=GRAPH, layer=2, margin=margin, title_margin=title_margin, share=0.6),
+        Exit(file="model.2.onnx", layer=6, margin=0, title_margin=0, share=0.4),
+    )
 
 
 def manifest(version: str = "1.0.0", **changes: Any) -> Manifest:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_store.labels import Label, UncertainRule, assigned, closeness, decide, slug
+from model_store.labels import Label, UncertainRule, assigned, closeness, decide, label_ids, slug
 
 RULE = UncertainRule(margin=0.3, share=0.1, error_rate_uncertain=0.5, error_rate_ok=0.1)
 LABELS = [Label(id=f"l{i}", name=f"L{i}", threshold=threshold) for i, threshold in enumerate((0.5, 0.2, 0.7))]
@@ -49,10 +49,54 @@ def test_many_papers_are_decided_as_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("Quantitative Biology", "quantitative-biology"), ("C++ & más", "c-m-s"), ("数学", "label")]
+    ("name", "expected"),
+    [
+        ("Quantitative Biology", "quantitative-biology"),
+        ("C++ & más", "c-mas"),
+        ("Straße", "strasse"),
+        ("Ökonomie", "okonomie"),
+        ("数学", "u6570u5b66"),
+        ("β-decay", "beta-decay"),
+        ("Жизнь", "zheizeen"),
+        ("cs.LG", "cs-lg"),
+        ("½ spin", "1-2-spin"),
+        ("—", "label"),
+        ("a" * 300, "a" * 100),
+    ],
 )
 def test_a_slug_is_made_of_lower_case_words(name: str, expected: str) -> None:
     assert slug(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["C", "C++", "C#"], ["c", "c-2", "c-3"]),
+        (["C", "C++", "c-2"], ["c", "c-2", "c-2-2"]),
+        (["Física", "Fisica"], ["fisica", "fisica-2"]),
+        (["物理学", "化学", "数学"], ["u7269u7406u5b66", "u5316u5b66", "u6570u5b66"]),
+        (["x" * 250 + "a", "x" * 250 + "b"], ["x" * 100, "x" * 100 + "-2"]),
+    ],
+)
+def test_labels_of_similar_names_get_ids_of_their_own(names: list[str], ids: list[str]) -> None:
+    assert label_ids(names) == ids
+    assert [Label(id=id_, name=name, threshold=0.5).id for id_, name in zip(ids, names, strict=True)] == ids
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), max_size=20, unique=True))
+def test_ids_are_unique_and_valid_whatever_the_names(names: list[str]) -> None:
+    ids = label_ids(names)
+    assert len({Label(id=id_, name="a", threshold=0.5).id for id_ in ids}) == len(names)
+
+
+def test_a_label_may_have_a_title_a_parent_and_a_uri() -> None:
+    label = Label(
+        id="cs.LG", name="cs.LG", title="Machine Learning", parent="cs", threshold=0.3, few_papers=True,
+        uri="https://arxiv.org/list/cs.LG",
+    )  # fmt: skip
+    assert Label.model_validate_json(label.model_dump_json()) == label
+    with pytest.raises(ValueError, match="uri"):
+        Label(id="a", name="a", threshold=0.5, uri="no uri")
 
 
 def test_a_title_alone_is_decided_by_thresholds_of_its_own_where_there_are_any() -> None:

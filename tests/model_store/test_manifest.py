@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from model_store.errors import ArtefactError
-from model_store.labels import Measured
+from model_store.labels import GraphOutput
 from model_store.manifest import Manifest
 from model_store.store import Artefact
 from tests import builders
@@ -70,11 +70,11 @@ def test_the_calibration_of_schema_1_is_read_as_a_method() -> None:
 
 def test_beyond_the_distance_of_its_own_kind_a_text_is_out_of_scope() -> None:
     manifest, scores = builders.manifest(), np.array([0.9, 0.1, 0.1], dtype=np.float32)
-    statuses = [manifest.decide(Measured(scores, 0.75), title_only=alone).status for alone in (False, True)]
+    statuses = [manifest.decide(GraphOutput(scores, 0.75), title_only=alone).status for alone in (False, True)]
     assert statuses == ["out_of_scope", "ok"]
 
 
 def test_nothing_is_out_of_scope_without_a_distance_or_without_a_rule() -> None:
     scores = np.array([0.9, 0.1, 0.1], dtype=np.float32)
-    assert builders.manifest().decide(Measured(scores), title_only=False).status == "ok"
-    assert builders.manifest(scope=None).decide(Measured(scores, 9.0), title_only=False).status == "ok"
+    assert builders.manifest().decide(GraphOutput(scores), title_only=False).status == "ok"
+    assert builders.manifest(scope=None).decide(GraphOutput(scores, 9.0), title_only=False).status == "ok"

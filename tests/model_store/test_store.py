@@ -141,8 +141,8 @@ def test_a_file_outside_the_folder_is_refused(store: Store) -> None:
 
 
 def test_a_later_schema_is_refused_with_both_numbers(store: Store) -> None:
-    write_manifest(store, {"schema_version": 3, "whatever": True})
-    with pytest.raises(ArtefactTooNew, match="has schema 3, this program reads up to 2"):
+    write_manifest(store, {"schema_version": 4, "whatever": True})
+    with pytest.raises(ArtefactTooNew, match="has schema 4, this program reads up to 3"):
         store.open()
 
 

@@ -1,0 +1,113 @@
+"""Runs an artefact's ONNX graph on one paper at a time."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from model_store.labels import GraphOutput, closeness
+from model_store.manifest import Exit, Manifest
+from model_store.papers import Encoding
+
+# Names of a graph's outputs; the second may be absent.
+PROBABILITIES = "probabilities"
+DISTANCE = "distance"
+# Output of a part and input of the next one: hidden states of shape (rows, tokens, size).
+HIDDEN = "hidden"
+
+Array = NDArray[np.generic]
+
+
+class Graph(Protocol):
+    """Runs the network on one paper."""
+
+    def __call__(self, encoding: Encoding) -> GraphOutput:
+        """Probabilities and distance of one paper."""
+        ...
+
+
+class OnnxGraph:
+    """An onnxruntime session that reads one paper per run.
+
+    Dynamic int8 quantization takes one activation scale per tensor, so that padding and other
+    papers in a batch would change a paper's scores. One paper per run keeps them the same, and
+    costs nothing: on a CPU eight papers together take eight times as long as one. Runs from
+    several threads may overlap; `threads` is how many one run uses.
+    """
+
+    def __init__(self, model: bytes, threads: int = 1) -> None:
+        self._session = onnxruntime.InferenceSession(
+            model, sess_options=_session_options(threads), providers=["CPUExecutionProvider"]
+        )
+        self._inputs = {value.name for value in self._session.get_inputs()}
+        self._outputs = [value.name for value in self._session.get_outputs()]
+
+    def __call__(self, encoding: Encoding) -> GraphOutput:
+        wanted = [name for name in (PROBABILITIES, DISTANCE) if name in self._outputs]
+        outputs = dict(zip(wanted, self.run(encoding, wanted), strict=True))
+        return GraphOutput(outputs[PROBABILITIES], float(outputs[DISTANCE]) if DISTANCE in outputs else None)
+
+    def run(self, encoding: Encoding, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        """The graph's outputs of these names for one paper, without the axis of papers."""
+        arrays = self._session.run(list(outputs), self._known(encoding.rows()._asdict()))
+        return [np.asarray(array, dtype=np.float32)[0] for array in arrays]
+
+    def run_part(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs of a part by name, with the axis of papers; inputs that it does not have are left out."""
+        return dict(zip(self._outputs, self._session.run(None, self._known(inputs)), strict=True))
+
+    def _known(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        # A graph that reads one paper per run needs no mask and may leave it out.
+        return {name: array for name, array in inputs.items() if name in self._inputs}
+
+
+class _Part(NamedTuple):
+    graph: OnnxGraph
+    exit: Exit
+
+
+class ExitingGraph:
+    """A network in parts that a paper leaves as soon as its decision is clear (early exit).
+
+    Each part gives probabilities of its own. A paper leaves after the first part whose closest
+    call, the least distance in log-odds between a score and its threshold, is at least the margin
+    of that exit (Xin et al. 2020, DeeBERT, section 3.2, with this measure in place of entropy).
+    That depends on the paper alone, never on load.
+    """
+
+    def __init__(self, manifest: Manifest, models: Mapping[str, bytes], threads: int = 1) -> None:
+        """`models` are the files of the artefact by name."""
+        self._parts = [_Part(OnnxGraph(models[exit_.file], threads), exit_) for exit_ in manifest.exits]
+        self._thresholds = {
+            title_only: np.array([label.threshold_for(title_only=title_only) for label in manifest.labels])
+            for title_only in (False, True)
+        }
+
+    def __call__(self, encoding: Encoding) -> GraphOutput:
+        inputs: dict[str, Array] = encoding.rows()._asdict()
+        distance: float | None = None
+        thresholds = self._thresholds[encoding.title_only]
+        for graph, exit_ in self._parts:
+            outputs = graph.run_part(inputs)
+            scores = np.asarray(outputs[PROBABILITIES], dtype=np.float32)[0]
+            distance = float(outputs[DISTANCE][0]) if DISTANCE in outputs else distance
+            if exit_.leaves(closeness(scores, thresholds), title_only=encoding.title_only):
+                break
+            inputs = {**inputs, HIDDEN: outputs[HIDDEN]}
+        return GraphOutput(scores, distance, exit_.layer)
+
+
+def _session_options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that wait in a loop take the processors from the other runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The arena keeps the largest shape ever seen for good; without it memory stays level.
+    options.enable_cpu_mem_arena = False
+    # Weights in other files were refused already; this folder, which cannot exist, is where they would be looked for.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
+    options.log_severity_level = 3
+    return options
