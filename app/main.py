@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from importlib.util import find_spec
 from typing import Any
 
@@ -26,8 +27,11 @@ from app.api.middleware import (
 )
 from app.api.reload import Reloader
 from app.explain.explainer import Explainer
+from app.inference.classifier import Classifier
 from app.inference.engine import Engine
-from app.inference.reload import Classifier, Versions
+from app.inference.options import EngineOptions
+from app.inference.reload import Versions
+from app.observability.engine_events import EngineEvents
 from app.observability.metrics import Telemetry
 from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
 from app.settings import LOCAL_HOSTS, Settings, SettingsError
@@ -43,8 +47,9 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     SettingsError.
     """
     telemetry = telemetry or Telemetry(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
-    versions = Versions(classifier) if classifier else Versions.open(Store(settings.artefacts), settings.version)
-    state = _state(settings, Engine(settings, versions, telemetry), telemetry)
+    versions = Versions(classifier) if classifier else _versions(settings)
+    engine = Engine(_engine_options(settings), versions, EngineEvents(telemetry))
+    state = _state(settings, engine, telemetry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
@@ -72,6 +77,14 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     app.include_router(routes.health)
     app.include_router(pages.router)
     return app
+
+
+def _versions(settings: Settings) -> Versions:
+    return Versions.open(Store(settings.artefacts), settings.version, workers=settings.threads)
+
+
+def _engine_options(settings: Settings) -> EngineOptions:
+    return EngineOptions(**{field.name: getattr(settings, field.name) for field in fields(EngineOptions)})
 
 
 def _state(settings: Settings, engine: Engine, telemetry: Telemetry) -> State:

@@ -158,5 +158,5 @@ class Card(_Shape):
 class Reload(_Shape):
     """What a reload came to, and which artefact answers now."""
 
-    outcome: Literal["switched", "unchanged"]
+    outcome: Literal["switched", "unchanged", "accepted"]
     model: Model

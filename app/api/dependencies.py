@@ -13,7 +13,7 @@ from app.api.reload import Reloader
 from app.api.schemas import PAPER_EXAMPLE, TITLE_EXAMPLE, BatchIn, PaperIn
 from app.api.validation import invalid_request, no_text, too_large
 from app.explain.explainer import Explainer, Explanation
-from app.inference.engine import Answer, Engine, Verdict
+from app.inference.engine import Answer, Engine, Prediction
 from app.observability.metrics import Telemetry
 from app.observability.request_log import Record, record_of
 from app.settings import Settings
@@ -81,13 +81,13 @@ class Work:
         return explanation
 
     def _report(self, answer: Answer) -> None:
-        verdicts = [outcome for outcome in answer.outcomes if isinstance(outcome, Verdict)]
+        predictions = [outcome for outcome in answer.outcomes if isinstance(outcome, Prediction)]
         record = self.record
         record.papers = len(answer.outcomes)
-        record.tokens = sum(verdict.encoding.tokens for verdict in verdicts)
+        record.tokens = sum(prediction.encoding.tokens for prediction in predictions)
         record.tokenize_s = answer.tokenize_s
-        record.queue_s = max((verdict.scored.queue_s for verdict in verdicts), default=0.0)
-        record.infer_s = sum(verdict.scored.infer_s for verdict in verdicts)
+        record.queue_s = max((prediction.scored.queue_s for prediction in predictions), default=0.0)
+        record.infer_s = sum(prediction.scored.infer_s for prediction in predictions)
         record.model_version = answer.manifest.version
         self._response.headers["Server-Timing"] = record.server_timing
         self._response.headers["X-Model-Version"] = answer.manifest.version

@@ -18,8 +18,11 @@ class Reloader:
         self._keys = keys
         self._engine = engine
 
-    async def reload(self) -> Literal["switched", "unchanged"]:
-        """Whether another artefact is in service now; raises KeysRefused or ReloadRefused."""
+    async def reload(self, deadline: float | None = None) -> Literal["switched", "unchanged", "accepted"]:
+        """Whether another artefact is in service now; raises KeysRefused or ReloadRefused.
+
+        "accepted" means that loading was not finished by the deadline, a time.monotonic(), and goes on.
+        """
         try:
             self._keys.reload()
         except SettingsError as error:
@@ -27,7 +30,7 @@ class Reloader:
             raise KeysRefused(
                 "The API key file was refused, the log gives the reason; the previous keys stay valid."
             ) from None
-        return await self._engine.reload()
+        return await self._engine.reload(deadline)
 
     async def reload_and_log(self) -> None:
         """The same without a caller to answer: a refusal is in the log already."""

@@ -19,8 +19,8 @@ from app.api.schemas import (
 )
 from app.api.validation import no_text
 from app.explain.explainer import Explanation, Weights
-from app.explain.pieces import Piece
-from app.inference.engine import Answer, Outcome, Verdict
+from app.explain.sentences import Passage
+from app.inference.engine import Answer, Outcome, Prediction
 from app.inference.errors import InferenceError
 from app.observability.request_log import Record
 from model_store.errors import PaperError
@@ -36,7 +36,7 @@ def model_out(manifest: Manifest, sha256: str) -> ModelOut:
 def classify_out(paper: Submitted, answer: Answer) -> ClassifyOut:
     """The result for a single paper; raises the error of its outcome."""
     (outcome,) = answer.outcomes
-    if not isinstance(outcome, Verdict):
+    if not isinstance(outcome, Prediction):
         raise _error(outcome, "#")
     return ClassifyOut(
         **_fields(paper, outcome, answer.manifest.labels), model=model_out(answer.manifest, answer.sha256)
@@ -59,7 +59,7 @@ def explain_out(paper: Submitted, explanation: Explanation) -> ExplainOut:
     return ExplainOut(
         **dict(result),
         evidence=[EvidenceOut(label=name, sentences=_sentences(evidence, names.index(name))) for name in explained],
-        merged=any(piece.sentences > 1 for piece, _ in evidence),
+        merged=any(passage.sentences > 1 for passage, _ in evidence),
     )
 
 
@@ -69,7 +69,7 @@ def _entry(
     if isinstance(paper, Refused):
         return _failure(paper.id, paper.error, record)
     outcome = next(outcomes)
-    if isinstance(outcome, Verdict):
+    if isinstance(outcome, Prediction):
         return ResultOut(**_fields(paper, outcome, answer.manifest.labels))
     return _failure(paper.id, _error(outcome, pointer), record)
 
@@ -83,8 +83,8 @@ def _error(outcome: PaperError | InferenceError, pointer: str) -> ServiceError:
     return no_text(pointer) if isinstance(outcome, PaperError) else outcome
 
 
-def _fields(paper: Submitted, verdict: Verdict, labels: Sequence[Label]) -> dict[str, object]:
-    encoding, scored, decision = verdict
+def _fields(paper: Submitted, prediction: Prediction, labels: Sequence[Label]) -> dict[str, object]:
+    encoding, scored, decision = prediction
     return {
         "id": paper.id,
         "probabilities": {label.name: _shortest(p) for label, p in zip(labels, scored.measured.scores, strict=True)},
@@ -99,10 +99,10 @@ def _fields(paper: Submitted, verdict: Verdict, labels: Sequence[Label]) -> dict
     }
 
 
-def _sentences(evidence: Sequence[tuple[Piece, Weights | None]], label: int) -> list[SentenceOut]:
+def _sentences(evidence: Sequence[tuple[Passage, Weights | None]], label: int) -> list[SentenceOut]:
     return [
-        SentenceOut(**piece._asdict(), weight=None if weights is None else round(float(weights[label]), 4))
-        for piece, weights in evidence
+        SentenceOut(**passage._asdict(), weight=None if weights is None else round(float(weights[label]), 4))
+        for passage, weights in evidence
     ]
 
 

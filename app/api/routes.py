@@ -1,5 +1,7 @@
 """The paths of the API. Each handler translates between HTTP and the engine and does nothing else."""
 
+import time
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -96,7 +98,7 @@ async def livez(state: StateDep) -> HealthOut:
 @health.get("/readyz", summary="Is it ready?", responses=problem_responses(NotReady, Draining))
 async def readyz(state: StateDep) -> HealthOut:
     """The golden papers were reproduced at the start, and an inference has succeeded lately."""
-    if reason := state["engine"].health.ailment():
+    if reason := state["engine"].health.unready_reason():
         raise reason
     return HealthOut(status="ready")
 
@@ -118,16 +120,25 @@ async def metrics(state: StateDep) -> Response:
     "/admin/reload",
     summary="Reload the artefact and the API keys",
     tags=["operate"],
-    responses=problem_responses(
-        BodyTimeout, BodyTooLarge, UnsupportedMediaType, Forbidden, ReloadRefused, KeysRefused, DeadlinePassed
-    ),
+    responses={
+        202: {
+            "model": ReloadOut,
+            "description": "Still loading; another reload waits for the same one",
+        },
+        **problem_responses(
+            BodyTimeout, BodyTooLarge, UnsupportedMediaType, Forbidden, ReloadRefused, KeysRefused, DeadlinePassed
+        ),
+    },
 )
-async def reload(state: StateDep) -> ReloadOut:
+async def reload(state: StateDep, response: Response) -> ReloadOut:
     """Verify the version that PAPERS_VERSION names, reproduce its golden papers, then switch; a bad one is refused."""
     if not state["keys"].required:
         raise Forbidden("Reloading over HTTP requires API keys; set PAPERS_API_KEY_FILE, or send SIGHUP.")
     if state["settings"].processes > 1:
         raise Forbidden("Over HTTP only one of several processes would reload; send SIGHUP, which reaches all.")
-    outcome = await state["reloader"].reload()
+    # Before the deadline, at which the request would be cancelled and the reload go on unanswered.
+    outcome = await state["reloader"].reload(time.monotonic() + state["settings"].request_timeout_s / 2)
+    if outcome == "accepted":
+        response.status_code = 202
     current = state["engine"].current
     return ReloadOut(outcome=outcome, model=model_out(current.manifest, current.sha256))

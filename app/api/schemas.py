@@ -230,5 +230,5 @@ class HealthOut(_Response):
 class ReloadOut(_Response):
     """The outcome of a reload."""
 
-    outcome: Literal["switched", "unchanged"]
+    outcome: Literal["switched", "unchanged", "accepted"]
     model: ModelOut

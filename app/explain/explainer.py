@@ -1,8 +1,4 @@
-"""Which sentences speak for and against a label: each is left out once, and the paper scored anew.
-
-Knows the engine and papers; knows no HTTP. One explanation is worked on at a time, and it asks the
-engine for one paper after the other: to everybody else it is a single small request, whatever its length.
-"""
+"""Which sentences speak for and against a label: the paper is scored again without each of them."""
 
 import asyncio
 import math
@@ -14,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.explain.pieces import Piece, pieces, without
-from app.inference.admission import Place
-from app.inference.engine import Answer, Engine, Verdict
-from app.inference.errors import QueueFull
-from app.inference.reload import Classifier
+from app.explain.sentences import Passage, passages, without
+from app.inference.engine import Answer, Engine, Prediction, Scores
+from app.inference.errors import InferenceError, QueueFull
+from app.inference.observer import Scored
 from model_store.errors import PaperError
 from model_store.labels import log_odds
 from model_store.papers import Paper
@@ -27,61 +22,72 @@ Weights = NDArray[np.float64]
 
 
 class Explanation(NamedTuple):
-    """A classification, the pieces of its paper, and what each weighs.
+    """A classification, the passages of its paper, and the weight of each.
 
-    Weights have the shape (labels,): by how much the log-odds of each label fall when the piece is
-    left out. None where no text is left without the piece.
+    Weights have the shape (labels,): by how much the log-odds of each label fall when the passage is
+    left out. None where no text is left without the passage.
     """
 
     answer: Answer
-    evidence: list[tuple[Piece, Weights | None]]
+    evidence: list[tuple[Passage, Weights | None]]
 
 
 class Explainer:
-    """Explains one paper at a time; a few more may wait."""
+    """Explains one paper at a time; a few more may wait.
 
-    def __init__(self, engine: Engine, most_sentences: int, most_waiting: int) -> None:
+    To the engine an explanation is one request with as many papers as passages, accepted or refused
+    as a whole. Several at a time would fill its queue and leave no room for papers to classify.
+    """
+
+    def __init__(self, engine: Engine, max_sentences: int, max_waiting: int) -> None:
         self._engine = engine
-        self._most_sentences = most_sentences
-        self._most_waiting = most_waiting
-        self._inside = 0
+        self._max_sentences = max_sentences
+        self._max_waiting = max_waiting
+        self._present = 0
         self._turn = asyncio.Lock()
         self._latest_s = 1.0
 
-    async def explain(self, paper: Paper, deadline: float, place: Place | None = None) -> Explanation:
-        """Classify and explain; `deadline` is a time.monotonic(); `place` is the one that was kept, if any.
+    async def explain(self, paper: Paper, deadline: float) -> Explanation:
+        """Classify and explain; `deadline` is that of `Engine.score`.
 
-        Raises QueueFull if too many wait already, and whatever the engine raises.
+        Raises QueueFull if too many wait already, and what `Engine.score` raises; an error that came
+        in the place of one sentence's scores is raised too.
         """
-        async with self._place():
+        async with self._my_turn():
             began = time.monotonic()
-            # Read before anything is awaited: `classify` takes the same one, even if a reload comes in between.
-            classifier = self._engine.current
-            answer = await self._engine.classify([paper], deadline, place)
-            (outcome,) = answer.outcomes
-            if not isinstance(outcome, Verdict):
-                return Explanation(answer, [])
-            full = log_odds(outcome.scored.measured.scores)
-            parts = pieces(paper, self._most_sentences)
-            evidence = [(piece, await self._weights(classifier, full, without(paper, piece))) for piece in parts]
+            explanation = await self._explain(paper, deadline)
             self._latest_s = time.monotonic() - began
-        return Explanation(answer, evidence)
+        return explanation
+
+    async def _explain(self, paper: Paper, deadline: float) -> Explanation:
+        if refusal := self._engine.refusal():
+            raise refusal
+        # In a thread: a text of the greatest length takes a tenth of a second.
+        parts = await asyncio.to_thread(passages, paper, self._max_sentences)
+        papers = [paper, *(without(paper, part) for part in parts)]
+        classifier, (full, *rest) = await self._engine.score(papers, deadline)
+        answer = self._engine.answer(Scores(classifier, [full]))
+        if not isinstance(answer.outcomes[0], Prediction) or not isinstance(full, Scored):
+            return Explanation(answer, [])
+        whole = log_odds(full.measured.scores)
+        return Explanation(answer, [(part, _weights(whole, result)) for part, result in zip(parts, rest, strict=True)])
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        if self._inside > self._most_waiting:
-            seconds = math.ceil(self._inside * self._latest_s)
+    async def _my_turn(self) -> AsyncIterator[None]:
+        if self._present > self._max_waiting:
+            seconds = math.ceil(self._present * self._latest_s)
             raise QueueFull(f"Other papers are being explained; come back in {seconds} s.", retry_after_s=seconds)
-        self._inside += 1
+        self._present += 1
         try:
             async with self._turn:
                 yield
         finally:
-            self._inside -= 1
+            self._present -= 1
 
-    async def _weights(self, classifier: Classifier, full: Weights, rest: Paper) -> Weights | None:
-        try:
-            scores = await self._engine.score(classifier, rest)
-        except PaperError:
-            return None
-        return np.asarray(full - log_odds(scores))
+
+def _weights(whole: Weights, result: Scored | PaperError | InferenceError) -> Weights | None:
+    if isinstance(result, PaperError):
+        return None
+    if isinstance(result, InferenceError):
+        raise result
+    return np.asarray(whole - log_odds(result.measured.scores))

@@ -1,17 +1,25 @@
-"""Where sentences end in a title or an abstract. Knows English scholarly prose; knows no papers and no labels.
+"""Sentences of titles and abstracts in English scholarly prose.
 
-Rules rather than a model: small, the same everywhere, linear in the text, and wrong only by joining
-or splitting, never by losing a character: the spans follow each other and cover the text.
+Rules rather than a model: small, the same everywhere, linear in the length of the text. They can
+join or split sentences wrongly but never lose a character.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
-# Formulas are stepped over whole, and bounded: a text of nothing but openings must not cost the square of its length.
+from model_store.papers import Paper
+
+Field = Literal["title", "abstract"]
+
+# A formula is skipped as a whole. It has at most 300 characters and contains no second opening, so
+# that a text of nothing but openings is not searched 300 characters ahead from each of them.
 _BREAK = re.compile(
     r"""
-      (?P<formula> \$\$.{1,300}?\$\$ | (?<![\\$])\$(?=\S)[^$]{1,300}(?<=[^\s\\])\$(?!\d)
-                 | \\\(.{1,300}?\\\) | \\\[.{1,300}?\\\] )
+      (?P<formula> \$\$(?:(?!\$\$).){1,300}\$\$
+                 | (?<![\\$])\$(?=\S)[^$]{1,300}(?<=[^\s\\])\$(?!\d)
+                 | \\\((?:(?!\\[()]).){1,300}\\\)
+                 | \\\[(?:(?!\\[\[\]]).){1,300}\\\] )
     | (?P<blank> \n[ \t]*\n )
     | (?<![.!?…]) (?P<mark> [.!?…]++ ) ["'”’)\]]*+ (?= \s+ ["'“‘(\[]* (?P<next> \S ) )
     """,
@@ -25,13 +33,22 @@ _ABBREVIATIONS = frozenset({
     "fig", "figs", "lem", "mr", "mrs", "ms", "nos", "nr", "pp", "prof", "prop", "ref", "refs", "resp", "sec",
     "sect", "secs", "spp", "st", "subsp", "suppl", "thm", "univ", "viz", "vol", "vols", "vs",
 })  # fmt: skip
-_LONGEST_WORD = 24
+_MAX_WORD_CHARS = 24
+
+
+class Passage(NamedTuple):
+    """One sentence of a field, or several in a row; offsets in code points of the text as submitted."""
+
+    field: Field
+    start: int
+    end: int
+    sentences: int = 1
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """Start and end of each sentence, in code points; they cover the text, the white space behind each included.
+    """Start and end of each sentence in code points, the white space after it included.
 
-    A text of white space only has none.
+    Together they cover the text. A text of white space only has none.
     """
     if not text.strip():
         return []
@@ -39,32 +56,62 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(text)], strict=True))
 
 
+def passages(paper: Paper, max_passages: int) -> list[Passage]:
+    """The sentences of a paper in order; those that exceed `max_passages` are joined with their neighbours.
+
+    The first three quarters are single sentences, since abstracts say first what they are about. A
+    passage never spans both fields, so there may be one more than `max_passages`.
+    """
+    single = [Passage("title", *span) for span in sentences(paper.title)]
+    single += [Passage("abstract", *span) for span in sentences(paper.abstract)]
+    if len(single) <= max_passages:
+        return single
+    unjoined = max_passages * 3 // 4
+    return single[:unjoined] + list(_joined(single[unjoined:], max_passages - unjoined))
+
+
+def without(paper: Paper, passage: Passage) -> Paper:
+    """The paper with this passage left out."""
+    text: str = getattr(paper, passage.field)
+    return paper._replace(**{passage.field: text[: passage.start] + text[passage.end :]})
+
+
+def _joined(single: Sequence[Passage], groups: int) -> Iterator[Passage]:
+    size = -(-len(single) // groups)
+    for i in range(0, len(single), size):
+        for field in ("title", "abstract"):
+            if row := [passage for passage in single[i : i + size] if passage.field == field]:
+                yield Passage(row[0].field, row[0].start, row[-1].end, len(row))
+
+
 def _starts(text: str) -> Iterator[int]:
-    latest = _after_space(text, 0)
+    # Where the search for white space got to: it never looks at the same character twice, or a text of
+    # line breaks would cost the square of its length.
+    searched = _after_space(text, 0)
     for match in _BREAK.finditer(text):
-        start = _after_space(text, match.end())
-        if latest < start < len(text) and _ends(text, match):
-            latest = start
-            yield start
+        if match.end() > searched and _is_end(text, match):
+            searched = _after_space(text, match.end())
+            if searched < len(text):
+                yield searched
 
 
-def _after_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+def _after_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
 
 
-def _ends(text: str, match: re.Match[str]) -> bool:
+def _is_end(text: str, match: re.Match[str]) -> bool:
     if match["formula"]:
         return False
     if match["blank"]:
         return True
     if match["next"].islower():
         return False
-    return match["mark"] != "." or not _abbreviates(text, match.start())
+    return match["mark"] != "." or not _is_abbreviation(text, match.start())
 
 
-def _abbreviates(text: str, dot: int) -> bool:
+def _is_abbreviation(text: str, dot: int) -> bool:
     """Whether the full stop at `dot` belongs to the word before it, as in `et al.`, `e.g.` or `J. Smith`."""
-    found = _LAST_WORD.search(text, max(0, dot - _LONGEST_WORD), dot)
-    word = found.group() if found else ""
+    match = _LAST_WORD.search(text, max(0, dot - _MAX_WORD_CHARS), dot)
+    word = match.group() if match else ""
     return word.lower() in _ABBREVIATIONS or _INITIALS.fullmatch(word) is not None

@@ -1,124 +1,131 @@
-"""Who may come in: permits counted in papers and tokens, and the pace that says when to come back.
+"""Admission control: how much work may wait, and how long it will take."""
 
-Knows numbers only. Lives on the event loop, so it needs no lock.
-"""
-
+import asyncio
 import math
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.inference.errors import QueueFull
+from app.inference.errors import QueueFull, RequestTooLarge
+from model_store.papers import Paper
 
+# English scholarly prose has 5.2 characters per word piece, spaces included.
+_CHARS_PER_TOKEN = 5
+# Tokenizing so many characters takes about as long as running one word piece through the network.
+_CHARS_PER_TOKEN_COST = 32
+_WINDOW = 64
 _WEIGHT_OF_NEWEST = 0.05
-_LONGEST_RETRY_S = 60
+_MAX_RETRY_S = 60
+
+
+def cost_of(paper: Paper, max_tokens: int) -> int:
+    """What a paper costs before it is tokenized, in units of one word piece's run through the network.
+
+    Characters count twice: as the word pieces that they will probably become, of which the network
+    reads at most `max_tokens`, and as the work of tokenizing, which has no such bound. A text of
+    100,000 characters costs ten times an abstract although the network sees only its beginning.
+    """
+    chars = len(paper.title) + len(paper.abstract)
+    return 1 + min(max_tokens, chars // _CHARS_PER_TOKEN) + chars // _CHARS_PER_TOKEN_COST
 
 
 class Pace:
-    """Seconds per token of one worker and tokens per paper, as averages that forget; and how late the loop is."""
+    """How many seconds one unit of cost takes, from the latest results.
+
+    A trimmed ratio: the total seconds over the total cost of the last 64 papers, the fastest and
+    slowest eighth left out. A single straggler, be it 150 times too slow, changes nothing, while a
+    lasting change of the machine's speed shows within a few dozen papers.
+    """
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._seconds_per_token: float | None = None
-        self._tokens_per_paper: float | None = None
-        self.lag_s = 0.0
-        """How long the event loop lately left things undone: what it only sees now may have waited that long."""
+        self._results: deque[tuple[float, int, float]] = deque(maxlen=_WINDOW)
+        self._seconds_per_cost = 0.0
 
-    def observe(self, tokens: int, seconds: float) -> None:
-        """One paper was scored."""
-        self._seconds_per_token = _follow(self._seconds_per_token, seconds / max(1, tokens))
-        self._tokens_per_paper = _follow(self._tokens_per_paper, tokens)
+    def observe(self, cost: int, seconds: float) -> None:
+        """Record that one worker took `seconds` for a paper of this cost."""
+        self._results.append((seconds / cost, cost, seconds))
+        trimmed = len(self._results) // 8 or int(len(self._results) > 2)
+        usual = sorted(self._results)[trimmed : len(self._results) - trimmed]
+        self._seconds_per_cost = sum(seconds for *_, seconds in usual) / sum(cost for _, cost, _ in usual)
 
-    def tokens_of(self, papers: int) -> int:
-        """What so many papers usually have; 0 before the first measurement."""
-        return round(papers * (self._tokens_per_paper or 0.0))
-
-    def seconds_for(self, tokens: int) -> float:
-        """How long all workers together take for so many tokens; 0 before the first measurement."""
-        return tokens * (self._seconds_per_token or 0.0) / self._workers
-
-
-class Permit:
-    """Room for the papers of one request; for as many tokens as usual until they are counted."""
-
-    def __init__(self, admission: "Admission", tokens: int) -> None:
-        self._admission = admission
-        self.tokens = tokens
-
-    def weigh(self, tokens: int) -> None:
-        """Ask for the tokens that there really are; raises QueueFull."""
-        others = self._admission.tokens - self.tokens
-        if refusal := self._admission.refusal_of_tokens(others, tokens):
-            raise refusal
-        self.tokens = tokens
-        self._admission.tokens = others + tokens
-
-
-class Place:
-    """Room for one paper, kept for a request on its way from the door to its permit."""
-
-    def __init__(self, admission: "Admission") -> None:
-        self._admission = admission
-        self._kept = True
-        admission.kept += 1
-
-    def give_up(self) -> None:
-        """Let others have it; more than once does no harm."""
-        if self._kept:
-            self._kept = False
-            self._admission.kept -= 1
+    def seconds_for(self, cost: float) -> float:
+        """How long all workers together take for this cost; 0 before the first result."""
+        return cost * self._seconds_per_cost / self._workers
 
 
 class Admission:
-    """What is inside: papers and tokens accepted and not yet answered; and how many are on their way in."""
+    """Decides once per request whether its papers may wait, by their number, their cost and the time.
 
-    def __init__(self, most_papers: int, most_tokens: int, longest_wait_s: float, pace: Pace) -> None:
-        self._most_papers = most_papers
-        self._most_tokens = most_tokens
-        self._longest_wait_s = longest_wait_s
-        self._pace = pace
+    asyncio.Semaphore and queue.Queue(maxsize) count entries, not their cost, and make callers wait
+    where a server has to refuse. Used on the event loop only, so it needs no lock.
+    """
+
+    def __init__(self, max_papers: int, max_cost: int, max_wait_s: float, pace: Pace) -> None:
+        """`max_wait_s` is how long the accepted work together may take at the measured pace."""
+        self.max_cost = max_cost
         self.papers = 0
-        self.tokens = 0
-        self.kept = 0
+        self.cost = 0
+        self.loop_delay_s = 0.0
+        """How late the event loop runs; a request may have waited that long before it was seen."""
+        self._max_papers = max_papers
+        self._max_wait_s = max_wait_s
+        self._pace = pace
+        self._usual_cost = 0.0
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     @contextmanager
-    def permit(self, papers: int, place: Place | None = None) -> Iterator[Permit]:
-        """Come in with so many papers, on a place if one was kept; raises QueueFull, before they have cost anything."""
-        if place:
-            place.give_up()
-        if refusal := self.refusal(papers):
+    def reserve(self, papers: int, cost: int) -> Iterator[None]:
+        """Hold room for the papers of one request while the block runs.
+
+        Raises QueueFull if there is no room now, RequestTooLarge if there never will be.
+        """
+        if refusal := self.refusal(papers, cost):
             raise refusal
-        permit = Permit(self, self._pace.tokens_of(papers))
+        if papers:
+            self._usual_cost += _WEIGHT_OF_NEWEST * (cost / papers - self._usual_cost)
         self.papers += papers
-        self.tokens += permit.tokens
+        self.cost += cost
+        self._empty.clear()
         try:
-            yield permit
+            yield
         finally:
             self.papers -= papers
-            self.tokens -= permit.tokens
+            self.cost -= cost
+            if not self.papers:
+                self._empty.set()
 
-    def refusal(self, papers: int) -> QueueFull | None:
-        """Why so many papers of usual length would not be let in now, None if they would."""
-        total = self.papers + self.kept + papers
-        if total > self._most_papers:
-            return self._full("Too many papers are waiting", self._most_papers, total)
-        return self.refusal_of_tokens(self.tokens + self._pace.tokens_of(self.kept), self._pace.tokens_of(papers))
-
-    def refusal_of_tokens(self, others: int, tokens: int) -> QueueFull | None:
-        """Why so many tokens have no room beside those of others, or could not be done in time; None if they fit."""
-        total = others + tokens
-        if total > self._most_tokens:
-            return self._full("Too many tokens are waiting", self._most_tokens, total)
-        # An empty house always lets one in: a wrong estimate must not lock everybody out for good.
-        # Lateness takes half of the wait at most, or a busy machine would leave its workers without work.
-        lag_s = min(self._pace.lag_s, self._longest_wait_s / 2)
-        if others and lag_s + self._pace.seconds_for(total) > self._longest_wait_s:
-            return self._full("More is waiting than can be answered in time")
+    def refusal(self, papers: int = 1, cost: float | None = None) -> QueueFull | RequestTooLarge | None:
+        """Why so much work is refused now, None if it is accepted; without a cost, that of usual papers."""
+        cost = papers * self._usual_cost if cost is None else cost
+        if papers > self._max_papers:
+            return _too_large("papers", self._max_papers, papers)
+        # One paper alone is never too large: it has passed the limits of its length.
+        if papers > 1 and cost > self.max_cost:
+            return _too_large("word pieces", self.max_cost, round(cost))
+        if self.papers + papers > self._max_papers:
+            return self._full("Too many papers are waiting", self._max_papers, self.papers + papers)
+        if self.papers and self.cost + cost > self.max_cost:
+            return self._full("Too many word pieces are waiting", self.max_cost, round(self.cost + cost))
+        # The empty queue accepts everything: a wrong estimate must not lock out all requests for good.
+        if self.papers and self._wait_s(cost) > self._max_wait_s:
+            return self._full("More work is waiting than can be done in time")
         return None
 
+    async def empty(self) -> None:
+        """Return when nothing is reserved."""
+        await self._empty.wait()
+
+    def _wait_s(self, cost: float) -> float:
+        # At most half of the limit, or a busy event loop would leave the workers without work.
+        return min(self.loop_delay_s, self._max_wait_s / 2) + self._pace.seconds_for(self.cost + cost)
+
     def _full(self, what: str, limit: int | None = None, actual: int | None = None) -> QueueFull:
-        seconds = min(_LONGEST_RETRY_S, max(1, math.ceil(self._pace.seconds_for(self.tokens))))
+        seconds = min(_MAX_RETRY_S, max(1, math.ceil(self._pace.seconds_for(self.cost))))
         return QueueFull(f"{what}; come back in {seconds} s.", limit=limit, actual=actual, retry_after_s=seconds)
 
 
-def _follow(average: float | None, newest: float) -> float:
-    return newest if average is None else average + _WEIGHT_OF_NEWEST * (newest - average)
+def _too_large(what: str, limit: int, actual: int) -> RequestTooLarge:
+    detail = f"The request has {actual} {what}, more than the queue holds ({limit}); send fewer or shorter papers."
+    return RequestTooLarge(detail, limit=limit, actual=actual)

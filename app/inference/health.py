@@ -1,4 +1,4 @@
-"""Whether the service is alive and ready. Knows what was observed and the rules; observes nothing itself."""
+"""Whether the engine is ready and alive."""
 
 import time
 
@@ -6,46 +6,45 @@ from app.inference.errors import Draining, InferenceError, NotReady
 
 
 class Health:
-    """Readiness rests on a recent real inference; liveness follows when none has succeeded for long."""
+    """Readiness rests on a recent inference that succeeded; liveness ends when none has for a long time.
+
+    After the replacement of a worker, readiness returns with a success of that very worker.
+    """
 
     def __init__(self, ready_window_s: float, live_window_s: float) -> None:
         self._ready_window_s = ready_window_s
         self._live_window_s = live_window_s
-        # The golden papers were replayed just now, which is a real inference.
+        # The golden papers were replayed just now, and those are real inferences.
         self._last_success = time.monotonic()
-        self._suspect = False
+        self._unproven: set[object] = set()
         self.draining = False
-        self.beyond_repair = False
+        self.unrecoverable = False
 
-    def succeed(self) -> None:
-        """A paper was scored."""
+    def succeeded(self, worker: object) -> None:
+        """This worker has scored a paper."""
         self._last_success = time.monotonic()
-        self._suspect = False
+        self._unproven.discard(worker)
 
-    def suspect(self) -> None:
-        """A worker was replaced: not ready until an inference has succeeded since."""
-        self._suspect = True
+    def replaced(self, worker: object, successor: object) -> None:
+        """The engine is not ready until the successor has scored a paper."""
+        self._unproven.discard(worker)
+        self._unproven.add(successor)
 
     @property
-    def quiet_for_s(self) -> float:
+    def idle_s(self) -> float:
         """Seconds since the last inference that succeeded."""
         return time.monotonic() - self._last_success
 
-    @property
-    def wants_proof(self) -> bool:
-        """Whether only an inference can restore readiness."""
-        return self._suspect
-
-    def ailment(self) -> InferenceError | None:
-        """Why the service is not ready, None if it is."""
+    def unready_reason(self) -> InferenceError | None:
+        """Why the engine takes no new work, None if it does."""
         if self.draining:
             return Draining("The service is shutting down and takes no new work.", retry_after_s=1)
-        if self._suspect or self.beyond_repair:
-            return NotReady("A part of the engine stalled and has not proven itself again.", retry_after_s=1)
-        if self.quiet_for_s > self._ready_window_s:
+        if self._unproven or self.unrecoverable:
+            return NotReady("A worker stalled, and its replacement has not scored a paper yet.", retry_after_s=1)
+        if self.idle_s > self._ready_window_s:
             return NotReady("No inference has succeeded lately.", retry_after_s=1)
         return None
 
     def alive(self) -> bool:
-        """Whether waiting may still help; if not, the process should be restarted."""
-        return not self.beyond_repair and self.quiet_for_s <= self._live_window_s
+        """Whether the engine may recover by itself; if not, the process has to be restarted."""
+        return not self.unrecoverable and self.idle_s <= self._live_window_s

@@ -1,7 +1,4 @@
-"""The papers of one request on their way through the engine, and the fair queue they wait in.
-
-Knows threads and the event loop; knows no HTTP and no limits.
-"""
+"""Papers that wait for a worker, and the order in which they get one."""
 
 import asyncio
 import threading
@@ -10,143 +7,158 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from app.inference.errors import InferenceError
-from app.inference.reload import Classifier
-from model_store.labels import Measured
-from model_store.papers import Encoding
+from app.inference.classifier import Classifier
+from app.inference.errors import Draining, InferenceError
+from app.inference.observer import Scored
+from model_store.errors import PaperError
+from model_store.papers import Paper
+
+Result = Scored | PaperError | InferenceError
 
 
-class Scored(NamedTuple):
-    """What the graph measured on one paper, and what that took in seconds."""
+class PricedPaper(NamedTuple):
+    """A paper and its estimated cost."""
 
-    measured: Measured
-    queue_s: float
-    infer_s: float
-
-
-Result = Scored | InferenceError
+    paper: Paper
+    cost: int
 
 
-class Job:
-    """Papers of one request: handed out one by one, their results collected.
+class WorkRequest:
+    """The papers of one caller, handed out one by one, and their results.
 
-    Made and awaited on the event loop; `Queue` guards `take`, `deliver` may come from any thread.
+    Created and awaited on the event loop. The queue guards what workers take; `deliver` may be
+    called from any thread. A concurrent.futures.Future per paper would do the same with one lock
+    and one hop to the event loop more for each, and without the order of the results.
     """
 
     def __init__(
         self,
         classifier: Classifier,
-        encodings: Sequence[Encoding],
-        deadline: float,
-        urgent: float,
-        observe: Callable[[Encoding, Result], None],
+        papers: Sequence[PricedPaper],
+        urgent_from: float,
+        on_scored: Callable[[int, Scored, object], None],
     ) -> None:
-        """Both times are time.monotonic(): nobody waits after `deadline`, the job goes first from `urgent` on.
+        """From the time.monotonic() `urgent_from` on the request is served first.
 
-        `observe` is told of every result on the event loop, also of those that come too late.
+        `on_scored` receives cost, result and worker of each paper that was scored, on the event loop.
         """
         self.classifier = classifier
-        self._encodings = encodings
-        self._observe = observe
-        self.deadline = deadline
-        self.urgent = urgent
-        self.queued = time.monotonic()
-        self.waiting = deque(enumerate(encodings))
+        self.urgent_from = urgent_from
+        self.created = time.monotonic()
+        self.waiting = deque(enumerate(papers))
+        self._papers = papers
+        self._cost_taken = 0
+        self._on_scored = on_scored
         self._results: dict[int, Result] = {}
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
 
-    def take(self) -> "Task":
-        """The next paper that nobody works on."""
-        position, encoding = self.waiting.popleft()
-        return Task(self, position, encoding)
+    @property
+    def cost_with_next(self) -> int:
+        """The cost of the papers taken so far and of the next one."""
+        return self._cost_taken + self.waiting[0][1].cost
 
-    def deliver(self, position: int, result: Result) -> None:
+    def take(self) -> "WorkItem":
+        """The next paper."""
+        position, (paper, cost) = self.waiting.popleft()
+        self._cost_taken += cost
+        return WorkItem(self, position, paper)
+
+    def deliver(self, position: int, result: Result, worker: object = None) -> None:
         """Hand in the result of one paper; the first one counts."""
         try:
-            self._loop.call_soon_threadsafe(self._receive, position, result)
+            self._loop.call_soon_threadsafe(self._receive, position, result, worker)
         except RuntimeError:
-            # The loop is closed: the service has ended and nobody waits.
+            # The loop is closed: the service has ended and nobody waits any more.
             return
 
     async def results(self) -> list[Result]:
-        """All results, in the order of the encodings."""
+        """All results, in the order of the papers."""
         await self._done
-        return [self._results[i] for i in range(len(self._encodings))]
+        return [self._results[i] for i in range(len(self._papers))]
 
-    def _receive(self, position: int, result: Result) -> None:
-        self._observe(self._encodings[position], result)
-        self._results.setdefault(position, result)
-        if len(self._results) == len(self._encodings) and not self._done.done():
+    def _receive(self, position: int, result: Result, worker: object) -> None:
+        if position in self._results:
+            # A worker that was given up came back to life; its time says nothing about the others.
+            return
+        self._results[position] = result
+        if isinstance(result, Scored):
+            self._on_scored(self._papers[position].cost, result, worker)
+        if len(self._results) == len(self._papers) and not self._done.done():
             self._done.set_result(None)
 
 
-class Task(NamedTuple):
-    """One paper of a job, in a worker's hands."""
+class WorkItem(NamedTuple):
+    """One paper in a worker's hands."""
 
-    job: Job
+    request: WorkRequest
     position: int
-    encoding: Encoding
+    paper: Paper
+
+    def deliver(self, result: Result, worker: object = None) -> None:
+        """Hand in the result."""
+        self.request.deliver(self.position, result, worker)
 
 
-class Queue:
-    """Hands out one paper of each waiting job in turn, so that a large batch cannot starve a single paper.
+class FairQueue:
+    """Serves the request that has received the least work so far, its next paper included.
 
-    Nor can a flood of single papers starve a batch: a job that has waited long goes first, the oldest of them
-    before the others. Admission lets in no more than can be done in that remaining time.
+    So neither a large batch nor a few very long texts delay an ordinary paper by more than the
+    papers that are being scored already ("least attained service"). To keep a flood of small
+    requests from starving a large one, requests become urgent after half of their time: urgent ones
+    are served first, the oldest before the others; admission accepts no more than can be done in the
+    other half. asyncio.Queue, queue.PriorityQueue and concurrent.futures.ThreadPoolExecutor know
+    neither fairness between producers nor the withdrawal of what a caller no longer waits for.
     """
 
     def __init__(self) -> None:
-        self._jobs: deque[Job] = deque()
+        self._requests: list[WorkRequest] = []
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, job: Job) -> None:
-        """Let a job wait."""
+    def put(self, request: WorkRequest) -> None:
+        """Add a request that has at least one paper."""
         with self._changed:
-            self._jobs.append(job)
-            self._changed.notify_all()
+            self._requests.append(request)
+            self._changed.notify(len(request.waiting))
 
-    def withdraw(self, job: Job) -> None:
-        """Forget what still waits of a job; papers already in a worker's hands are finished."""
+    def withdraw(self, request: WorkRequest) -> None:
+        """Drop the waiting papers of a request; those in a worker's hands are finished."""
         with self._changed:
-            job.waiting.clear()
-            if job in self._jobs:
-                self._jobs.remove(job)
+            request.waiting.clear()
+            if request in self._requests:
+                self._requests.remove(request)
 
-    def take(self) -> Task | None:
-        """The next paper; waits for one, None once the queue is closed."""
+    def take(self) -> WorkItem | None:
+        """The next paper; blocks until there is one, None when the queue is closed."""
         with self._changed:
             while not self._closed:
-                self._drop_expired()
-                if self._jobs:
+                if self._requests:
                     return self._next()
                 self._changed.wait()
             return None
 
     def close(self) -> None:
-        """Send all workers home."""
+        """End all workers; the papers that still wait are answered with Draining."""
         with self._changed:
             self._closed = True
+            for request in self._requests:
+                for position, _ in request.waiting:
+                    request.deliver(position, Draining("The service is shutting down.", retry_after_s=1))
+            self._requests.clear()
             self._changed.notify_all()
 
     def papers(self) -> int:
-        """Papers that wait for a worker."""
+        """How many papers wait for a worker."""
         with self._changed:
-            return sum(len(job.waiting) for job in self._jobs)
+            return sum(len(request.waiting) for request in self._requests)
 
-    def _next(self) -> Task:
+    def _next(self) -> WorkItem:
         now = time.monotonic()
-        urgent = [job for job in self._jobs if job.urgent <= now]
-        job = min(urgent, key=lambda job: job.queued) if urgent else self._jobs[0]
-        self._jobs.remove(job)
-        task = job.take()
-        if job.waiting:
-            self._jobs.append(job)
-        return task
-
-    def _drop_expired(self) -> None:
-        now = time.monotonic()
-        for job in [job for job in self._jobs if job.deadline <= now]:
-            self._jobs.remove(job)
-            job.waiting.clear()
+        urgent = [request for request in self._requests if request.urgent_from <= now]
+        # Requests stand in the order of their arrival, and min() takes the first of equals.
+        request = urgent[0] if urgent else min(self._requests, key=lambda request: request.cost_with_next)
+        item = request.take()
+        if not request.waiting:
+            self._requests.remove(request)
+        return item

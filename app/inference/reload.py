@@ -1,63 +1,112 @@
-"""Which artefact answers, and the change from one to the next. Knows the store; knows no HTTP and no threads."""
+"""Which artefact is in service, and the change from one to the next."""
 
-from collections.abc import Sequence
-from typing import Protocol, Self
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Literal, Self
 
-from model_store.labels import Measured
-from model_store.manifest import Manifest
-from model_store.papers import Encoding, Paper
+from app.inference.classifier import Classifier
+from app.inference.errors import ReloadRefused
+from app.inference.observer import ReloadOutcome
 from model_store.store import Store
 
-
-class Classifier(Protocol):
-    """What the service needs of a classifier; runs of `measure` from several threads may overlap."""
-
-    manifest: Manifest
-    sha256: str
-
-    def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
-        """One encoding per paper; raises PaperError for a paper without text."""
-        ...
-
-    def measure(self, encoding: Encoding) -> Measured:
-        """Probabilities and distance of one paper."""
-        ...
+_MAX_THREADS_PER_RUN = 4
 
 
 class Versions:
     """The classifier in service, and where its successor comes from."""
 
     def __init__(
-        self, current: Classifier, store: Store | None = None, wanted: str = "latest", name: str | None = None
+        self,
+        current: Classifier,
+        store: Store | None = None,
+        wanted: str = "latest",
+        name: str | None = None,
+        workers: int = 1,
     ) -> None:
         self.current = current
         self._store = store
         self._wanted = wanted
         self._name = name
+        self._workers = workers
 
     @classmethod
-    def open(cls, store: Store, wanted: str, name: str | None = None) -> Self:
-        """Start with the wanted version ("latest": the newest) of a model; raises ArtefactError."""
-        current = _load(store, name, wanted)
+    def open(cls, store: Store, wanted: str, name: str | None = None, workers: int = 1) -> Self:
+        """Start with the wanted version ("latest": the newest) of a model; raises ArtefactError.
+
+        `workers` is the number of threads that will share the classifier.
+        """
+        current = _load(store, name, wanted, workers)
         # Where the store's only model was meant, that one is meant as long as this process runs.
-        return cls(current, store, wanted, current.manifest.name)
+        return cls(current, store, wanted, current.manifest.name, workers)
 
     def successor(self) -> Classifier | None:
-        """The wanted version, loaded and proven beside the current one; None if that is the current one.
+        """The wanted version, loaded and verified beside the current one; None if that is the current one.
 
-        Takes seconds; nothing changes until `switch`. Raises ArtefactError.
+        Takes seconds. Raises ArtefactError.
         """
         if self._store is None:
             return None
         if self._store.resolve(self._name, self._wanted).version == self.current.manifest.version:
             return None
-        return _load(self._store, self._name, self._wanted)
-
-    def switch(self, successor: Classifier) -> None:
-        """From now on new requests get `successor`; those under way keep the classifier they began with."""
-        self.current = successor
+        return _load(self._store, self._name, self._wanted, self._workers)
 
 
-def _load(store: Store, name: str | None, wanted: str) -> Classifier:
-    # One thread within a run: the workers beside each other already fill the processors.
-    return store.open(name, wanted).proven(threads=1)
+class Reloader:
+    """Runs one reload at a time; whoever asks meanwhile waits for the same one.
+
+    A reload is a task of its own. When the request that asked for it ends early, the loading thread
+    would go on regardless, since threads cannot be cancelled, and each repetition would load one more
+    model. functools and asyncio have no such "single flight".
+    """
+
+    def __init__(self, versions: Versions, on_finished: Callable[[ReloadOutcome, Exception | None], None]) -> None:
+        self._versions = versions
+        self._on_finished = on_finished
+        self._task: asyncio.Task[Literal["switched", "unchanged"] | ReloadRefused] | None = None
+
+    async def reload(self, deadline: float | None) -> Literal["switched", "unchanged", "accepted"]:
+        """Load the wanted version and switch to it, or join the reload that is running.
+
+        "accepted" means that it was not finished by the deadline, a time.monotonic(), and goes on.
+        Raises ReloadRefused if the artefact is unusable; the one in service stays.
+        """
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        # asyncio.wait() does not cancel what it waits for, neither at its time-out nor when it is cancelled.
+        await asyncio.wait({self._task}, timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        if not self._task.done():
+            return "accepted"
+        outcome = self._task.result()
+        if isinstance(outcome, ReloadRefused):
+            raise outcome
+        return outcome
+
+    async def _run(self) -> Literal["switched", "unchanged"] | ReloadRefused:
+        try:
+            successor = await asyncio.to_thread(self._versions.successor)
+        except Exception as error:
+            # The outermost frame of this task. It returns the refusal since perhaps nobody awaits it any more.
+            self._on_finished("refused", error)
+            version = self._versions.current.manifest.version
+            return ReloadRefused(f"The artefact was refused, the log says why; version {version} keeps answering.")
+        if successor:
+            # Requests that have begun keep the classifier they began with.
+            self._versions.current = successor
+        outcome: Literal["switched", "unchanged"] = "switched" if successor else "unchanged"
+        self._on_finished(outcome, None)
+        return outcome
+
+
+def threads_per_run(workers: int) -> int:
+    """How many threads one paper may use within the network when the others are idle.
+
+    All workers share one session. While all of them are busy, each run gets about one core; while
+    only one is, its run gets up to four. More than four gain little: a paper of 320 word pieces takes
+    some 16 ms on one core, and each operator of the network ends with a barrier.
+    """
+    return min(workers, _MAX_THREADS_PER_RUN)
+
+
+def _load(store: Store, name: str | None, wanted: str, workers: int) -> Classifier:
+    return store.open(name, wanted).proven(threads=threads_per_run(workers))

@@ -1,107 +1,170 @@
-"""Threads that score papers, and their replacement when one hangs or dies. Knows no HTTP and no limits of requests."""
+"""Threads that score papers, and their replacement when one hangs or dies."""
 
 import threading
 import time
-from typing import Literal
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from app.inference.errors import EngineStalled, InferenceFailed
-from app.inference.queue import Queue, Result, Scored, Task
-from app.observability import logs
+from app.inference.classifier import Classifier
+from app.inference.errors import EngineStalled, InferenceError, InferenceFailed
+from app.inference.observer import Scored, UnhealthyReason
+from app.inference.queue import FairQueue, Result, WorkItem
+from model_store.errors import PaperError
+from model_store.papers import Encoding, Paper
 
-Ailment = Literal["dead", "stalled"]
+PROBE_PAPER = Paper("A title that only checks whether the engine works")
+_PROBE_AGAIN_S = 0.25
+
+
+class WorkerHooks(NamedTuple):
+    """How workers reach the rest of the engine; called from their threads."""
+
+    classifier: Callable[[], Classifier]
+    """The one in service, for probes."""
+    proven: Callable[["Worker"], None]
+    """A replacement has scored its probe."""
+    failed: Callable[[BaseException], None]
+    """Tokenizer or network raised an error."""
 
 
 class Worker:
-    """One thread; takes papers from the queue until it is closed or the worker given up."""
+    """One thread that takes papers from the queue until it is closed or the worker is retired.
 
-    def __init__(self, queue: Queue) -> None:
+    A replacement first scores a probe, again and again until that succeeds, so that no paper of a
+    client is spent on a worker that hangs like its predecessor.
+    """
+
+    def __init__(self, queue: FairQueue, hooks: WorkerHooks, *, probe_first: bool = False) -> None:
         self._queue = queue
-        self._in_hand: tuple[Task, float] | None = None
-        self._given_up = False
-        # A daemon, since a thread hung inside the network cannot be ended and must not hold up the exit.
-        self._thread = threading.Thread(target=self._work, name="paper-worker", daemon=True)
+        self._hooks = hooks
+        self._probe_first = probe_first
+        self._item: WorkItem | None = None
+        self._busy_since: float | None = None
+        self._retired = threading.Event()
+        # A daemon: a thread that hangs inside the network cannot be ended and must not delay the exit.
+        self._thread = threading.Thread(target=self._run, name="paper-worker", daemon=True)
         self._thread.start()
 
     @property
     def alive(self) -> bool:
-        """Whether the thread still runs, hung or not."""
+        """Whether the thread runs, hanging or not."""
         return self._thread.is_alive()
 
-    def ailment(self, stall_limit_s: float) -> Ailment | None:
+    def unhealthy_reason(self, stall_timeout_s: float) -> UnhealthyReason | None:
         """What is wrong with this worker, None if nothing."""
         if not self.alive:
             return "dead"
-        in_hand = self._in_hand
-        if in_hand and time.monotonic() - in_hand[1] > stall_limit_s:
+        busy_since = self._busy_since
+        if busy_since is not None and time.monotonic() - busy_since > stall_timeout_s:
             return "stalled"
         return None
 
-    def give_up(self) -> None:
-        """Fail the paper in hand; should the thread come back to life, it ends."""
-        self._given_up = True
-        if in_hand := self._in_hand:
-            task, _ = in_hand
-            task.job.deliver(task.position, EngineStalled("The engine stalled on this paper.", retry_after_s=1))
+    def retire(self) -> None:
+        """Answer the paper in hand with EngineStalled; should the thread wake up again, it ends."""
+        self._retired.set()
+        if item := self._item:
+            item.deliver(EngineStalled("The engine stalled on this paper.", retry_after_s=1))
 
     def join(self, timeout_s: float) -> None:
         """Wait until the thread has ended, at most so long."""
         self._thread.join(timeout_s)
 
-    def _work(self) -> None:
-        while not self._given_up and (task := self._queue.take()) is not None:
-            began = time.monotonic()
-            self._in_hand = (task, began)
-            result = _score(task, began)
-            self._in_hand = None
-            task.job.deliver(task.position, result)
+    def _run(self) -> None:
+        while self._probe_first and not self._retired.is_set() and not self._probe():
+            self._retired.wait(_PROBE_AGAIN_S)
+        while not self._retired.is_set() and (item := self._queue.take()) is not None:
+            self._item, self._busy_since = item, time.monotonic()
+            result = _score(item.request.classifier, item.paper, item.request.created, self._hooks.failed)
+            self._item, self._busy_since = None, None
+            item.deliver(result, self)
+
+    def _probe(self) -> bool:
+        self._busy_since = time.monotonic()
+        result = _score(self._hooks.classifier(), PROBE_PAPER, self._busy_since, self._hooks.failed)
+        self._busy_since = None
+        if isinstance(result, Scored) and not self._retired.is_set():
+            self._hooks.proven(self)
+            return True
+        return False
 
 
-class Workers:
-    """A constant number of workers; the ailing ones are replaced, up to a bound."""
+class Replacement(NamedTuple):
+    """A worker that was given up, why, and the one in its place."""
 
-    def __init__(self, count: int, queue: Queue, stall_limit_s: float) -> None:
+    reason: UnhealthyReason
+    retired: Worker
+    successor: Worker
+
+
+class WorkerPool:
+    """A constant number of workers; unhealthy ones are replaced, up to a limit.
+
+    concurrent.futures.ThreadPoolExecutor cannot do this: it neither notices a thread that hangs in
+    native code nor starts another in its place, and its threads keep the interpreter from exiting.
+    """
+
+    def __init__(self, count: int, queue: FairQueue, hooks: WorkerHooks, stall_timeout_s: float) -> None:
         self._queue = queue
-        self._stall_limit_s = stall_limit_s
-        self._workers = [Worker(queue) for _ in range(count)]
-        self._hung: list[Worker] = []
-        # Each hung thread holds memory and perhaps a processor; past this many only a restart helps.
-        self._most_hung = 2 * count
+        self._hooks = hooks
+        self._stall_timeout_s = stall_timeout_s
+        self._workers = [Worker(queue, hooks) for _ in range(count)]
+        self._hanging: list[Worker] = []
+        # A hanging thread holds memory and perhaps a core; beyond this number only a restart helps.
+        self._max_hanging = 2 * count
 
     @property
-    def beyond_repair(self) -> bool:
-        """Whether so many threads hang that none is replaced any more."""
-        self._hung = [worker for worker in self._hung if worker.alive]
-        return len(self._hung) >= self._most_hung
+    def unrecoverable(self) -> bool:
+        """Whether so many threads hang that no further one is replaced."""
+        self._hanging = [worker for worker in self._hanging if worker.alive]
+        return len(self._hanging) >= self._max_hanging
 
-    def heal(self) -> list[Ailment]:
-        """Replace what is dead or stalled; says what was found."""
-        found: list[Ailment] = []
+    def replace_unhealthy(self) -> list[Replacement]:
+        """Replace the workers that are dead or stalled."""
+        replacements: list[Replacement] = []
         for i, worker in enumerate(self._workers):
-            ailment = None if self.beyond_repair else worker.ailment(self._stall_limit_s)
-            if ailment:
-                worker.give_up()
-                self._hung.append(worker)
-                self._workers[i] = Worker(self._queue)
-                found.append(ailment)
-        return found
+            reason = None if self.unrecoverable else worker.unhealthy_reason(self._stall_timeout_s)
+            if reason:
+                worker.retire()
+                self._hanging.append(worker)
+                self._workers[i] = Worker(self._queue, self._hooks, probe_first=True)
+                replacements.append(Replacement(reason, worker, self._workers[i]))
+        return replacements
 
     def stop(self, timeout_s: float) -> None:
-        """Let the threads end; one that hangs is left behind after the time-out."""
+        """End the threads; one that hangs is left behind after the time-out."""
         self._queue.close()
         until = time.monotonic() + timeout_s
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
 
 
-def _score(task: Task, began: float) -> Result:
+def _score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:
+    began = time.monotonic()
+    encoding = _encode(classifier, paper, failed)
+    if not isinstance(encoding, Encoding):
+        return encoding
+    encoded = time.monotonic()
     try:
-        measured = task.job.classifier.measure(task.encoding)
+        measured = classifier.measure(encoding)
     except Exception as error:
         # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
-        logs.failure("inference failed", error)
+        failed(error)
         return InferenceFailed("The network failed on this paper.")
     if not np.isfinite(measured.scores).all():
         return InferenceFailed("The network gave no numbers for this paper.")
-    return Scored(measured, began - task.job.queued, time.monotonic() - began)
+    return Scored(encoding, measured, began - created, encoded - began, time.monotonic() - encoded)
+
+
+def _encode(
+    classifier: Classifier, paper: Paper, failed: Callable[[BaseException], None]
+) -> Encoding | PaperError | InferenceError:
+    try:
+        return classifier.encode([paper])[0]
+    except PaperError as error:
+        return error
+    except BaseException as error:
+        # A panic in the tokenizer's Rust code is no Exception; a text must not cost a worker its life.
+        failed(error)
+        return InferenceFailed("The tokenizer failed on this paper.")

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from app.inference.reload import Classifier
+from app.inference.classifier import Classifier
 from app.settings import Settings
 from model_store.labels import Measured
 from model_store.papers import Encoding, Paper

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import httpx
 from starlette.types import Receive, Scope, Send
 
+from app.inference.classifier import Classifier
 from app.inference.engine import Engine
-from app.inference.reload import Classifier
 from app.main import create_app
 from app.observability.metrics import Telemetry
 from app.settings import Settings

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.explain.pieces import pieces, without
-from app.explain.sentences import sentences
+from app.explain.sentences import passages, sentences, without
 from model_store.papers import Paper
 
 # Rich in what the rules look at, with characters outside of the basic plane.
@@ -66,31 +65,31 @@ def test_sentences_cover_the_text_in_order_and_none_is_blank(text: str) -> None:
 @given(PROSE, PROSE, st.integers(4, 8))
 def test_pieces_cover_the_paper_and_stay_few(title: str, abstract: str, most: int) -> None:
     paper = Paper(title, abstract)
-    made = pieces(paper, most)
+    made = passages(paper, most)
     for field in ("title", "abstract"):
         text = getattr(paper, field)
-        covered = "".join(text[piece.start : piece.end] for piece in made if piece.field == field)
+        covered = "".join(text[passage.start : passage.end] for passage in made if passage.field == field)
         assert covered == (text if text.strip() else "")
-    assert sum(piece.sentences for piece in made) == len(sentences(title)) + len(sentences(abstract))
+    assert sum(passage.sentences for passage in made) == len(sentences(title)) + len(sentences(abstract))
     assert len(made) <= most + 1
 
 
 @given(PROSE, PROSE)
 def test_leaving_a_piece_out_leaves_all_the_rest(title: str, abstract: str) -> None:
     paper = Paper(title, abstract)
-    for piece in pieces(paper, 40):
-        rest = without(paper, piece)
-        gone = piece.end - piece.start
+    for passage in passages(paper, 40):
+        rest = without(paper, passage)
+        gone = passage.end - passage.start
         assert len(rest.title) + len(rest.abstract) == len(title) + len(abstract) - gone
-        text: str = getattr(paper, piece.field)
-        assert getattr(rest, piece.field) == text[: piece.start] + text[piece.end :]
+        text: str = getattr(paper, passage.field)
+        assert getattr(rest, passage.field) == text[: passage.start] + text[passage.end :]
 
 
 def test_only_later_sentences_are_taken_together() -> None:
-    made = pieces(Paper("A title.", "It is. " * 99), 40)
-    assert [piece.sentences for piece in made[:30]] == [1] * 30
-    assert all(piece.sentences > 1 for piece in made[30:-1])
-    assert sum(piece.sentences for piece in made) == 100
+    made = passages(Paper("A title.", "It is. " * 99), 40)
+    assert [passage.sentences for passage in made[:30]] == [1] * 30
+    assert all(passage.sentences > 1 for passage in made[30:-1])
+    assert sum(passage.sentences for passage in made) == 100
 
 
 @pytest.mark.parametrize("unit", [".", "$", "\\(", '."', ". ", "$$", "\n ", "A. "])

@@ -1,0 +1,23 @@
+"""What the engine needs of a classifier."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from model_store.labels import Measured
+from model_store.manifest import Manifest
+from model_store.papers import Encoding, Paper
+
+
+class Classifier(Protocol):
+    """A loaded artefact; `encode` and `measure` may be called from several threads at once."""
+
+    manifest: Manifest
+    sha256: str
+
+    def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
+        """One encoding per paper; raises PaperError for a paper without text."""
+        ...
+
+    def measure(self, encoding: Encoding) -> Measured:
+        """Probabilities and distance of one paper."""
+        ...
