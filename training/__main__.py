@@ -22,8 +22,9 @@ from model_store.store import Store
 from tables import TableError
 from training import stages
 from training.comparison.compare import compare
-from training.data.draft import draft, measure
-from training.errors import ConfigError, TrainingError
+from training.data.columns import ColumnChoice
+from training.drafting.init import init
+from training.errors import TrainingError
 from training.evaluation.evaluate import Question, evaluate, open_artefact, table
 from training.fitting.distributed import ProcessGroup, destroy_process_group
 from training.run import TrainingRun
@@ -89,13 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _init(options: argparse.Namespace) -> None:
-    if options.output.exists():
-        raise ConfigError(f"{options.output} is there already; name another file with --output")
-    text = draft(options.papers, options.encoder, measure(options.papers, options.encoder))
-    options.output.write_text(text, encoding="utf-8")
-    sys.stdout.write(
-        f"{options.output}: read it, change what you like, then\npython -m training run {options.output}\n"
-    )
+    choice = ColumnChoice(options.title_column, options.abstract_column)
+    sys.stdout.write(init(options.papers, options.encoder, options.output, choice))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -138,10 +134,12 @@ def _parser() -> argparse.ArgumentParser:
     shape = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__, formatter_class=shape)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    init = commands.add_parser("init", help="write a commented configuration for a file of labelled papers")
-    init.add_argument("papers", type=Path, help="CSV, JSON lines or parquet: title, abstract, columns of 0 and 1")
-    init.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
-    init.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
+    draft = commands.add_parser("init", help="write a commented configuration for a file of labelled papers")
+    draft.add_argument("papers", type=Path, help="CSV, JSON lines or parquet: title, abstract, columns of 0 and 1")
+    draft.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
+    draft.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
+    draft.add_argument("--title-column", metavar="NAME", help="default: the column named title, if there is one")
+    draft.add_argument("--abstract-column", metavar="NAME", help="default: the column named abstract, if there is one")
     _add_evaluate(commands)
     stages = {
         "run": "pretrain if the configuration asks for it, then fit, baseline and publish",

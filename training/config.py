@@ -80,16 +80,23 @@ class DataConfig(_Section):
 
     train: tuple[Source, ...] = Field(min_length=1)
     validation: Path | None = Field(default=None, description="absent: split off `validation_share`")
+    test: Path | None = Field(default=None, description="papers that are only reported on: nothing is chosen by them")
     validation_share: float = Field(default=0.125, gt=0, lt=0.5)
     sample: int | None = Field(
         default=None, ge=1, description="training papers to draw from all files together, seeded"
     )
     validation_sample: int | None = Field(default=None, ge=1, description="validation papers to draw, seeded")
+    title_column: str | None = Field(default=None, description="absent: the column named `title`, if there is one")
+    abstract_column: str | None = Field(default=None, description="absent: the column named `abstract`, if any")
     labels: tuple[str, ...] | None = Field(
         default=None, min_length=1, description="label columns; absent: all but id, title and abstract"
     )
     categories: dict[str, tuple[str, ...]] | None = Field(
-        default=None, description="label → arXiv archives, for files with a `categories` column"
+        default=None, description='label → arXiv archives ("cs") or categories ("cs.LG"), for a column `categories`'
+    )
+    blank_is_negative: bool = Field(default=False, description="whether a blank cell of a label column means 0")
+    keep_unlabelled: bool | None = Field(
+        default=None, description="papers without any label are negatives; absent: yes, but not with `categories`"
     )
     share: float = Field(
         default=1.0, gt=0, le=1, description="of the training papers, seeded; a smaller share lies within a larger one"

@@ -18,7 +18,8 @@ from model_store.papers import PaperEncoder
 from model_store.store import Artefact, Store
 from training.config import EncoderConfig
 from training.data.batches import EncodedPapers
-from training.data.corpus import Papers, read_texts
+from training.data.papers import Papers
+from training.data.texts import read_texts
 from training.errors import ConfigError
 from training.evaluation.baseline import baseline, held_out_logits
 from training.fitting import pretrain as pretraining

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from model_store.papers import Encoding, PaperEncoder
-from training.data.corpus import Papers
+from training.data.papers import Papers
 
 # Batches are cut from pools of this many batches' worth of papers, sorted by length:
 # large enough to leave little padding, small enough to keep the order random.

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from model_store.classifier import Answer, Classifier
 from model_store.errors import PaperError
-from training.data.corpus import LabelledPaper
+from training.data.papers import LabelledPaper
 from training.errors import DataError
 
 

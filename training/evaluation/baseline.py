@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from model_store.labels import log_odds
 from model_store.papers import Paper
-from training.data.corpus import Corpus, Papers
+from training.data.corpus import Corpus
 from training.data.folds import folds
+from training.data.papers import Papers
 from training.evaluation.metrics import headline
 from training.publishing.thresholds import best_thresholds
 

@@ -9,7 +9,8 @@ import tables
 from model_store.cpus import usable_cpus
 from model_store.manifest import Manifest
 from model_store.store import MANIFEST, Artefact, Store
-from training.data.corpus import LabelledPaper, read_labelled
+from training.data.corpus import read_labelled
+from training.data.papers import LabelledPaper
 from training.errors import DataError
 from training.evaluation.answers import Answers, ask
 from training.evaluation.comparison import compare, in_order

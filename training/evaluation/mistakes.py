@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from model_store.labels import Label
-from training.data.corpus import LabelledPaper
+from training.data.papers import LabelledPaper
 from training.evaluation.answers import Answers
 
 _COLUMNS = ("row", "id", "label", "given", "score", "title")

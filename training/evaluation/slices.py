@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.corpus import LabelledPaper
+from training.data.papers import LabelledPaper
 from training.evaluation.answers import Answers
 from training.evaluation.figures import Figure, Slice, Status
 from training.evaluation.metrics import Metric, interval, micro_f1

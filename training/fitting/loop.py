@@ -21,7 +21,7 @@ def arguments(folder: Path, *, batch_size: int, precision: Precision, seed: int,
         output_dir=str(folder),
         per_device_train_batch_size=papers,
         per_device_eval_batch_size=2 * papers,
-        bf16=precision == "bf16" or (precision == "auto" and device_runs_bf16(_cpu_flags())),
+        bf16=runs_bf16(precision),
         use_cpu=not torch.cuda.is_available(),  # else transformers refuses bf16 there
         report_to=["tensorboard"],
         remove_unused_columns=False,
@@ -35,6 +35,11 @@ def arguments(folder: Path, *, batch_size: int, precision: Precision, seed: int,
     # multiply the batch. torchrun is the way to several.
     made._n_gpu = min(made.n_gpu, 1)
     return made
+
+
+def runs_bf16(precision: Precision) -> bool:
+    """Whether training uses bf16: if asked for, or if "auto" finds a device on which it is faster than fp32."""
+    return precision == "bf16" or (precision == "auto" and device_runs_bf16(_cpu_flags()))
 
 
 def _cpu_flags() -> str:

@@ -14,8 +14,9 @@ from model_store.classifier import Classifier
 from model_store.errors import PaperError
 from model_store.labels import log_odds
 from model_store.papers import Paper
+from model_store.text import collapse_whitespace
 from training.data.batches import Collator, EncodedPapers
-from training.data.corpus import Papers
+from training.data.papers import Papers
 from training.errors import DataError
 from training.model.network import SubjectNetwork
 
@@ -95,4 +96,6 @@ def _read_file(path: Path, papers: Papers, labels: Sequence[str]) -> NDArray[np.
 
 
 def _fingerprints(papers: Sequence[Paper]) -> NDArray[np.str_]:
-    return np.array([hashlib.sha256("\0".join(paper).encode()).hexdigest()[:32] for paper in papers])
+    return np.array(
+        [hashlib.sha256("\0".join(map(collapse_whitespace, paper)).encode()).hexdigest()[:32] for paper in papers]
+    )

@@ -9,7 +9,7 @@ from torch.utils.data import BatchSampler
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from tests import builders
 from training.data.batches import Collator, EncodedPapers, LengthGroupedSampler
-from training.data.corpus import Papers
+from training.data.papers import Papers
 from training.fitting.distributed import ProcessGroup
 
 PAPERS = [Paper("a quantum star", "of the plasma"), Paper("proof"), Paper("", "the compiler [SEP] " * 20)]

@@ -128,7 +128,7 @@ def test_cleaning_is_counted(tmp_path: Path) -> None:
     ]  # fmt: skip
     train = tiny.write_csv(tmp_path / "t.csv", rows)
     validation = tiny.write_csv(tmp_path / "v.csv", [paper("in validation")])
-    corpus = read(train, validation)
+    corpus = read(train, validation, keep_unlabelled=False)
     assert corpus.train.papers == [Paper("kept", "b"), Paper("also kept", "")]
     counts = {key: value for key, value in corpus.report[str(train)].items() if key != "sha256"}
     assert {key: count for key, count in counts.items() if count} == {
@@ -159,12 +159,14 @@ def test_a_sample_is_drawn_after_cleaning_and_by_date(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([{"ID": 1, "TITLE": "a", "X": 1}], r"has no column 'ABSTRACT'; its columns are ID, TITLE, X"),
-        ([{"ID": 1, "ABSTRACT": "a", "X": 1}], "has no column 'TITLE'"),
+        (
+            [{"ID": 1, "Heading": "a", "X": 1}],
+            "neither a column of titles nor one of abstracts; its columns are 'ID', 'Heading', 'X'",
+        ),
         ([{"ID": 1, "TITLE": "a", "ABSTRACT": "b"}], "has no label columns"),
         ([paper("a"), paper("b", X=2)], r"row 2, column 'X': holds '2', expected 0 or 1"),
-        ([paper("a", Y="")], "row 1, column 'Y': holds '', expected 0 or 1"),  # type: ignore[arg-type]
-        ([paper("a", Y="yes")], "column 'Y': holds 'yes'"),  # type: ignore[arg-type]
+        ([paper("a", Y="")], "row 1, column 'Y': is blank, expected 0 or 1; if blank means 0, say so"),  # type: ignore[arg-type]
+        ([paper("a", Y="perhaps")], "column 'Y': holds 'perhaps'"),  # type: ignore[arg-type]
         ([paper(str(i), Y=0) for i in range(20)], "label 'Y' has no positive row"),
     ],
 )

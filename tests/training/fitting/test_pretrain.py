@@ -19,7 +19,8 @@ from model_store.store import Store
 from tests.training import tiny
 from training.__main__ import main
 from training.config import EncoderConfig, PretrainConfig, TextFile, read_config
-from training.data.corpus import read_corpus, read_texts
+from training.data.corpus import read_corpus
+from training.data.texts import read_texts
 from training.errors import ConfigError, DataError
 from training.fitting.pretrain import MaskedPapers, MaskedWordModel, pretrain
 

@@ -12,7 +12,8 @@ from tests.training import tiny
 from training.__main__ import main
 from training.config import EncoderConfig, HeadConfig, TeacherConfig
 from training.data.batches import Collator, EncodedPapers
-from training.data.corpus import Papers, read_papers
+from training.data.corpus import read_papers
+from training.data.papers import Papers
 from training.errors import DataError
 from training.evaluation.baseline import held_out_logits
 from training.fitting.losses import TeacherLoss

@@ -17,7 +17,7 @@ from tests.training import tiny
 from training.__main__ import main
 from training.config import EncoderConfig, FeaturesConfig, HeadConfig, QuantizationConfig
 from training.data.batches import Collator, EncodedPapers
-from training.data.corpus import Papers
+from training.data.papers import Papers
 from training.model.chunks import ChunkJoin, Join
 from training.model.graft import graft
 from training.model.network import SubjectNetwork, load_network

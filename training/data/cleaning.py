@@ -1,0 +1,71 @@
+"""What is left out of a file of papers, and counted: empty texts, duplicates, papers that are not asked for."""
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from model_store.papers import Paper
+from model_store.text import is_placeholder, is_withdrawn
+from training.config import Source, TextFile
+from training.data.papers import LabelledPaper, paper_key
+
+Counts = dict[str, int]
+
+_REASONS = ("empty", "unlabelled", "older", "newer", "other_labels", "in_test", "duplicates")
+
+
+@dataclass
+class Cleaning:
+    """Filters a stream of papers; `seen` holds the keys of all papers that it let pass, over all files."""
+
+    keep_unlabelled: bool
+    """Whether a paper without any label is kept, as a negative example of each."""
+    seen: set[bytes] = field(default_factory=set)
+    test: AbstractSet[bytes] = frozenset()
+    """Keys of the test papers, which nothing may be learned from or chosen by."""
+
+    def __call__(self, papers: Iterable[LabelledPaper], source: Source, counts: Counts) -> Iterator[LabelledPaper]:
+        """The papers to use; `counts` gets the number of rows and those left out by reason."""
+        counts.update(rows=0, **dict.fromkeys(_REASONS, 0))
+        wanted = frozenset(source.having or ())
+        for labelled in papers:
+            counts["rows"] += 1
+            # The cheap reasons come first: of a snapshot of millions most lines end here.
+            reason = self._reason(labelled, source, wanted)
+            if reason is None:
+                key = paper_key(labelled.paper)
+                reason = "in_test" if key in self.test else "duplicates" if key in self.seen else None
+                self.seen.add(key)
+            if reason is None:
+                yield labelled
+            else:
+                counts[reason] += 1
+
+    def _reason(self, labelled: LabelledPaper, source: Source, wanted: frozenset[str]) -> str | None:
+        if not has_text(labelled.paper):
+            return "empty"
+        if not labelled.labels and not self.keep_unlabelled:
+            return "unlabelled"
+        if source.since and labelled.date < source.since:
+            return "older"
+        if source.until and labelled.date >= source.until:
+            return "newer"
+        return "other_labels" if wanted and not wanted & labelled.labels else None
+
+
+def has_text(paper: Paper) -> bool:
+    """Whether there is anything to read: "n/a" for a title and no abstract is nothing."""
+    return not all(is_placeholder(text) for text in paper)
+
+
+def without_withdrawn(papers: Iterable[LabelledPaper], counts: Counts) -> list[LabelledPaper]:
+    """The papers that are no notices of a withdrawal, from which nothing is to be learned; the others are counted."""
+    papers = list(papers)
+    kept = [labelled for labelled in papers if not is_withdrawn(*labelled.paper)]
+    counts["withdrawn"] = len(papers) - len(kept)
+    return kept
+
+
+def in_time(date: str, file: TextFile) -> bool:
+    """Whether a date lies within the file's `since` and `until`."""
+    return not (file.since and date < file.since) and not (file.until and date >= file.until)

@@ -1,0 +1,27 @@
+"""Cells of label columns: 0 and 1 in the spellings that spreadsheets, pandas and databases give them."""
+
+from typing import Literal
+
+Flag = bool | Literal["blank"] | None
+
+# pandas writes 1.0 for a column that once had a missing value, and True for booleans.
+_TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y"})
+_FALSE = frozenset({"0", "0.0", "false", "f", "no", "n"})
+_BLANK = frozenset({"", "nan", "na", "n/a", "null", "none"})
+
+EXPECTED = "expected 0 or 1, or their spellings 1.0, true, yes"
+
+
+def read_flag(value: object) -> Flag:
+    """True or False as the cell says, "blank" for an empty one (None and NaN too), None for anything else."""
+    if value is None:
+        return "blank"
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        # NaN is the only value that differs from itself.
+        return "blank" if value != value else {0.0: False, 1.0: True}.get(value)
+    if not isinstance(value, str):
+        return None
+    word = value.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else "blank" if word in _BLANK else None

@@ -1,0 +1,62 @@
+"""Labelled papers: one by one as they are read from a file, and as the arrays that a network learns from."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.papers import Paper
+from model_store.text import collapse_whitespace
+
+
+class LabelledPaper(NamedTuple):
+    """A paper, the names of its labels, and its date, finer categories and id where the file has them."""
+
+    paper: Paper
+    labels: frozenset[str]
+    date: str
+    categories: frozenset[str] | None
+    """Names of the auxiliary head's categories; None if the file does not say."""
+    id: str
+    row: int
+    """Its number in the file, from 1, the header not counted."""
+
+
+@dataclass(frozen=True)
+class Papers:
+    """Papers with their targets, shape (papers, labels), 0 or 1.
+
+    `categories`, shape (papers, categories), holds the targets of the auxiliary head if there is
+    one; a row of NaN means that the categories of that paper are not known. `teacher`, shape
+    (papers, labels), holds the logits of a teacher, if there is one.
+    """
+
+    papers: list[Paper]
+    targets: NDArray[np.float32]
+    categories: NDArray[np.float32] | None = None
+    teacher: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.papers)
+
+    def subset(self, rows: Sequence[int] | NDArray[np.intp]) -> "Papers":
+        """The papers of these rows, in this order."""
+        index = np.asarray(rows, dtype=np.intp)
+        return Papers(
+            [self.papers[i] for i in index],
+            self.targets[index],
+            None if self.categories is None else self.categories[index],
+            None if self.teacher is None else self.teacher[index],
+        )
+
+
+def paper_key(paper: Paper) -> bytes:
+    """A digest that two papers share if title and abstract are equal but for case and white space.
+
+    16 bytes instead of the text, so that the papers already seen of a file of millions fit into memory.
+    """
+    text = collapse_whitespace(" ".join(paper)).lower()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

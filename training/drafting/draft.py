@@ -1,0 +1,146 @@
+"""The TOML of a run over a file of labelled papers, with the reasons as comments."""
+
+from pathlib import Path
+
+from training.data.columns import ColumnChoice
+from training.drafting.plan import Plan
+from training.drafting.survey import FEWEST, Survey
+from training.drafting.toml_text import quoted
+
+
+def draft(path: Path, encoder: str, choice: ColumnChoice, found: Survey, sizes: Plan) -> str:
+    """The text of the configuration; `choice` names text columns that their names do not tell."""
+    return f"""\
+# A run over {quoted(path.name)}: {found.papers} papers. Train it: python -m training run THIS_FILE
+{_duration(sizes)}
+name = {quoted(_name(path))}
+version = "0.1.0" # a published version never changes: raise it for the next run
+licence = "yours to choose"
+seed = 1
+
+[encoder]
+# A hub id or a local folder. "allenai/scibert_scivocab_uncased" knows the language of science.
+source = {quoted(encoder)}
+
+[data]
+# {_text_columns(found)}
+{_chosen_columns(choice)}# Held out for thresholds and figures: about {round(found.papers / 8)} papers.
+# Or name a file: validation = "held_out.csv"
+validation_share = 0.125
+# Papers that nothing is chosen by, only reported on: test = "test.csv"
+{_sample(sizes)}{_blanks(found)}\
+# Papers with none of the labels are examples of what no label fits; false leaves them out.
+keep_unlabelled = true
+labels = [
+{_labels(found)}]{_left_out(found)}
+
+[[data.train]]
+path = {quoted(str(path))}
+
+[input]
+# Half of the papers have at most {found.median_tokens} word pieces, nineteen of twenty at most {found.long_tokens}.
+max_tokens = {sizes.input_tokens}
+# Abstracts of full texts: truncation = "head+tail" keeps both ends, chunks = 4 reads four times as much.
+
+[fit]
+# At most: the best epoch is kept, and training stops when two epochs bring nothing.
+epochs = {sizes.epochs}
+batch_size = {sizes.batch_size}
+# Training on less than serving reads saves time; raise this to input.max_tokens where time does not matter.
+max_tokens = {sizes.fit_tokens}
+# By the encoder: 2e-5 suits BERT-base; encoders of six layers and fewer take ten times that.
+learning_rate = {sizes.learning_rate:g}
+head_learning_rate = 1e-3
+# averaging = "ema" steadies short runs. More such settings: docs/techniques.md.
+
+# Labels that few papers have: "asymmetric", "focal" and "class_balanced" give them more weight than "bce" does.
+# [loss]
+# kind = "asymmetric"
+
+# Learned when the run is published: calibrated probabilities, and thresholds for the best F1 of each label.
+# [calibration]
+# method = "platt" # or "temperature", or "none"; the card compares them
+# [thresholds]
+# aim = "precision"
+# at_least = 0.9
+
+# Texts unlike these papers get the status out_of_scope; at most this share of papers gets it by mistake.
+[scope]
+false_alarms = 0.02
+papers = {max(50, sizes.scope_papers)}
+
+# Let the encoder guess masked words of these papers first; helps most where they are few, and takes its time.
+# [pretrain]
+# epochs = 10
+
+# Replayed at every start of the service. Replace them by papers of your field, free to publish.
+[[golden]]
+title = "An example of what our readers send"
+abstract = "Two or three sentences in the style of the collection, written by ourselves."
+
+[[golden]]
+title = "A title without an abstract"
+"""
+
+
+def minutes(seconds: float) -> str:
+    """A duration for people: "about 7 minutes"."""
+    whole = max(1, round(seconds / 60))
+    return f"about {whole} minute{'s' if whole > 1 else ''}"
+
+
+def _duration(sizes: Plan) -> str:
+    costs = sizes.costs
+    return (
+        f"# Measured on this machine: fitting takes {minutes(costs.fit)} at most, the TF-IDF baseline "
+        f"{minutes(costs.baseline)}, publishing {minutes(costs.publish)}."
+    )
+
+
+def _text_columns(found: Survey) -> str:
+    title, abstract = found.columns.title, found.columns.abstract
+    return f"Titles: {_column(title)}; abstracts: {_column(abstract)}."
+
+
+def _column(name: str | None) -> str:
+    return "none" if name is None else f"column {quoted(name)}"
+
+
+def _chosen_columns(choice: ColumnChoice) -> str:
+    named = {"title_column": choice.title, "abstract_column": choice.abstract}
+    return "".join(f"{key} = {quoted(name)}\n" for key, name in named.items() if name is not None)
+
+
+def _sample(sizes: Plan) -> str:
+    if sizes.sample is None:
+        return ""
+    return (
+        "# All papers would take longer than twenty minutes here: these are drawn for a first result.\n"
+        f"# Take the line out for the final run.\nsample = {sizes.sample}\n"
+    )
+
+
+def _blanks(found: Survey) -> str:
+    if not found.blanks:
+        return ""
+    note = f"# {found.blanks} cells of the label columns are blank and count as 0; false refuses them."
+    return f"{note}\nblank_is_negative = true\n"
+
+
+def _labels(found: Survey) -> str:
+    return "".join(f"  {quoted(label)}, # {papers} papers\n" for label, papers in found.labels.items())
+
+
+def _left_out(found: Survey) -> str:
+    notes = [
+        f"\n# Set aside, {papers} of {found.papers} papers have it, too few {'with' if papers < FEWEST else 'without'} "
+        f"it to learn from: {quoted(label)}"
+        for label, papers in found.set_aside.items()
+    ]
+    notes += [f"\n# Left out, holds more than 0 and 1: {quoted(column)}" for column in found.others]
+    return "".join(notes)
+
+
+def _name(path: Path) -> str:
+    words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in path.name.split(".")[0])
+    return "-".join(words.lower().split())[:100].strip("-") or "papers"

@@ -1,0 +1,61 @@
+"""`python -m training init`: survey the file, time the machine, write the configuration."""
+
+import tomllib
+from pathlib import Path
+
+from training.config import EncoderConfig, HeadConfig, RunConfig, validated
+from training.data.columns import ColumnChoice
+from training.drafting.draft import draft, minutes
+from training.drafting.plan import Plan, plan
+from training.drafting.survey import Survey, survey
+from training.drafting.toml_text import quoted
+from training.errors import ConfigError
+from training.fitting.speed import measure_speed
+from training.model.network import load_network
+from training.model.pretrained import EncoderFacts, not_loadable, read_encoder, read_tokenizer
+
+# Word pieces of the two lengths at which training steps are timed.
+_SHORTER, _LONGER = 48, 192
+
+
+def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice) -> str:
+    """Write a configuration for a file of labelled papers and return what to tell the user.
+
+    Raises ConfigError if the output exists or the encoder cannot be used, DataError if the file
+    gives no run.
+    """
+    if output.exists():
+        raise ConfigError(f"{output} exists already; name another file with --output")
+    # The encoder comes first: reading a large file only to find that the hub is away would waste minutes.
+    facts, tokenizer = read_encoder(encoder), read_tokenizer(encoder)
+    found = survey(papers, tokenizer, choice)
+    sizes = _plan(encoder, facts, found)
+    text = draft(papers, encoder, choice, found, sizes)
+    validated(RunConfig, tomllib.loads(text), f"{papers} gives no valid run")
+    output.write_text(text, encoding="utf-8")
+    return _summary(found, sizes, output)
+
+
+def _plan(encoder: str, facts: EncoderFacts, found: Survey) -> Plan:
+    try:
+        network = load_network(EncoderConfig(source=encoder), HeadConfig(), len(found.labels))
+    except OSError as error:
+        raise not_loadable(encoder, error) from None
+    return plan(found, facts, measure_speed(network, facts.vocabulary, *_lengths(facts)))
+
+
+def _lengths(facts: EncoderFacts) -> tuple[int, int]:
+    longer = min(_LONGER, facts.positions)
+    return min(_SHORTER, longer // 2), longer
+
+
+def _summary(found: Survey, sizes: Plan, output: Path) -> str:
+    title, abstract = (quoted(name) if name else "none" for name in (found.columns.title, found.columns.abstract))
+    lines = [
+        f"{found.papers} papers; titles: {title}; abstracts: {abstract}; {len(found.labels)} labels",
+        *(f"set aside, {papers} papers: {quoted(label)}" for label, papers in found.set_aside.items()),
+        f"on this machine fitting takes {minutes(sizes.costs.fit)} at most, the whole run {minutes(sizes.costs.total)}",
+        f"{output}: read it, change what you like, then",
+        f"python -m training run {output}",
+    ]
+    return "\n".join(lines) + "\n"

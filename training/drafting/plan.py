@@ -1,0 +1,158 @@
+"""Sizes of a run: learning rate by the encoder, and lengths, epochs and papers by what the machine does in time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from training.config import ScopeConfig
+from training.drafting.survey import Survey
+from training.fitting.speed import Speed
+from training.model.pretrained import EncoderFacts
+
+# A first result should be there within twenty minutes; a margin is left for what was not measured.
+BUDGET_SECONDS = 17 * 60
+_LONGEST = 512
+_SPECIAL_TOKENS = 3
+# Lengths are rounded up to a multiple of this; a tighter fit saves nothing worth while.
+_STEP = 32
+# Shorter training texts than these cost quality first, fewer epochs come before.
+_LENGTHS = (256, 192, 128)
+_SHORTEST = (96, 64)
+_HELD_OUT = 0.125
+
+# Costs of the stages after fitting, as shares of what a training step takes for the same paper: a forward pass is a
+# third of it, int8 on onnxruntime about half of that.
+_EVALUATION = 1 / 3
+_FP32_GRAPH = 1 / 2
+_INT8_GRAPH = 1 / 6
+# Export, quantization, calibration and pictures, whatever the number of papers.
+_PUBLISHING_SECONDS = 40
+# TF-IDF with logistic regression.
+_BASELINE_SECONDS_PER_PAPER = 0.002
+_BASELINE_SECONDS_PER_PAPER_AND_LABEL = 0.0006
+# Texts out of scope, scored beside the papers that the scope's detector learns from.
+_OUT_OF_SCOPE_TEXTS = 240
+_FEWEST_SCOPE_PAPERS = 600
+
+
+class Costs(NamedTuple):
+    """Estimated seconds of the stages of a run."""
+
+    fit: float
+    baseline: float
+    publish: float
+
+    @property
+    def total(self) -> float:
+        """All stages together."""
+        return self.fit + self.baseline + self.publish
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the draft writes."""
+
+    learning_rate: float
+    batch_size: int
+    input_tokens: int
+    """Word pieces that serving reads."""
+    fit_tokens: int
+    """Word pieces that training reads; fewer save time."""
+    epochs: int
+    sample: int | None
+    """Training papers to draw where all of them would take too long."""
+    scope_papers: int
+    costs: Costs
+
+
+def plan(found: Survey, encoder: EncoderFacts, speed: Speed) -> Plan:
+    """The first of the sizes below, from the best to the fastest, that fits into the budget."""
+    estimate = _Estimate(found, encoder, speed)
+    plans = [estimate.plan(tokens, epochs) for tokens, epochs in _sizes(estimate.input_tokens, found.papers)]
+    fitting = next((made for made in plans if made.costs.total <= BUDGET_SECONDS), None)
+    return fitting or estimate.sampled(plans[-1])
+
+
+def learning_rate(encoder: EncoderFacts) -> float:
+    """The usual peak rate for an encoder of this size.
+
+    Sun et al. 2019, section 5.4.1, fine-tune BERT-base with 2e-5 and see 4e-4 diverge. Narrow and
+    shallow encoders, such as MiniLM with six layers of 384, learn too little at that rate and stand
+    ten times as much; those of twelve narrow layers lie between, BERT-large wants half.
+    """
+    if encoder.hidden >= 1024:
+        return 1e-5
+    if encoder.layers <= 6:
+        return 2e-4
+    return 2e-5 if encoder.hidden >= 768 else 1e-4
+
+
+def _sizes(longest: int, papers: int) -> Iterator[tuple[int, int]]:
+    """Lengths and epochs to try, the best first: shorter texts before fewer epochs, the shortest last."""
+    most = 2 if papers > 50_000 else 4 if papers > 5_000 else 8
+    lengths = [longest, *(length for length in _LENGTHS if length < longest)]
+    shortest = [length for length in _SHORTEST if length < longest] or lengths[-1:]
+    for epochs in (epochs for epochs in (8, 6, 4, 3, 2) if epochs <= most):
+        yield from ((length, epochs) for length in lengths)
+    yield from ((length, min(3, most)) for length in shortest)
+
+
+class _Estimate:
+    """Costs of runs over one file, with one encoder, on this machine."""
+
+    def __init__(self, found: Survey, encoder: EncoderFacts, speed: Speed) -> None:
+        self.input_tokens = min(_LONGEST, encoder.positions, _round_up(found.long_tokens + _SPECIAL_TOKENS))
+        self._found = found
+        self._speed = speed
+        self._rate = learning_rate(encoder)
+
+    def plan(self, fit_tokens: int, epochs: int, sample: int | None = None) -> Plan:
+        """The plan with these sizes and its costs."""
+        held_out = round(self._found.papers * _HELD_OUT)
+        training = sample or self._found.papers - held_out
+        scope = self._scope_papers(training)
+        labels = len(self._found.labels)
+        served = self._seconds(self.input_tokens)
+        return Plan(
+            learning_rate=self._rate,
+            batch_size=24 if training > 1000 else 8,
+            input_tokens=self.input_tokens,
+            fit_tokens=fit_tokens,
+            epochs=epochs,
+            sample=sample,
+            scope_papers=scope,
+            costs=Costs(
+                fit=epochs * self._seconds(fit_tokens) * (training + held_out * _EVALUATION),
+                baseline=training * (_BASELINE_SECONDS_PER_PAPER + _BASELINE_SECONDS_PER_PAPER_AND_LABEL * labels),
+                publish=_PUBLISHING_SECONDS
+                + held_out * served * (_FP32_GRAPH + _INT8_GRAPH)
+                + (scope + _OUT_OF_SCOPE_TEXTS) * served * _INT8_GRAPH,
+            ),
+        )
+
+    def sampled(self, too_long: Plan) -> Plan:
+        """The same plan with so many training papers that it fits into the budget."""
+        fixed = too_long.costs.publish
+        per_paper = (too_long.costs.total - fixed) / (self._found.papers * (1 - _HELD_OUT))
+        sample = max(500, int((BUDGET_SECONDS - fixed) / per_paper / 100) * 100)
+        return self.plan(too_long.fit_tokens, too_long.epochs, sample)
+
+    def _seconds(self, most_tokens: int) -> float:
+        """Mean seconds of a training step per paper, cut to so many word pieces."""
+        return _mean(self._speed.seconds(min(most_tokens, length + _SPECIAL_TOKENS)) for length in self._found.lengths)
+
+    def _scope_papers(self, training: int) -> int:
+        """As many as usual, but no more than a quarter of the budget takes to score."""
+        usual = min(ScopeConfig().papers, training)
+        affordable = int(BUDGET_SECONDS / 4 / (self._seconds(self.input_tokens) * _INT8_GRAPH))
+        return min(usual, max(_FEWEST_SCOPE_PAPERS, affordable // 100 * 100))
+
+
+def _mean(values: Iterator[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _round_up(tokens: int) -> int:
+    return max(_STEP, -(-tokens // _STEP) * _STEP)

@@ -1,0 +1,76 @@
+"""Pretrained encoders: whether they can be loaded and used here, told before anything long starts."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from training.errors import ConfigError
+
+_BERT_FAMILY = "expected one of the BERT family, such as bert-base-uncased or a MiniLM"
+
+
+class EncoderFacts(NamedTuple):
+    """Sizes of an encoder, as its configuration says."""
+
+    kind: str
+    layers: int
+    hidden: int
+    positions: int
+    """Word pieces it can read at most."""
+    vocabulary: int
+
+
+def read_encoder(source: str) -> EncoderFacts:
+    """Read the configuration of an encoder; no weights are loaded.
+
+    Raises ConfigError, in one sentence, if there is no such encoder, if the hub cannot be reached,
+    or if it is of a kind that cannot be trained here.
+    """
+    try:
+        config = AutoConfig.from_pretrained(source)
+    except (OSError, ValueError, KeyError) as error:
+        raise not_loadable(source, error) from None
+    if getattr(config, "type_vocab_size", 0) < 2:
+        raise ConfigError(
+            f"encoder {source!r} ({config.model_type}) cannot tell a title from an abstract, because it has no token "
+            f"types for two segments; {_BERT_FAMILY}"
+        )
+    try:
+        # On the meta device no memory is allocated: this only asks whether the class takes our arguments.
+        with torch.device("meta"):
+            AutoModel.from_config(config, add_pooling_layer=False)
+    except (TypeError, ValueError):
+        raise ConfigError(f"encoder {source!r} is of the kind {config.model_type!r}; {_BERT_FAMILY}") from None
+    return EncoderFacts(
+        kind=config.model_type,
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        positions=config.max_position_embeddings,
+        vocabulary=config.vocab_size,
+    )
+
+
+def read_tokenizer(source: str) -> Tokenizer:
+    """The encoder's own tokenizer, in the form that serving reads; ConfigError if there is none."""
+    try:
+        loaded = AutoTokenizer.from_pretrained(source, use_fast=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise not_loadable(source, error) from None
+    tokenizer: Tokenizer | None = getattr(loaded, "backend_tokenizer", None)
+    if tokenizer is None:
+        raise ConfigError(f"encoder {source!r} has no fast tokenizer (tokenizer.json), which serving needs")
+    return tokenizer
+
+
+def not_loadable(source: str, error: Exception) -> ConfigError:
+    """One sentence instead of the sixty lines that transformers raises."""
+    first = str(error).strip().partition("\n")[0].rstrip(".")
+    if Path(source).is_dir():
+        return ConfigError(f"encoder {source!r} is a folder, but holds no encoder in the Hugging Face layout: {first}")
+    return ConfigError(
+        f"encoder {source!r} is neither a folder nor in the cache, and could not be fetched from the Hugging Face "
+        f"hub; check its name and the network, or give a local folder ({first})"
+    )
