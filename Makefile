@@ -64,7 +64,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --ge
 
 lock: .venv/.installed ## pin the requirements anew from pyproject.toml
 	$(COMPILE) --extra serve $(HUB_CLIENT:%=--no-emit-package %) pyproject.toml -o requirements/serve.txt
-	$(COMPILE) --extra serve --extra train --extra dev --no-emit-package torch pyproject.toml -o requirements/test.txt
+	$(COMPILE) --extra serve --extra tables --extra train --extra dev --no-emit-package torch pyproject.toml -o requirements/test.txt
 	deploy/check_platforms.sh
 
 check-platforms: .venv/.installed ## whether the pinned requirements install on every supported Python and platform

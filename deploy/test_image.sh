@@ -20,6 +20,7 @@ clean_up() {
         daemon=$(<"$work/pid")
         docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null || true
         kill "$daemon" && timeout 30 tail --pid="$daemon" --follow /dev/null || true
+        umount "$work"/exec/netns/* 2>/dev/null || true
     fi
     rm -rf "$work" 2>/dev/null || true
 }

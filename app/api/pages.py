@@ -5,15 +5,16 @@ a page, so they work on a closed network and under a strict Content-Security-Pol
 """
 
 import html
+from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
-from swagger_ui_bundle import swagger_ui_path
 
 from app.api.errors import NotFound, explanation
 
 _WEB = Path(__file__).parents[1] / "web"
+_SWAGGER_UI = Path(str(files("fastapi_swagger"))) / "resources"
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SWAGGER_UI_FILES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 _CSP = (
@@ -108,7 +109,7 @@ async def swagger_ui_file(name: str) -> FileResponse:
     """A file of the Swagger UI package."""
     if name not in _SWAGGER_UI_FILES:
         raise NotFound("There is no such file; the documentation is at /docs.")
-    return FileResponse(swagger_ui_path / name, headers={"Cache-Control": "max-age=86400"})
+    return FileResponse(_SWAGGER_UI / name, headers={"Cache-Control": "max-age=86400"})
 
 
 @router.get("/openapi.json")
