@@ -14,8 +14,6 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    # The tokenizer would start a pool as large as the host; requests side by side are parallel enough.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     return run(settings) if settings.processes == 1 else Processes(settings).run()
 
 

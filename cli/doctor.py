@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
@@ -39,7 +38,6 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Returns the exit status."""
     if not 0 < args.seconds <= 600:
         raise CliError(f"--seconds is {args.seconds}, expected more than 0 and at most 600")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     machine = read_machine()
     checkup = check_up(artefacts.store(args), args.artefact_version, machine.threads, args.seconds)
     terminal.say(_json(machine, checkup) if args.json else "\n".join([*_machine(machine), *_artefact(checkup)]))

@@ -1,10 +1,12 @@
-"""The contract between training and serving: what an artefact is, its only reader and its only writer.
+"""The contract between training and serving: what an artefact is, how it is read, and how it is written.
 
-Knows papers, labels, files and onnxruntime; knows no HTTP and no torch.
+Depends on numpy, tokenizers, onnxruntime and pydantic; imports no web framework and no torch.
 """
 
 import os
 
-# onnxruntime's builds since 1.29 report to their maker unless told otherwise before they are first imported;
-# no module below can be imported earlier than this one.
+# Environment variables that libraries read when they are first used. Every module below is imported after this one.
+# onnxruntime reports usage to its maker since version 1.29 unless told otherwise.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# tokenizers would start as many threads as the host has processors, and warns where a process forks afterwards.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

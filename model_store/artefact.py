@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tokenizers import Tokenizer
 
 from model_store.classifier import Classifier
-from model_store.errors import ArtefactDamaged, ArtefactMissing, ArtefactTooNew, ModelStoreError
+from model_store.errors import ArtefactDamaged, ArtefactError, ArtefactMissing, ArtefactTooNew
 from model_store.external_data import reads_other_files
 from model_store.golden import Golden
 from model_store.graph import ExitingGraph, Graph, OnnxGraph
@@ -158,20 +158,26 @@ def _verified(path: Path, entry: FileEntry) -> bytes:
 def _read(path: Path, most: int) -> bytes:
     """The content of a regular file of at most `most` bytes; a pipe or a device would never end."""
     try:
-        # Not to block on a named pipe that nobody writes to, and not to follow a link out of the store.
+        # Not to wait for a writer of a named pipe, and not to follow a link out of the store.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ArtefactDamaged(f"{path} is not a regular file; an artefact holds nothing else")
-            if status.st_size > most:
-                raise ArtefactDamaged(f"{path} has {status.st_size} bytes, expected at most {most}")
-            return file.read(most + 1)
+        try:
+            _check_regular(path, os.fstat(descriptor), most)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(most + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise ArtefactMissing(f"{path} is not there; a complete artefact has it") from None
     except OSError as error:
         link = "a symbolic link, expected a regular file" if path.is_symlink() else f"not readable: {error.strerror}"
         raise ArtefactDamaged(f"{path} is {link}") from None
+
+
+def _check_regular(path: Path, status: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ArtefactDamaged(f"{path} is not a regular file; an artefact holds nothing else")
+    if status.st_size > most:
+        raise ArtefactDamaged(f"{path} has {status.st_size} bytes, expected at most {most}")
 
 
 def _first_fault(error: ValidationError) -> str:
@@ -184,7 +190,7 @@ def _sentence_for(what: str) -> Iterator[None]:
     """Turn whatever the libraries raise into ArtefactDamaged: they have no base class for it."""
     try:
         yield
-    except (ModelStoreError, KeyboardInterrupt, SystemExit):
+    except (ArtefactError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
         # A panic of the tokenizer, which is written in Rust, is a BaseException and no Exception.

@@ -1,15 +1,15 @@
 """Runs an artefact's ONNX graph on one paper at a time."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from model_store.labels import GraphOutput, closeness
 from model_store.manifest import Exit, Manifest
 from model_store.papers import Encoding
+from model_store.runtime import onnxruntime
 
 # Names of a graph's outputs; the second may be absent.
 PROBABILITIES = "probabilities"
@@ -99,7 +99,7 @@ class ExitingGraph:
         return GraphOutput(scores, distance, exit_.layer)
 
 
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
+def _session_options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -109,5 +109,6 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options.enable_cpu_mem_arena = False
     # Weights in other files were refused already; this folder, which cannot exist, is where they would be looked for.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
-    options.log_severity_level = 3
+    # Errors are raised; standard error is for log lines alone.
+    options.log_severity_level = 4
     return options

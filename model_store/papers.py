@@ -123,6 +123,7 @@ class PaperEncoder:
         self.tokenizer.encode_special_tokens = True
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
+        self._cls, self._sep = self._special(format_.cls_token), self._special(format_.sep_token)
         self._plain_text = PlainText(self._is_word)
         unknown: int | None = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
         # Not every kind of tokenizer has an unknown token, and no piece has a negative id.
@@ -162,9 +163,10 @@ class PaperEncoder:
         kept_title = title[: room // 2 if self.format.chunks and abstract else room]
         width = room - len(kept_title)
         kept_abstract = self._cut(abstract, width * (self.format.chunks or 1))
-        cls, sep = self._special(self.format.cls_token), self._special(self.format.sep_token)
-        first = [cls, *kept_title, sep]
-        seconds = [[*kept_abstract[i : i + width], sep] for i in range(0, len(kept_abstract), max(1, width))] or [[]]
+        first = [self._cls, *kept_title, self._sep]
+        seconds = [[*kept_abstract[i : i + width], self._sep] for i in range(0, len(kept_abstract), max(1, width))] or [
+            []
+        ]
         return Encoding(
             input_ids=[piece for second in seconds for piece in first + second],
             token_type_ids=[kind for second in seconds for kind in [0] * len(first) + [1] * len(second)],

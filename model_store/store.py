@@ -117,7 +117,8 @@ class Store:
         check_graphs(target, files.items())
         self.check_free(manifest.name, manifest.version)
         with _sentence_for_os_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self.root, target.parent):
+                _make_readable(folder)
             draft = Path(tempfile.mkdtemp(prefix=f".{manifest.version}.", dir=target.parent))
             try:
                 entries = {name: _write(draft / name, content) for name, content in files.items()}
@@ -162,9 +163,16 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def _make_readable(folder: Path) -> None:
+    """Make the folder unless it is there; a service of another user can read it, whatever the publisher's umask is."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+
+
 def _write(path: Path, content: bytes) -> FileEntry:
     with path.open("wb") as file:
-        # Readable for a service of another user, whatever the publisher's umask is.
+        # See _make_readable.
         os.fchmod(file.fileno(), 0o644)
         file.write(content)
         file.flush()
@@ -187,4 +195,4 @@ def _sentence_for_os_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise StoreError(f"{target} cannot be written: {error.strerror or error} ({error.filename})") from error
