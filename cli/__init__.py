@@ -1,1 +1,1 @@
-"""The command line: serve, classify, doctor, models. Knows files and terminals; knows no HTTP and no training."""
+"""The command line: serve, classify, doctor, models."""

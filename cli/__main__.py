@@ -1,15 +1,13 @@
-"""`python -m cli`, installed as `papers`: one entry point for people. Knows exit codes."""
+"""`python -m cli`, installed as `papers`: the entry point of the command line."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-from cli import classify, doctor, models, serve
 from cli.errors import CliError
+from cli.processor import missing_features, sentence_for_old_processor
 from cli.terminal import Terminal
-from model_store.errors import ModelStoreError
-from tables import TableError
 
 _EPILOG = """\
 start here:
@@ -22,9 +20,22 @@ Every command has its own --help with examples.
 """
 
 
-def main(argv: Sequence[str] | None = None, terminal: Terminal | None = None) -> int:
-    """Run one command; 2 for what cannot be done, 130 after Ctrl-C, otherwise the command's own status."""
+def main(
+    argv: Sequence[str] | None = None, terminal: Terminal | None = None, missing: Sequence[str] | None = None
+) -> int:
+    """Run one command; 2 for what cannot be done, 130 after Ctrl-C, otherwise the command's own status.
+
+    `missing` are features that the processor lacks; None: ask the system.
+    """
     terminal = terminal or Terminal.standard()
+    if missing := missing_features() if missing is None else list(missing):
+        # Before anything that imports numpy, which would end in a traceback.
+        terminal.warn(f"papers: {sentence_for_old_processor(missing)}")
+        return 2
+    # Imported late for the reason above.
+    from model_store.errors import ModelStoreError
+    from tables import TableError
+
     args = _parser().parse_args(argv)
     try:
         status: int = args.run(args, terminal)
@@ -46,6 +57,8 @@ def main(argv: Sequence[str] | None = None, terminal: Terminal | None = None) ->
 
 
 def _parser() -> argparse.ArgumentParser:
+    from cli import classify, doctor, models, serve
+
     parser = argparse.ArgumentParser(
         prog="papers", description="Label papers by subject.", epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,21 +10,31 @@ from model_store.store import Artefact, Store
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """--artefacts and --artefact-version, with the service's own variables as defaults."""
+    """Add --artefacts, --model and --artefact-version, with the service's own variables as defaults."""
     folder = os.environ.get("PAPERS_ARTEFACTS") or Path(model_store.__file__).parent / "artefacts"
-    parser.add_argument(
+    group = parser.add_argument_group("which model")
+    group.add_argument(
         "--artefacts", type=Path, metavar="DIR", default=Path(folder),
-        help="folder of published versions (default: PAPERS_ARTEFACTS, or those that come with the package)",
+        help="folder of published models (default: PAPERS_ARTEFACTS, or those that come with the package)",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
+        "--model", metavar="NAME", default=os.environ.get("PAPERS_MODEL") or None,
+        help="which of them (default: PAPERS_MODEL, or the only one, or arxiv-subjects)",
+    )  # fmt: skip
+    group.add_argument(
         "--artefact-version", metavar="VERSION", default=os.environ.get("PAPERS_VERSION") or "latest",
-        help="which of them (default: PAPERS_VERSION, or the newest)",
+        help="which version of it (default: PAPERS_VERSION, or the newest)",
     )  # fmt: skip
 
 
 def store(args: argparse.Namespace) -> Store:
     """The folder that the options name."""
     return Store(args.artefacts)
+
+
+def opened(args: argparse.Namespace) -> Artefact:
+    """The artefact that the options name; raises ArtefactError."""
+    return store(args).open(args.model, args.artefact_version)
 
 
 def proven(artefact: Artefact) -> Classifier:

@@ -1,19 +1,19 @@
-"""Whether an artefact is whole, answers as recorded and how fast, on this machine. Knows no terminal."""
+"""Whether an artefact is intact, answers as recorded, and how fast, on this machine."""
 
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cli.stream import in_order
+from cli.parallel import in_order
 from model_store.classifier import Classifier
 from model_store.errors import ModelStoreError
 from model_store.papers import Paper
-from model_store.store import Artefact, Store
+from model_store.store import Artefact
 
 
 @dataclass(frozen=True)
-class Whole:
+class IntactArtefact:
     """An artefact whose files are as they were published."""
 
     name: str
@@ -25,7 +25,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Replay:
-    """The golden papers, scored here."""
+    """The golden papers, scored on this machine."""
 
     papers: int
     largest_difference: float
@@ -34,7 +34,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Speed:
-    """Measured on the golden papers."""
+    """How fast the golden papers are scored."""
 
     threads: int
     papers_per_s: float
@@ -43,29 +43,29 @@ class Speed:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What was found, as far as it came; `wrong` is the sentence it ended with."""
+    """The results of the checks up to the first that failed; `wrong` says why it did."""
 
-    artefact: Whole | None = None
+    artefact: IntactArtefact | None = None
     golden: Replay | None = None
     speed: Speed | None = None
     wrong: str | None = None
 
 
 def check_up(
-    store: Store, version: str, threads: int, seconds: float, clock: Callable[[], float] = time.perf_counter
+    open_artefact: Callable[[], Artefact], threads: int, seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> Checkup:
-    """Files, golden papers, speed; each only if the one before it is fine."""
-    whole = replay = None
+    """Check the files, then the golden papers, then the speed; each only if the one before it is fine."""
+    intact = replay = None
     try:
-        artefact = store.open(version=version)
-        whole = _whole(artefact)
+        artefact = open_artefact()
+        intact = _intact(artefact)
         golden = artefact.golden()
         classifier = artefact.classifier()
         replay = Replay(len(golden.papers), golden.replay(classifier), golden.tolerance)
     except ModelStoreError as error:
-        return Checkup(whole, replay, wrong=str(error))
+        return Checkup(intact, replay, wrong=str(error))
     papers = [each.paper for each in golden.papers]
-    return Checkup(whole, replay, measure(classifier, papers, threads, seconds, clock))
+    return Checkup(intact, replay, measure(classifier, papers, threads, seconds, clock))
 
 
 def measure(
@@ -80,10 +80,10 @@ def measure(
     return Speed(threads, side_by_side, 1000 * (clock() - began) / alone)
 
 
-def _whole(artefact: Artefact) -> Whole:
+def _intact(artefact: Artefact) -> IntactArtefact:
     manifest = artefact.manifest
     files = {name: len(content) for name, content in artefact.files.items()}
-    return Whole(manifest.name, manifest.version, artefact.sha256, files)
+    return IntactArtefact(manifest.name, manifest.version, artefact.sha256, files)
 
 
 def _scored(classifier: Classifier) -> Callable[[Paper], object]:
@@ -91,7 +91,7 @@ def _scored(classifier: Classifier) -> Callable[[Paper], object]:
 
 
 def _until(papers: Sequence[Paper], end: float, clock: Callable[[], float]) -> Iterator[Paper]:
-    """The papers over and over, each at least once."""
+    """The papers again and again until `end`, each at least once."""
     for i, paper in enumerate(itertools.cycle(papers)):
         if i >= len(papers) and clock() >= end:
             return

@@ -1,46 +1,52 @@
-"""`classify`: a text, a file or standard input. Knows the options; the work is job.py's."""
+"""`classify`: label a paper, or a table from a file or from standard input."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 
 from cli import artefacts
+from cli.columns import MOST_SCORE_COLUMNS, AddedColumns, TextColumns, Wanted
 from cli.errors import CliError
-from cli.job import Job, Tally
-from cli.labellers import Labeller, LocalLabeller, Refusal
+from cli.labellers import Labeller, LocalLabeller
+from cli.labelling import Labelling, Tally
+from cli.one_paper import label_one_paper
+from cli.output import Output, open_output, output_format, parse_delimiter
 from cli.progress import Progress
-from cli.statuses import told
-from cli.table import Addition, TextColumns
-from cli.target import Target, kind_of, open_target
+from cli.statuses import described
 from cli.terminal import Terminal
 from model_store.cpus import usable_cpus
-from model_store.papers import Paper
-from tables import BadRow, Options, Row, scan
+from tables import BadRow, Options, Row, Table, TableError, open_table, scan
+from tables.reader import BY_NAME, format_of
 
 _BATCHES_IN_FLIGHT = 2
-_EPILOG = """\
+# Rows that are looked at for their columns where no header lists them.
+_SAMPLE_ROWS = 1000
+_EPILOG = f"""\
 examples:
   papers classify --title "A compiler for quantum circuits"
   papers classify papers.csv -o labelled.csv            every row, with labels and probabilities added
   papers classify papers.csv -o labelled.csv --resume   go on where it was interrupted
-  papers classify papers.jsonl -o labelled.parquet      from one format to another
+  papers classify savedrecs.ris -o labelled.csv         from one format to another
   cat papers.jsonl | papers classify --format jsonl | head
   papers classify papers.csv -o labelled.csv --url http://127.0.0.1:8000
 
-Input is .csv, .jsonl or .json (each also .gz), or .parquet; output the same, without .gz. A CSV may
-use commas, semicolons or tabs; what an older spreadsheet saved may need --encoding cp1252. A CSV that
-is written has commas and UTF-8; for one to open in Excel, say --bom. Every
-column of the input is kept; `labels`, `status`, a probability per label and `model`, which says what
-made the row, come after them. Rows that cannot be labelled are left out; OUTPUT.errors.jsonl has
-their numbers and the reasons.
+Input is CSV in any dialect (.csv, .tsv, .txt), JSON (.jsonl, .json), each also .gz; .parquet, .xlsx, and
+what databases and reference managers export: .ris, .nbib, .bib. Output is .csv, .tsv, .jsonl or .parquet.
+docs/tables.md lists the dialects, and the names by which columns of titles and abstracts are found.
+A CSV is written in UTF-8 with the delimiter that was read; for one to open in Excel, say --bom.
+
+Every column of the input is kept; `labels`, `status`, scores and `model`, which says what made the row,
+come after them. Scores are a column per label up to {MOST_SCORE_COLUMNS} labels, the most probable five otherwise.
+Rows that cannot be labelled are left out; OUTPUT.errors.jsonl has their numbers and the reasons.
 
 exit status: 0 all rows labelled, 1 some were left out, 2 stopped before the end, 130 interrupted
 """
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The parser of this command."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "classify", help="label a paper, or a table of papers", description="Label a paper, or a table of papers.",
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -50,33 +56,62 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("-o", "--output", type=Path, help="the table to write (default: standard output)")
     parser.add_argument("--title", default="", help="label this one paper")
     parser.add_argument("--abstract", default="", help="its abstract")
-    parser.add_argument("--format", choices=("csv", "jsonl", "parquet"), help="of standard input and output")
-    parser.add_argument("--encoding", default="utf-8", help="of the input's text, e.g. cp1252 (default: utf-8)")
-    parser.add_argument("--bom", action="store_true", help="begin a CSV with the mark by which Excel knows UTF-8")
-    parser.add_argument("--title-column", metavar="NAME", help='default: "title" in upper or lower case')
-    parser.add_argument("--abstract-column", metavar="NAME", help='default: "abstract" in upper or lower case')
-    parser.add_argument("--prefix", default="", help="put before the name of every added column")
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument(
-        "--resume", action="store_true", help="keep the complete rows of the output and go on after them"
-    )
-    again.add_argument("--force", action="store_true", help="replace the output")
+    _add_input_options(parser)
+    _add_output_options(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="papers side by side (default: the usable processors)")
     parser.add_argument("--url", help="ask this service instead of loading an artefact")
     parser.add_argument("--key-file", type=Path, help="file with the service's API key")
     artefacts.add_options(parser)
 
 
+def _add_input_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is read")
+    group.add_argument(
+        "--format", choices=BY_NAME, metavar="FORMAT",
+        help=f"of standard input and output, and of a file whose name does not tell: {', '.join(BY_NAME)}",
+    )  # fmt: skip
+    group.add_argument("--encoding", default="utf-8", help="of the input's text, e.g. cp1252 (default: utf-8)")
+    group.add_argument("--input-delimiter", metavar="CHAR", help="of a CSV that is read (default: detected)")
+    for field in ("title", "abstract"):
+        column = group.add_mutually_exclusive_group()
+        column.add_argument(f"--{field}-column", metavar="NAME", help=f"the column of {field}s (default: by its name)")
+        column.add_argument(f"--no-{field}", action="store_true", help=f"there are no {field}s")
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is written")
+    group.add_argument("--delimiter", metavar="CHAR", help="of a CSV that is written (default: as it is read)")
+    group.add_argument("--decimal", choices=(".", ","), default=".", help="of numbers in a CSV (default: a point)")
+    group.add_argument("--bom", action="store_true", help="begin a CSV with the mark by which Excel knows UTF-8")
+    group.add_argument("--prefix", default="", help="put before the name of every added column")
+    group.add_argument(
+        "--scores", choices=("all", "top", "none"),
+        help=f"a column per label, the most probable labels, or none (default: all up to {MOST_SCORE_COLUMNS} labels)",
+    )  # fmt: skip
+    group.add_argument("--top", type=int, default=5, metavar="N", help="how many with --scores top (default: 5)")
+    group.add_argument("--uris", action="store_true", help="add a column with the URIs of the labels")
+    again = group.add_mutually_exclusive_group()
+    again.add_argument(
+        "--resume", action="store_true", help="keep the complete rows of the output and go on after them"
+    )
+    again.add_argument("--force", action="store_true", help="replace the output when the new one is complete")
+
+
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Returns the exit status."""
     args.input = None if args.input == Path("-") else args.input
-    if args.threads is not None and args.threads < 1:
-        raise CliError(f"--threads is {args.threads}, expected at least 1")
+    for option in ("threads", "top"):
+        if (value := getattr(args, option)) is not None and value < 1:
+            raise CliError(f"--{option} is {value}, expected at least 1")
     _check_encoding(args.encoding)
     with _labeller(args) as labeller:
+        added = AddedColumns(
+            labeller.labels, labeller.model, args.prefix, scores=args.scores, top=args.top, uris=args.uris
+        )
         if args.title or args.abstract:
-            return _one(args, terminal, labeller)
-        return _table(args, terminal, labeller)
+            return label_one_paper(args, terminal, labeller, added)
+        with _open_input(args, terminal) as table:
+            return _label_table(args, terminal, labeller, table, added)
 
 
 def _check_encoding(name: str) -> None:
@@ -88,88 +123,102 @@ def _check_encoding(name: str) -> None:
         ) from None
 
 
-def _one(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> int:
-    if args.input or args.output:
-        raise CliError("--title and --abstract are for one paper, without INPUT and --output")
-    (outcome,) = labeller([Paper(args.title, args.abstract)])
-    if isinstance(outcome, Refusal):
-        terminal.warn(outcome.reason)
-        return 1
-    if args.format is None:
-        terminal.say(f"{'; '.join(outcome.labels) or 'no label'} ({told(outcome.status)})\n")
-        for name, p in sorted(zip(labeller.labels, outcome.probabilities, strict=True), key=lambda pair: -pair[1]):
-            terminal.say(f"  {p:.3f}  {'*' if name in outcome.labels else ' '}  {name}")
-        return 0
-    addition = Addition(labeller.labels, labeller.model, args.prefix)
-    sink = open_target(args, terminal, args.format, addition).sink
-    sink.begin(addition.columns)
-    sink.write(addition.cells(outcome))
-    sink.close(True)
-    return 0
-
-
-def _table(args: argparse.Namespace, terminal: Terminal, labeller: Labeller) -> int:
-    kind = _source_kind(args, terminal)
-    addition = Addition(labeller.labels, labeller.model, args.prefix)
-    target = open_target(args, terminal, kind, addition)
+def _label_table(
+    args: argparse.Namespace, terminal: Terminal, labeller: Labeller, table: Table, added: AddedColumns
+) -> int:
+    text_columns = _text_columns(args)
     threads = args.threads or (_BATCHES_IN_FLIGHT if args.url else usable_cpus())
-    columns = TextColumns(args.title_column, args.abstract_column)
-    job = Job(labeller, threads, columns, addition, target.sink, target.faults)
-    progress = Progress(terminal.err, _total(args, terminal), target.kept.rows)
-    tally = _labelled(job, target, _rows(args, terminal, kind), progress)
+    output = open_output(args, terminal, table, added)
+    progress = Progress(terminal.err, _total(args, terminal), output.earlier.rows)
+    complete = False
+    try:
+        columns, rows = _columns(args, table)
+        lines = [*table.notes, *text_columns.check(columns)]
+        added.check(columns)
+        for line in lines:
+            terminal.warn(line)
+        labelling = Labelling(labeller, threads, text_columns, added, output.writer, output.rejected)
+        tally = labelling.run(rows, columns, output.earlier, progress)
+        complete = True
+    finally:
+        progress.end()
+        output.close(complete=complete)
     if args.output or tally.bad:
-        for line in _summary(tally, target, progress):
+        for line in _summary(args, tally, output, progress):
+            terminal.warn(line)
+    for line in lines:
+        if line.startswith("WARNING"):
             terminal.warn(line)
     return 1 if tally.bad else 0
 
 
-def _summary(tally: Tally, target: Target, progress: Progress) -> Iterator[str]:
-    place = f", see {target.faults.path}" if tally.bad and target.faults.path else ""
-    earlier = f" ({target.kept.rows:,} before)" if target.kept.rows else ""
+def _text_columns(args: argparse.Namespace) -> TextColumns:
+    return TextColumns(Wanted(args.title_column, args.no_title), Wanted(args.abstract_column, args.no_abstract))
+
+
+def _columns(args: argparse.Namespace, table: Table) -> tuple[Sequence[str], Iterator[Row | BadRow]]:
+    """The columns of a table, and its rows."""
+    if table.columns is not None:
+        return table.columns, table.rows
+    if args.input is None:
+        # Of a stream that may be slow, the first row has to do.
+        first = list(islice(table.rows, 1))
+        return _columns_of(first), chain(first, table.rows)
+    # A CSV needs all columns in its header; to read a table is thousands of times faster than to label it.
+    limit = _SAMPLE_ROWS if output_format(args, table) == "jsonl" else None
+    return _columns_of(islice(scan(args.input, _options(args)), limit)), table.rows
+
+
+def _columns_of(rows: Iterable[Row | BadRow]) -> list[str]:
+    columns = dict.fromkeys(column for row in rows if isinstance(row, Row) for column in row.cells)
+    return list(columns)
+
+
+def _summary(args: argparse.Namespace, tally: Tally, output: Output, progress: Progress) -> Iterator[str]:
+    place = f", see {args.output}.errors.jsonl" if tally.bad and args.output else ""
+    earlier = f" ({output.earlier.rows:,} before)" if output.earlier.rows else ""
     papers = "1 paper" if tally.labelled == 1 else f"{tally.labelled:,} papers"
     yield f"{papers} labelled{earlier}, {progress.rate:.1f}/s; {tally.bad:,} left out{place}"
     these = "of the new ones" if earlier else "of them"
     for status, count in sorted(tally.statuses.items()):
         if status != "ok":
-            yield f"{these}, {count:,} {told(status)}"
+            yield f"{these}, {count:,} {described(status)}"
 
 
-def _labelled(job: Job, target: Target, rows: Iterator[Row | BadRow], progress: Progress) -> Tally:
-    complete = False
-    try:
-        tally = job.run(rows, target.kept, progress)
-        complete = True
-    finally:
-        progress.end()
-        target.sink.close(complete)
-        target.faults.close()
-    return tally
-
-
-def _source_kind(args: argparse.Namespace, terminal: Terminal) -> str:
+def _open_input(args: argparse.Namespace, terminal: Terminal) -> Table:
     if args.input is not None:
-        return kind_of(args.input)
+        return open_table(args.input, _options(args))
     if terminal.idle:
         raise CliError("nothing to label: name a file, pipe one in, or give --title; see papers classify --help")
     if args.format is None:
         raise CliError("standard input has no name that tells its format; say --format csv or jsonl")
-    return str(args.format)
+    return open_table(terminal.stdin, _options(args))
 
 
-def _rows(args: argparse.Namespace, terminal: Terminal, kind: str) -> Iterator[Row | BadRow]:
-    return scan(terminal.stdin if args.input is None else args.input, Options(kind, args.encoding))
+def _options(args: argparse.Namespace) -> Options:
+    delimiter = parse_delimiter(args.input_delimiter, "--input-delimiter")
+    return Options(None if args.input and _is_told(args.input) else args.format, args.encoding, delimiter)
+
+
+def _is_told(path: Path) -> bool:
+    """Whether a file's name tells its format; --format is of the output then."""
+    try:
+        format_of(path)
+    except TableError:
+        return False
+    return True
 
 
 def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
     # Reading a table is thousands of times faster than labelling it; who watches wants to know how long.
     watched = args.input and terminal.err.isatty()
-    return sum(1 for _ in scan(args.input, Options(encoding=args.encoding))) if watched else None
+    return sum(1 for _ in scan(args.input, _options(args))) if watched else None
 
 
 @contextmanager
 def _labeller(args: argparse.Namespace) -> Iterator[Labeller]:
     if args.url is None:
-        yield LocalLabeller(artefacts.proven(artefacts.store(args).open(version=args.artefact_version)))
+        yield LocalLabeller(artefacts.proven(artefacts.opened(args)))
         return
     try:
         from cli.remote import RemoteLabeller, connect

@@ -1,4 +1,4 @@
-"""`doctor`: is this machine fit, is the artefact whole, how fast is it. Words and JSON; checkup.py finds out."""
+"""`doctor`: check this machine, the artefact and the speed, and report for people or as JSON."""
 
 import argparse
 import dataclasses
@@ -23,7 +23,7 @@ exit status: 0 everything is fine, 1 something is wrong
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The parser of this command."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "doctor", help="check machine, artefact and speed", description="Check this machine and the artefact on it.",
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -39,8 +39,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if not 0 < args.seconds <= 600:
         raise CliError(f"--seconds is {args.seconds}, expected more than 0 and at most 600")
     machine = read_machine()
-    checkup = check_up(artefacts.store(args), args.artefact_version, machine.threads, args.seconds)
-    terminal.say(_json(machine, checkup) if args.json else "\n".join([*_machine(machine), *_artefact(checkup)]))
+    checkup = check_up(lambda: artefacts.opened(args), machine.threads, args.seconds)
+    terminal.say(
+        _json(machine, checkup) if args.json else "\n".join([*_machine_lines(machine), *_artefact_lines(checkup)])
+    )
     return 1 if checkup.wrong else 0
 
 
@@ -50,37 +52,37 @@ def _json(machine: Machine, checkup: Checkup) -> str:
 
 
 def _libraries() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+            versions[name] = "unknown"
+    return versions
 
 
-def _machine(machine: Machine) -> list[str]:
+def _machine_lines(machine: Machine) -> list[str]:
     quota = "none" if machine.quota is None else f"{machine.quota} processors"
     features = machine.features or {}
     speed = {True: "one instruction", False: "no single instruction: slower here", None: "unknown"}[machine.fast_int8]
     return [
         f"processor  {machine.processor} ({machine.architecture})",
-        f"int8       {speed}; {', '.join(f'{name} {_yes(has)}' for name, has in features.items()) or 'not told'}",
+        f"int8       {speed}; {', '.join(f'{name} {_yes(has)}' for name, has in features.items()) or 'unknown'}",
         f"threads    {machine.threads} of {machine.processors} processors; affinity {machine.affinity}, quota {quota}",
         f"libraries  {', '.join(f'{name} {number}' for name, number in _libraries().items())}",
     ]
 
 
-def _artefact(checkup: Checkup) -> list[str]:
+def _artefact_lines(checkup: Checkup) -> list[str]:
     lines = []
-    if whole := checkup.artefact:
-        size = sum(whole.files.values()) / 1e6
+    if artefact := checkup.artefact:
+        size = sum(artefact.files.values()) / 1e6
         lines.append(
-            f"artefact   {whole.name} {whole.version}, {len(whole.files)} files, {size:.1f} MB, checksums fine"
+            f"artefact   {artefact.name} {artefact.version}, {len(artefact.files)} files, {size:.1f} MB, checksums fine"
         )
-    if golden := checkup.golden:
-        worst = f"{golden.largest_difference:.2g} of allowed {golden.tolerance:.2g}"
-        lines.append(f"golden     {golden.papers} papers as recorded; largest difference {worst}")
+    if replay := checkup.golden:
+        difference = f"{replay.largest_difference:.2g} of allowed {replay.tolerance:.2g}"
+        lines.append(f"golden     {replay.papers} papers as recorded; largest difference {difference}")
     if speed := checkup.speed:
         lines.append(
             f"speed      {speed.papers_per_s:.1f} papers/s on {speed.threads}; one alone {speed.ms_alone:.1f} ms"

@@ -1,4 +1,4 @@
-"""From papers to verdicts, in this process. Knows no files and no service."""
+"""From papers to predictions, by a classifier in this process."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -8,7 +8,14 @@ from model_store.errors import PaperError
 from model_store.papers import Paper
 
 
-class Verdict(NamedTuple):
+class Labels(NamedTuple):
+    """The labels of a model, in the order of probabilities: their names, and their URIs where they have any."""
+
+    names: tuple[str, ...]
+    uris: tuple[str | None, ...]
+
+
+class Prediction(NamedTuple):
     """The labels of one paper, most probable first; `probabilities` are in the order of all labels."""
 
     labels: list[str]
@@ -17,20 +24,20 @@ class Verdict(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why there is no verdict; never holds the paper's text."""
+    """Why there is no prediction; never holds the paper's text."""
 
     reason: str
 
 
-Outcome = Verdict | Refusal
+Result = Prediction | Refusal
 
 
 class Labeller(Protocol):
     """Labels papers; several threads may call it at once."""
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Names, in the order of probabilities."""
+    def labels(self) -> Labels:
+        """All labels."""
         ...
 
     @property
@@ -43,8 +50,8 @@ class Labeller(Protocol):
         """How many papers one call should bring."""
         ...
 
-    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
-        """One outcome per paper, in order."""
+    def __call__(self, papers: Sequence[Paper]) -> list[Result]:
+        """One result per paper, in order."""
         ...
 
 
@@ -61,17 +68,18 @@ class LocalLabeller:
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
         manifest = classifier.manifest
-        self.labels = tuple(label.name for label in manifest.labels)
+        names = tuple(label.name for label in manifest.labels)
+        self.labels = Labels(names, tuple(getattr(label, "uri", None) for label in manifest.labels))
         self.model = model_name(manifest.name, manifest.version, classifier.sha256)
 
-    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
+    def __call__(self, papers: Sequence[Paper]) -> list[Result]:
         return [self._label(paper) for paper in papers]
 
-    def _label(self, paper: Paper) -> Outcome:
+    def _label(self, paper: Paper) -> Result:
         try:
-            _, measured, decision = self._classifier.answer(paper)
+            answer = self._classifier.answer(paper)
         except PaperError as error:
             return Refusal(str(error))
-        names = [self.labels[i] for i in decision.labels]
+        names = [self.labels.names[i] for i in answer.decision.labels]
         # The shortest decimal that is this float32, as the service writes it too.
-        return Verdict(names, decision.status, [float(str(score)) for score in measured.scores])
+        return Prediction(names, answer.decision.status, [float(str(score)) for score in answer.measured.scores])

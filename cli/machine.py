@@ -1,14 +1,15 @@
-"""What a machine offers to int8 inference: processor features, processors, quota. Knows Linux' files."""
+"""What a machine offers to int8 inference: processor features, processors, quota."""
 
 import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.processor import first_processor
 from model_store.cpus import usable_cpus
 
-# More than any machine has: what comes back smaller is the quota.
-_BOUNDLESS = 1 << 20
+# More processors than any machine has: what comes back smaller is the quota.
+_UNLIMITED = 1 << 20
 # By the kernel's names. One of the fast ones multiplies int8 in a single instruction; without
 # them AVX2 takes three and may saturate on the way, which the golden papers show.
 _X86 = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
@@ -41,26 +42,17 @@ def read_machine(
 ) -> Machine:
     """This machine, as the process may use it."""
     architecture = architecture or platform.machine()
-    told = _first_processor(cpuinfo)
-    # x86 says flags, ARM says Features.
-    flags = told.get("flags", told.get("Features", "")).split()
+    facts = first_processor(cpuinfo)
+    # The line is called flags on x86, Features on ARM.
+    flags = facts.get("flags", facts.get("Features", "")).split()
     names = _ARM if architecture in ("aarch64", "arm64") else _X86
-    quota = usable_cpus(_BOUNDLESS, cgroup)
+    quota = usable_cpus(_UNLIMITED, cgroup)
     return Machine(
         architecture=architecture,
-        processor=told.get("model name", "unknown"),
+        processor=facts.get("model name", "unknown"),
         features={name: name in flags for name in names} if flags else None,
         processors=os.cpu_count() or 1,
-        affinity=len(os.sched_getaffinity(0)),
-        quota=None if quota == _BOUNDLESS else quota,
+        affinity=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        quota=None if quota == _UNLIMITED else quota,
         threads=usable_cpus(cgroup=cgroup),
     )
-
-
-def _first_processor(cpuinfo: Path) -> dict[str, str]:
-    try:
-        paragraph = cpuinfo.read_text().split("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = [line.partition(":") for line in paragraph.splitlines()]
-    return {name.strip(): value.strip() for name, _, value in pairs}

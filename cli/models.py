@@ -1,4 +1,4 @@
-"""`models`: the published versions, whether they are whole, and their cards."""
+"""`models`: list and verify the published versions, and show their cards."""
 
 import argparse
 
@@ -6,13 +6,13 @@ from cli import artefacts
 from cli.errors import CliError
 from cli.terminal import Terminal
 from model_store.errors import ArtefactError
-from model_store.store import Store
+from model_store.store import Artefact, Store
 
 _EPILOG = """\
 examples:
   papers models list
   papers models verify               every version: checksums, then the golden papers
-  papers models verify 1.2.0
+  papers models verify 1.2.0 --model arxiv-subjects
   papers models card | less          of the newest version
   papers models card --json          its manifest, for programs
 
@@ -21,9 +21,9 @@ exit status: 0 fine, 1 a version is not usable, 2 there is none
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The parser of this command."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
-        "models", help="list, verify and describe the artefacts", description="The published versions of the model.",
+        "models", help="list, verify and describe the artefacts", description="The published versions of the models.",
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.set_defaults(run=run)
@@ -37,38 +37,47 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Returns the exit status."""
     store = artefacts.store(args)
     if args.action == "card":
-        return _card(store, args.version or args.artefact_version, terminal, as_json=args.json)
-    versions = [store.resolve(version=args.version).version] if args.version else store.versions()
-    if not versions:
+        return _show_card(store.open(args.model, args.version or args.artefact_version), terminal, as_json=args.json)
+    releases = _releases(store, args)
+    if not releases:
         raise CliError(f"there is no artefact in {store.root}; publish one, or name another folder with --artefacts")
-    tell = _verified if args.action == "verify" else _listed
-    told = [tell(store, version) for version in versions]
-    for line, _ in told:
+    check = _verified if args.action == "verify" else _listed
+    lines = [check(store, name, version) for name, version in releases]
+    for line, _ in lines:
         terminal.say(line)
-    return 0 if all(fine for _, fine in told) else 1
+    return 0 if all(fine for _, fine in lines) else 1
 
 
-def _card(store: Store, version: str, terminal: Terminal, *, as_json: bool) -> int:
-    artefact = store.open(version=version)
+def _releases(store: Store, args: argparse.Namespace) -> list[tuple[str, str]]:
+    """Names and versions: the one that is named, or all, those of --model if that is given."""
+    if args.version:
+        release = store.resolve(args.model, args.version)
+        return [(release.name, release.version)]
+    names = [args.model] if args.model else store.names()
+    return [(name, version) for name in names for version in store.versions(name)]
+
+
+def _show_card(artefact: Artefact, terminal: Terminal, *, as_json: bool) -> int:
     terminal.say(artefact.manifest.model_dump_json(indent=2) if as_json else artefact.card().rstrip())
     return 0
 
 
-def _listed(store: Store, version: str) -> tuple[str, bool]:
+def _listed(store: Store, name: str, version: str) -> tuple[str, bool]:
     try:
-        artefact = store.open(version=version)
+        artefact = store.open(name, version)
     except ArtefactError as error:
-        return f"{version}  unusable: {error}", False
+        return f"{version}  {name}, unusable: {error}", False
     manifest = artefact.manifest
     size = sum(entry.bytes for entry in manifest.files.values()) / 1e6
-    what = f"{manifest.name}, {len(manifest.labels)} labels, micro-F1 {manifest.quality.micro_f1:.3f}, {size:.1f} MB"
-    return f"{version}  {what}, {manifest.created[:10]}", True
+    facts = f"{name}, {len(manifest.labels)} labels, micro-F1 {manifest.quality.micro_f1:.3f}, {size:.1f} MB"
+    return f"{version}  {facts}, {manifest.created[:10]}", True
 
 
-def _verified(store: Store, version: str) -> tuple[str, bool]:
+def _verified(store: Store, name: str, version: str) -> tuple[str, bool]:
     try:
-        artefact = store.open(version=version)
+        artefact = store.open(name, version)
         artefacts.proven(artefact)
     except ArtefactError as error:
         return f"{version}  FAILED: {error}", False
-    return f"{version}  fine: {len(artefact.files)} files, {len(artefact.golden().papers)} golden papers", True
+    papers = len(artefact.golden().papers)
+    return f"{version}  fine: {len(artefact.files)} files, {papers} golden papers, of {name}", True

@@ -1,4 +1,4 @@
-"""How far a run is, for somebody who watches: on a terminal only, twice a second at most."""
+"""Progress of a run, shown on a terminal only, twice a second at most."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ _EVERY_S = 0.5
 
 
 class Progress:
-    """Counts papers and writes one line over and over."""
+    """Counts papers and writes one line again and again."""
 
     def __init__(
         self, stream: TextIO, total: int | None = None, before: int = 0, clock: Callable[[], float] = time.monotonic
@@ -32,7 +32,7 @@ class Progress:
             self._stream.flush()
 
     def end(self) -> None:
-        """Leave the line."""
+        """Clear the line."""
         if self._shown:
             self._stream.write("\r\x1b[K")
 

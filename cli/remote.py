@@ -1,50 +1,73 @@
-"""From papers to verdicts, at a service. Knows the client, no files; needs httpx."""
+"""From papers to predictions, by a service; needs httpx."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from cli.errors import CliError
-from cli.labellers import Outcome, Refusal, Verdict, model_name
-from client import Answer, Client, Failure, ServiceError
+from cli.labellers import Labels, Prediction, Refusal, Result, model_name
+from cli.terminal import printable
+from client import Answer, Client, Failure, Retries, ServiceError
 from client import Paper as Sent
 from model_store.papers import Paper
 
+# A table takes hours: a service that restarts, is drained or is busy for some minutes does not end it.
+_RETRIES = Retries(tries=60, total_s=600.0, longest_s=30.0)
+# These say nothing of the paper: too slow, too many, stalled, not ready, out of time.
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
 
 class RemoteLabeller:
-    """With a service; the client batches and retries."""
+    """With a service; the client batches and retries.
+
+    What the service says of itself or may say otherwise a minute later never becomes a rejected row.
+    """
 
     at_once = 64
 
     def __init__(self, client: Client) -> None:
-        """Asks for the labels; raises CliError if the service does not tell."""
+        """Ask for the labels; raises CliError if the service does not tell."""
         self._client = client
         try:
             self._card = client.card()
         except ServiceError as error:
             raise CliError(error.detail if error.status is None else f"the service does not answer: {error}") from None
-        self.labels = tuple(label.name for label in self._card.labels)
-        self.model = model_name(self._card.name, self._card.version, self._card.sha256)
+        # They become columns of a table, which may be shown on a terminal.
+        names = tuple(printable(label.name) for label in self._card.labels)
+        self.labels = Labels(names, tuple(getattr(label, "uri", None) for label in self._card.labels))
+        self.model = printable(model_name(self._card.name, self._card.version, self._card.sha256))
 
-    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
+    def __call__(self, papers: Sequence[Paper]) -> list[Result]:
         try:
-            return [self._outcome(answer) for answer in self._client.classify_many(Sent(*paper) for paper in papers)]
+            return [self._result(answer) for answer in self._client.classify_many(Sent(*paper) for paper in papers)]
         except ServiceError as error:
-            raise CliError(f"the service stopped answering: {error}") from None
+            raise CliError(f"the service stopped answering: {error}; go on later with --resume") from None
 
-    def _outcome(self, answer: Answer) -> Outcome:
+    def _result(self, answer: Answer) -> Result:
         if isinstance(answer, Failure):
-            return Refusal("; ".join(fault.detail for fault in answer.error.errors or ()) or answer.error.detail)
+            return self._refusal(answer)
         if answer.model.sha256 != self._card.sha256:
             raise CliError(f"the service changed to version {answer.model.version}; one table is made by one version")
-        return Verdict(answer.labels, answer.status, [answer.probabilities[name] for name in self.labels])
+        labels = [printable(label) for label in answer.labels]
+        scores = [answer.probabilities[label.name] for label in self._card.labels]
+        return Prediction(labels, printable(answer.status), scores)
+
+    def _refusal(self, failure: Failure) -> Refusal:
+        problem = failure.error
+        if problem.status in _TRANSIENT:
+            raise CliError(
+                f"the service stopped answering: {problem.status} {problem.code}, also after {_RETRIES.total_s:.0f} s; "
+                "go on later with --resume"
+            )
+        return Refusal("; ".join(fault.detail for fault in problem.errors or ()) or problem.detail)
 
 
-def connect(url: str, key_file: Path | None) -> Client:
+def connect(url: str, key_file: Path | None, retries: Retries = _RETRIES) -> Client:
     """A client; the key comes from a file, since a command line is for all users to see."""
     try:
         key = key_file.read_text().strip() if key_file else None
-        return Client(url, key)
     except (OSError, UnicodeDecodeError):
         raise CliError(f"--key-file is {key_file}, which cannot be read as text") from None
+    try:
+        return Client(url, key, retries=retries)
     except ValueError as error:
         raise CliError(str(error)) from None

@@ -1,4 +1,4 @@
-"""What the statuses of an answer mean, in words for people. Knows nothing else."""
+"""What the statuses of a result mean, in words for people."""
 
 _MEANINGS = {
     "uncertain": "a person should look",
@@ -6,7 +6,7 @@ _MEANINGS = {
 }
 
 
-def told(status: str) -> str:
-    """The status and what it means; one of a later model stands for itself."""
+def described(status: str) -> str:
+    """The status and what it means; one of a later model has no explanation here."""
     words = status.replace("_", " ")
     return f"{words}: {_MEANINGS[status]}" if status in _MEANINGS else words

@@ -1,8 +1,11 @@
 """What a command reads from and writes to, besides files; an argument, so that tests have their own."""
 
 import sys
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple, TextIO
+
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Terminal(NamedTuple):
@@ -23,9 +26,22 @@ class Terminal(NamedTuple):
         return self.stdin.exists() and self.stdin.is_char_device()
 
     def say(self, line: str) -> None:
-        """One line of the answer."""
-        self.out.write(line + "\n")
+        """Write one line of the answer."""
+        self.out.write(printable(line) + "\n")
 
     def warn(self, line: str) -> None:
-        """One line beside the answer."""
-        self.err.write(line + "\n")
+        """Write one line beside the answer."""
+        self.err.write(printable(line) + "\n")
+
+
+def printable(text: str) -> str:
+    """The text without characters that command a terminal or turn the direction of writing.
+
+    Labels, versions and messages of a service end up on a terminal; none of them may move its cursor.
+    """
+    return "".join(letter if letter in "\n\t" or not _is_command(letter) else "\ufffd" for letter in text)
+
+
+def _is_command(letter: str) -> bool:
+    # Controls, halves of surrogate pairs, direction marks.
+    return unicodedata.category(letter) in ("Cc", "Cs") or letter in _DIRECTIONS

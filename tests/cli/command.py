@@ -58,9 +58,9 @@ def write_lines(path: Path, rows: Sequence[object]) -> Path:
     return path
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(file, delimiter=delimiter))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from cli.labellers import Verdict
-from cli.table import Addition
+from cli.columns import AddedColumns
+from cli.labellers import Labels, Prediction
 from model_store.papers import Paper
 from model_store.store import Store
 from tests.cli.command import ADDED, LABELS, ROWS, Command, read_csv, read_lines, write_csv, write_lines
@@ -66,7 +66,9 @@ def test_every_row_says_what_made_it(papers: Command, artefacts: Path, tmp_path:
 
 
 def test_a_label_named_like_an_added_column_keeps_its_probability() -> None:
-    added = Addition(("model", "data"), "tiny 1.0.0").cells(Verdict(["data"], "ok", [0.2, 0.9]))
+    added = AddedColumns(Labels(("model", "data"), (None, None)), "tiny 1.0.0").cells(
+        Prediction(["data"], "ok", [0.2, 0.9])
+    )
     assert added == {
         "labels": ["data"], "status": "ok", "model probability": 0.2, "data": 0.9, "model": "tiny 1.0.0",
     }  # fmt: skip
@@ -75,8 +77,9 @@ def test_a_label_named_like_an_added_column_keeps_its_probability() -> None:
 def test_what_a_person_should_look_at_is_counted(papers: Command, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", [*ROWS, {"ID": "4", "TITLE": "the and of"}])
     said = papers("classify", source, "-o", tmp_path / "out.csv").err.splitlines()
-    assert said[0].startswith("4 papers labelled")
-    assert said[1:] == ["of them, 1 uncertain: a person should look"]
+    assert said[0] == "reading titles from 'TITLE', abstracts from 'ABSTRACT'"
+    assert said[1].startswith("4 papers labelled")
+    assert said[2:] == ["of them, 1 uncertain: a person should look"]
     assert papers("classify", "--title", "the and of").out.startswith("no label (uncertain: a person should look)\n\n")
 
 
@@ -98,7 +101,7 @@ def test_what_spreadsheets_save_is_read(papers: Command, tmp_path: Path, delimit
     (tmp_path / "in.csv").write_bytes(content.encode(encoding))
     named = ["--encoding", "cp1252"] if encoding == "cp1252" else []
     ran = papers("classify", tmp_path / "in.csv", "-o", tmp_path / "out.csv", *named, watched=True)
-    rows = read_csv(tmp_path / "out.csv")
+    rows = read_csv(tmp_path / "out.csv", delimiter)
     assert ran.status == 0
     assert (rows[0]["Schlüssel"], rows[0]["abstract"]) == ("1", "two\r\nlines")
     assert rows[0]["title"] == f'a star{delimiter} a "particle" é'
@@ -119,10 +122,13 @@ def test_values_of_json_lines_stay_what_they_are(papers: Command, tmp_path: Path
     papers("classify", source, "-o", tmp_path / "out.jsonl")
     labelled = read_lines(tmp_path / "out.jsonl")
     assert [{name: row[name] for name in row if name not in ADDED} for row in labelled] == rows
-    ran = papers("classify", source, "-o", tmp_path / "out.csv")
+    assert papers("classify", source, "-o", tmp_path / "out.csv").status == 0
+    labelled_csv = read_csv(tmp_path / "out.csv")
+    assert labelled_csv[0]["tags"] == '["a", {"b": null}]'
+    assert [row["extra"] for row in labelled_csv] == ["", "true"]
+    ran = papers("classify", "--format", "jsonl", "-o", tmp_path / "piped.csv", stdin=source)
     assert ran.status == 1
-    assert read_csv(tmp_path / "out.csv")[0]["tags"] == '["a", {"b": null}]'
-    assert "'extra' that the first row has not" in (tmp_path / "out.csv.errors.jsonl").read_text()
+    assert "'extra' that the first row has not" in (tmp_path / "piped.csv.errors.jsonl").read_text()
 
 
 def test_standard_input_goes_to_standard_output(papers: Command, tmp_path: Path) -> None:
@@ -141,7 +147,7 @@ def test_bad_rows_are_kept_apart_with_their_numbers_and_without_their_text(paper
     assert ran.status == 1
     assert [row["id"] for row in read_csv(tmp_path / "out.csv")] == ["1", "6"]
     assert [fault["row"] for fault in faults] == [2, 3, 4, 5, 7]
-    assert faults[0] == {"row": 2, "reason": "has 4 cells, the header 3"}
+    assert faults[0] == {"row": 2, "reason": "has 4 cells, the header 3", "line": 3}
     assert faults[1]["reason"] == "column 'title' holds bytes that are not UTF-8"
     assert "5 left out, see" in ran.err
     assert "secret" not in (tmp_path / "out.csv.errors.jsonl").read_text() + ran.err
@@ -153,13 +159,14 @@ def test_bad_lines_of_json_hurt_no_other(papers: Command, tmp_path: Path) -> Non
     )
     ran = papers("classify", tmp_path / "in.jsonl", "--threads", 1)
     assert [json.loads(line)["title"] for line in ran.out.splitlines()] == ["star", "proof"]
-    assert [line.partition(":")[0] for line in ran.err.splitlines()[:4]] == ["row 2", "row 3", "row 4", "row 5"]
+    rejected = [line for line in ran.err.splitlines() if line.startswith("row ")]
+    assert [line.partition(":")[0] for line in rejected] == ["row 2", "row 3", "row 4", "row 5"]
     assert "row 4: the title is a int, expected text" in ran.err
 
 
 def test_a_late_row_with_a_column_of_an_added_name_is_bad_and_not_overwritten(papers: Command, tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [{"title": "star"}, {"title": "star", "labels": None}])
-    ran = papers("classify", source)
+    ran = papers("classify", "--format", "jsonl", stdin=source)
     assert (ran.status, len(ran.out.splitlines())) == (1, 1)
     assert "row 2: has a column of a name that is added here" in ran.err
 
@@ -177,7 +184,7 @@ def test_columns_are_found_in_any_case_or_named(papers: Command, tmp_path: Path)
         (["in.csv", "--title-column", "Name"], "no column 'Name'; there are 'a', 'b'. Name them with --title-column"),
         (["in.csv"], "no column 'title' or 'abstract'"),
         (["labelled.csv"], "the input has a column 'Physics' already; name the new ones apart, e.g. --prefix"),
-        (["in.xlsx"], "unknown format; expected a name that ends in .csv"),
+        (["in.docx"], "unknown format; expected a name that ends in .csv"),
         (["nowhere.csv"], "nowhere.csv cannot be read"),
         (["in.csv", "-o", "in.csv", "--force"], "is the input"),
         (["in.csv", "-o", "labelled.csv"], "is there already; go on with --resume, or replace it with --force"),
@@ -228,15 +235,15 @@ def test_force_replaces_the_output_and_its_faults(papers: Command, tmp_path: Pat
 def test_progress_is_shown_on_a_terminal_only(papers: Command, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", ROWS)
     assert "\r" in papers("classify", source, watched=True).err
-    assert papers("classify", source).err == ""
+    assert papers("classify", source).err == "reading titles from 'TITLE', abstracts from 'ABSTRACT'\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(artefacts: Path, tmp_path: Path) -> None:
-    source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "more": "x" * 500}] * 2000)
+    source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "abstract": "x " * 250}] * 2000)
     program = f"{sys.executable} -m cli classify {source} --artefacts {artefacts} | head -n 1"
     ran = subprocess.run(program, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602
     assert len(ran.stdout.splitlines()) == 1
-    assert ran.stderr == ""
+    assert ran.stderr == "reading titles from 'title', abstracts from 'abstract'\n"
 
 
 def _written(path: Path) -> Path:

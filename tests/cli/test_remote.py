@@ -9,9 +9,9 @@ import pytest
 
 from app.settings import Settings
 from cli.errors import CliError
-from cli.labellers import Verdict
+from cli.labellers import Prediction
 from cli.remote import RemoteLabeller, connect
-from cli.statuses import told
+from cli.statuses import described
 from client import Client
 from model_store.papers import Paper
 from tests import builders
@@ -90,8 +90,8 @@ def test_a_status_that_only_the_service_knows_is_told_and_kept(status: str, word
         "input": {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False},
     }  # fmt: skip
     labeller = RemoteLabeller(Client(transport=httpx.MockTransport(replying(result))))
-    assert labeller([Paper("star")]) == [Verdict(["A"], status, [0.5])]
-    assert told(status).startswith(words)
+    assert labeller([Paper("star")]) == [Prediction(["A"], status, [0.5])]
+    assert described(status).startswith(words)
 
 
 def test_a_service_that_changes_its_model_ends_the_table(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Interrupted at any byte, a run that is resumed ends with the same files as one that was not."""
 
+import gzip
 import io
 import signal
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import CliError
-from cli.faults import Faults
-from cli.kept import Kept, kept_csv, kept_json_lines
+from cli.rejected import RejectedRows
+from cli.terminal import Terminal
+from tables import TableError
+from tables.earlier import Earlier, earlier_csv, earlier_json_lines
 from tests import builders
 from tests.app.running import ROOT
 from tests.cli.command import ROWS, Command, write_csv
@@ -30,13 +32,13 @@ def test_a_cut_off_output_is_completed(papers: Command, tmp_path: Path, name: st
     source = write_csv(tmp_path / "in.csv", MANY)
     whole, cut = tmp_path / f"whole-{name}", tmp_path / name
     assert papers("classify", source, "-o", whole).status == 1
-    content, faults = whole.read_bytes(), _faults(whole).read_bytes()
+    content, rejected = whole.read_bytes(), _rejected(whole).read_bytes()
     cut.write_bytes(content[: round(share * len(content))])
-    # Faults are never behind the rows, but may be ahead of them and torn themselves.
-    _faults(cut).write_bytes(faults + b'{"ro')
+    # Rejected rows are never behind the rows, but may be ahead of them and torn themselves.
+    _rejected(cut).write_bytes(rejected + b'{"ro')
     assert papers("classify", source, "-o", cut, "--resume").status == 1
     assert cut.read_bytes() == content
-    assert _faults(cut).read_bytes() == faults
+    assert _rejected(cut).read_bytes() == rejected
 
 
 def test_resuming_what_never_began_is_beginning(papers: Command, tmp_path: Path) -> None:
@@ -90,30 +92,81 @@ def test_a_marked_csv_opens_in_spreadsheets_and_goes_on_as_well(papers: Command,
     assert papers("classify", target, "--prefix", "again_").out.startswith("ID,")
 
 
-def test_what_was_not_written_here_is_not_cut(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('a,b\n"x"y,z\n1,2\n')
-    with pytest.raises(CliError, match=r"a\.csv, line 2: no such row"):
-        kept_csv(tmp_path / "a.csv")
+@pytest.mark.parametrize(
+    ("name", "foreign"),
+    [
+        ("out.csv", b"id,title\n1,my own notes\n2,without an end"),
+        ("out.csv", b"one line of notes without an end"),
+        ("out.csv", b'a,b\n"x"y,z\n1,2\n'),
+        ("out.csv", b"\x89PNG\r\n\x1a\n\x00\x00torn"),
+        ("out.jsonl", b'{"id": 1}\n{"id": 2, "notes": "without'),
+        ("out.jsonl", b'{"ID": "1", "TITLE": "a whole object of somebody else"}'),
+        ("out.jsonl", b"[1]\n{"),
+        ("out.jsonl", b"{\n"),
+        ("out.jsonl", b"notes"),
+    ],
+)
+def test_a_file_of_somebody_else_is_refused_before_it_is_touched(
+    papers: Command, tmp_path: Path, name: str, foreign: bytes
+) -> None:
+    source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / name
+    target.write_bytes(foreign)
+    ran = papers("classify", source, "-o", target, "--resume")
+    assert (ran.status, target.read_bytes()) == (2, foreign)
+    assert ran.err.splitlines()[-1].startswith("papers classify: ")
+
+
+@pytest.mark.parametrize("option", [[], ["--resume"]])
+def test_rejected_rows_of_somebody_else_are_not_touched(papers: Command, tmp_path: Path, option: list[str]) -> None:
+    source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
+    for foreign in ('{"row": "mine"}\n', "notes", "notes\n"):
+        _rejected(target).write_text(foreign)
+        assert papers("classify", source, "-o", target, *option).status == 2
+        assert _rejected(target).read_text() == foreign
+        assert not target.exists()
+    assert papers("classify", source, "-o", target, "--force").status == 0
+    assert not _rejected(target).exists()
+
+
+def test_an_older_output_stays_until_the_new_one_is_complete(papers: Command, tmp_path: Path) -> None:
+    source, target = write_csv(tmp_path / "in.csv", MANY), tmp_path / "out.csv"
+    assert papers("classify", source, "-o", target).status == 1
+    whole, rejected = target.read_bytes(), _rejected(target).read_bytes()
+    target.write_bytes(b"older")
+    broken = tmp_path / "broken.csv.gz"
+    broken.write_bytes(gzip.compress(source.read_bytes() * 200)[:-12])
+    assert papers("classify", broken, "-o", target, "--force").status == 2
+    assert target.read_bytes() == b"older"
+    beside = tmp_path / "out.csv.part"
+    assert beside.exists()
+    beside.write_bytes(whole[: len(whole) // 2])
+    assert papers("classify", source, "-o", target, "--resume").status == 1
+    assert (target.read_bytes(), _rejected(target).read_bytes()) == (whole, rejected)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.csv", "out.csv.errors.jsonl"]
+
+
+def test_a_quote_left_open_ends_what_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('a,b\n1,"2\n3"\n4,"torn\n')
+    assert earlier_csv(path) == Earlier(1, {"a": "1", "b": "2\n3"}, ["a", "b"], 12, '4,"torn\n')
+    path.write_text('a,b\n"x"y,z\n1,2\n')
+    with pytest.raises(TableError, match=r"a\.csv, line 2: this command writes no such row"):
+        earlier_csv(path)
     for line in ("[1]", "{"):
-        (tmp_path / "a.jsonl").write_text(f"{line}\n")
-        with pytest.raises(CliError, match=r"a\.jsonl, line 1: no such row"):
-            kept_json_lines(tmp_path / "a.jsonl")
+        path.write_text(f"{line}\n")
+        with pytest.raises(TableError, match=r"a\.csv, line 1: this command writes no such row"):
+            earlier_json_lines(path)
 
 
-def test_a_quote_left_open_is_cut_back_to_the_last_row(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('a,b\n1,"2\n3"\n4,"torn\n')
-    assert kept_csv(tmp_path / "a.csv") == Kept(1, {"a": "1", "b": "2\n3"}, ["a", "b"])
-    assert (tmp_path / "a.csv").read_text() == 'a,b\n1,"2\n3"\n'
-
-
-def test_faults_of_rows_that_were_not_asked_for_are_found_anew(tmp_path: Path) -> None:
-    (tmp_path / "f").write_text('{"row": 2, "reason": "x"}\n{"row": 9, "reason": "y"}\n{"row": 11, "re')
-    faults = Faults(tmp_path / "f", io.StringIO(), resume=True)
-    assert [faults.known(number) for number in (1, 2, 3)] == [False, True, False]
-    faults.settle()
-    faults.close()
-    assert (tmp_path / "f").read_text() == '{"row": 2, "reason": "x"}\n'
-    assert faults.count == 1
+def test_rejected_rows_that_were_not_asked_for_are_found_anew(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text('{"row": 2, "reason": "x"}\n{"row": 9, "reason": "y"}\n{"row": 11, "re')
+    rejected = RejectedRows(path, Terminal(path, io.StringIO(), io.StringIO()), resume=True)
+    assert [rejected.is_known(number) for number in (1, 2, 3)] == [False, True, False]
+    rejected.forget_later_rows()
+    rejected.close()
+    assert path.read_text() == '{"row": 2, "reason": "x"}\n'
+    assert rejected.count == 1
 
 
 @pytest.fixture
@@ -146,5 +199,5 @@ def test_ctrl_c_is_no_loss(papers: Command, tmp_path: Path) -> None:
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def _faults(path: Path) -> Path:
+def _rejected(path: Path) -> Path:
     return path.with_name(path.name + ".errors.jsonl")

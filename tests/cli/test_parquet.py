@@ -1,14 +1,10 @@
-"""Parquet out: types, row groups, and what does not fit them."""
+"""`papers classify` to parquet."""
 
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
-import pytest
 
-from cli.errors import CliError
-from cli.parquet_sink import ParquetSink
-from cli.table import Addition
 from tests.cli.command import Command, write_lines
 
 
@@ -29,20 +25,6 @@ def test_mixed_types_for_parquet_are_refused_without_quoting_them(papers: Comman
     assert "JSON lines would take them" in ran.err
     assert "secret" not in ran.err
     assert [path.name for path in tmp_path.glob("out*")] == []
-
-
-@pytest.mark.parametrize(
-    "late", [{"title": "star", "x": "secret"}, {"title": "star", "y": 1}, {"title": "star", "x": 2**70}]
-)
-def test_a_late_row_that_fits_no_parquet_column_leaves_no_half_a_file(tmp_path: Path, late: dict[str, object]) -> None:
-    sink = ParquetSink(tmp_path / "out.parquet", Addition((), "a model"), source=None)
-    added = {"labels": ["A"], "status": "ok", "model": "a model"}
-    for cells in [{"x": 1}] * 2000 + [late]:
-        sink.write({**cells, **added})
-    assert (tmp_path / "out.parquet.part").exists()
-    with pytest.raises(CliError, match="rows 2001 to 2001 of the output do not fit"):
-        sink.close(complete=True)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_column_becomes_text_in_parquet(papers: Command, tmp_path: Path) -> None:

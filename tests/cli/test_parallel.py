@@ -10,28 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from cli.faults import Faults
-from cli.job import Job
-from cli.kept import Kept
-from cli.labellers import Outcome, Verdict
+from cli.columns import AddedColumns, TextColumns
+from cli.labellers import Labels, Prediction, Result
+from cli.labelling import Labelling
+from cli.parallel import chunks, in_order
 from cli.progress import Progress
-from cli.sinks import JsonLinesSink, writer
-from cli.stream import chunks, in_order
-from cli.table import Addition, TextColumns
+from cli.rejected import RejectedRows
+from cli.terminal import Terminal
 from model_store.papers import Paper
 from tables import Row
+from tables.earlier import Earlier
+from tables.writers import JsonLinesWriter, open_rows
 from tests.cli.command import Screen
 
 
 class Quick:
     """Labels everything alike, at once."""
 
-    labels = ("A",)
+    labels = Labels(("A",), (None,))
     model = "quick 1.0.0"
     at_once = 8
 
-    def __call__(self, papers: Sequence[Paper]) -> list[Outcome]:
-        return [Verdict(["A"], "ok", [0.5]) for _ in papers]
+    def __call__(self, papers: Sequence[Paper]) -> list[Result]:
+        return [Prediction(["A"], "ok", [0.5]) for _ in papers]
 
 
 def test_results_come_in_order_whatever_finishes_first() -> None:
@@ -89,19 +90,20 @@ def test_progress_tells_how_long_it_takes() -> None:
 
 
 def _peak(path: Path, rows: int) -> int:
-    """Bytes at most in use while so many rows, with bad ones among them, go through a job."""
+    """Bytes at most in use while so many rows, with bad ones among them, are labelled."""
     text = "word " * 100
     source = (Row(i, {"id": i, "title": text if i % 10 else 5}) for i in range(1, rows + 1))
-    faults = Faults(path.with_suffix(".errors"), Screen())
-    sink = JsonLinesSink(lambda: writer(path, append=False))
-    job = Job(Quick(), 2, TextColumns(), Addition(("A",), Quick.model), sink, faults)
+    rejected = RejectedRows(path.with_suffix(".errors"), Terminal(path, Screen(), Screen()))
+    writer = JsonLinesWriter(lambda: open_rows(path))
+    added = AddedColumns(Quick.labels, Quick.model)
+    labelling = Labelling(Quick(), 2, TextColumns(), added, writer, rejected)
     tracemalloc.start()
     try:
-        tally = job.run(source, Kept(), Progress(Screen()))
+        tally = labelling.run(source, ["id", "title"], Earlier(), Progress(Screen()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        sink.close(complete=True)
-        faults.close()
+        writer.close(complete=True)
+        rejected.close()
     assert (tally.labelled, tally.bad) == (rows - rows // 10, rows // 10)
     return peak

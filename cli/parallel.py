@@ -1,4 +1,4 @@
-"""Work side by side on a stream, results in order, never far ahead of what is taken. Knows no papers."""
+"""Work on a stream by several threads, with the results in order and never far ahead of what is taken."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -17,9 +17,9 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-def in_order(work: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Generator[Made, None, None]:
-    """`work` of every item by several threads; at most two items per thread are begun or waiting."""
-    waiting: deque[Future[Made]] = deque()
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Generator[Result, None, None]:
+    """The results of `work` for every item, by several threads; at most two items per thread are begun or waiting."""
+    waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:
         for item in items:
