@@ -1,4 +1,4 @@
-"""A client of the service: `Client` and `AsyncClient`. Knows HTTP and the service's shapes; knows no model.
+"""A client of the service, blocking (`Client`) and asynchronous (`AsyncClient`).
 
 from client import Client, Failure, Paper
 

@@ -1,9 +1,12 @@
-"""The two clients, one that blocks and one that awaits. They only send, sleep and hand replies on."""
+"""The two clients, one that blocks and one that awaits; what they send and when is in `client.exchanges`."""
 
 import asyncio
+import ipaddress
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Self, TypeVar
 
 import httpx
@@ -14,11 +17,12 @@ from client.shapes import Answer, Card, Explanation, Paper, Reload, Result
 
 T = TypeVar("T")
 
+_PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 LOCAL = "http://127.0.0.1:8000"
 
 
 class Client:
-    """Asks the service and waits for its answers; may be shared by threads."""
+    """A client that blocks; threads may share one."""
 
     def __init__(
         self,
@@ -31,50 +35,59 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`timeout_s` is for one try; raises ValueError for a URL that is none."""
-        self._http = httpx.Client(
-            base_url=_checked(url), headers=_headers(api_key), timeout=timeout_s, transport=transport
-        )
+        """`timeout_s` limits one try. Raises ValueError for an unusable URL or an unusable proxy in the environment.
+
+        Proxies are taken from the environment as httpx does, but none is used for this machine's own addresses.
+        """
+        base = _parsed(url)
+        with _proxy_errors():
+            self._http = httpx.Client(
+                base_url=base,
+                headers=_headers(api_key),
+                timeout=timeout_s,
+                transport=transport,
+                trust_env=not _is_loopback(base.host),
+            )
         self._exchanges = Exchanges(retries or Retries(), clock, random.random)
         self._sleep = sleep
 
     def classify(self, title: str = "", abstract: str = "", paper_id: str | None = None) -> Result:
-        """One paper; raises ServiceError."""
+        """Classify one paper; raises ServiceError."""
         return self._run(self._exchanges.classify(Paper(title, abstract, paper_id)))
 
     def classify_many(self, papers: Iterable[Paper]) -> Iterator[Answer]:
-        """An answer per paper, in order: a Result, or a Failure for a paper that cannot be classified.
+        """Classify papers in batches; yields a Result for each, in order, or a Failure if it cannot be classified.
 
-        Raises ServiceError if the service as a whole refuses or is not reached.
+        Raises ServiceError if the service refuses every paper or cannot be reached.
         """
         for batch in self._exchanges.batches(papers):
             yield from self._run(self._exchanges.classify_batch(batch))
 
     def explain(self, title: str = "", abstract: str = "", paper_id: str | None = None) -> Explanation:
-        """One paper and its evidence, sentence by sentence; as costly as a classification of each.
+        """Classify one paper and explain the result sentence by sentence; costs one classification per sentence.
 
         Raises ServiceError.
         """
         return self._run(self._exchanges.explain(Paper(title, abstract, paper_id)))
 
     def card(self) -> Card:
-        """The model card."""
+        """The model card; raises ServiceError."""
         return self._run(self._exchanges.card())
 
     def ready(self) -> bool:
-        """Whether a paper would be classified now."""
+        """Whether the service is ready to classify."""
         return self._run(self._exchanges.ready())
 
     def reload(self) -> Reload:
-        """Have the service load the version it is set to; takes seconds, during which it goes on answering.
+        """Make the service load the version that its settings name, while it goes on answering.
 
-        Raises ServiceError: `unauthorized` without a key, `forbidden` if the service has none, and
-        `artefact_refused` for a version that is not usable, in which case the old one goes on answering.
+        Raises ServiceError: `unauthorized` without a key, `forbidden` if the key may not do this, and
+        `artefact_refused` for an unusable version, in which case the service keeps the one it has.
         """
         return self._run(self._exchanges.reload())
 
     def close(self) -> None:
-        """Close the connections; `with` does it by itself."""
+        """Close the connections, as the end of a `with` block does."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -97,7 +110,7 @@ class Client:
 
 
 class AsyncClient:
-    """The same for programs with an event loop."""
+    """A client that awaits."""
 
     def __init__(
         self,
@@ -111,9 +124,15 @@ class AsyncClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """See Client."""
-        self._http = httpx.AsyncClient(
-            base_url=_checked(url), headers=_headers(api_key), timeout=timeout_s, transport=transport
-        )
+        base = _parsed(url)
+        with _proxy_errors():
+            self._http = httpx.AsyncClient(
+                base_url=base,
+                headers=_headers(api_key),
+                timeout=timeout_s,
+                transport=transport,
+                trust_env=not _is_loopback(base.host),
+            )
         self._exchanges = Exchanges(retries or Retries(), clock, random.random)
         self._sleep = sleep
 
@@ -166,7 +185,7 @@ class AsyncClient:
             return error
 
 
-def _checked(url: str) -> httpx.URL:
+def _parsed(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -174,6 +193,23 @@ def _checked(url: str) -> httpx.URL:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError(f"the service's URL is {url!r}, expected one like {LOCAL}")
     return parsed
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _proxy_errors() -> Iterator[None]:
+    """Name the variable if httpx cannot use what the environment says of proxies."""
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        names = sorted(name for name in os.environ if name.lower() in _PROXY_VARIABLES)
+        raise ValueError(f"httpx cannot use the proxy settings in {', '.join(names)}: {error}") from None
 
 
 def _headers(api_key: str | None) -> dict[str, str]:

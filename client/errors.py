@@ -1,4 +1,4 @@
-"""The one exception of the client. Knows problem documents and what proxies send instead of them."""
+"""The one exception of the client, made from problem documents and from what proxies send instead of them."""
 
 import httpx
 from pydantic import ValidationError
@@ -8,10 +8,10 @@ from client.shapes import Problem
 
 
 class ServiceError(Exception):
-    """The service refused, failed or was not reached.
+    """The service refused the request, failed, or could not be reached.
 
-    `status` is None if there was no HTTP answer; `code` is the problem's, or "unreachable",
-    "no_problem" (an error from something in between) or "unreadable" (an answer of another shape).
+    `status` is the HTTP status, None if no response came. `code` is that of the problem document, or "unreachable",
+    "no_problem" (the error came from a proxy or balancer) or "unreadable" (the response has an unexpected shape).
     """
 
     def __init__(self, code: str, detail: str, status: int | None = None, retry_after_s: float | None = None) -> None:
@@ -24,24 +24,24 @@ class ServiceError(Exception):
 
 
 def error_of(reply: httpx.Response | httpx.RequestError) -> ServiceError:
-    """The exception for a reply that is no success."""
+    """The exception for a response other than 2xx, or for a request that got none."""
     if isinstance(reply, httpx.RequestError):
-        return _silence(reply)
+        return _unreachable(reply)
     wait = retry_after(reply.headers)
     try:
         problem = Problem.model_validate_json(reply.content)
     except ValidationError:
-        detail = "an error without a problem document; something between here and the service sent it"
+        detail = "an error without a problem document, sent by a proxy or balancer before the service"
         return ServiceError("no_problem", detail, reply.status_code, wait)
     error = ServiceError(problem.code, problem.detail, reply.status_code, wait)
     error.problem = problem
     return error
 
 
-def _silence(error: httpx.RequestError) -> ServiceError:
-    # By type: the words of a connection error differ by system, and may name proxies with passwords.
+def _unreachable(error: httpx.RequestError) -> ServiceError:
+    # The text of a connection error differs by system and may contain a proxy's password; its type does not.
     url = error.request.url
-    # Without a password that may be in it.
+    # `netloc` leaves out user name and password.
     place = f"{url.scheme}://{url.netloc.decode('ascii')}"
     hint = "is the service running, and is the URL right?" if isinstance(error, httpx.ConnectError) else "is it busy?"
     return ServiceError("unreachable", f"no answer from {place} ({type(error).__name__}); {hint}")

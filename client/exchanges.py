@@ -1,7 +1,7 @@
-"""What is said to the service, step by step, and what its replies mean. Sends nothing and never sleeps.
+"""The conversation with the service: which requests are sent, repeated and split, and what the responses mean.
 
-An exchange is a generator: it yields requests and pauses, is sent the replies, and returns the
-answer. So the clients that block and those that await share everything but the sending.
+An exchange is a generator that yields requests and pauses, receives the responses, and returns the result. It does
+no I/O, so the client that blocks and the one that awaits share it.
 """
 
 import json
@@ -20,15 +20,16 @@ from client.shapes import Answer, Card, Explanation, Failure, Model, Paper, Prob
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
 
-# The service's default; what it really is, a refusal tells.
-_MOST_PAPERS = 64
-# These speak of the paper (or of how many came with it), not of the service as a whole.
-_OF_THE_PAPER = frozenset({"body_too_large", "invalid_request", "deadline_passed", "engine_stalled"})
-_SPLIT = frozenset({"body_too_large", "deadline_passed"})
+# The service's default; one with another limit states it when it refuses a batch.
+_MAX_PAPERS = 64
+# Codes that concern the paper, or the size of its batch, rather than the service as a whole.
+_PAPER_CODES = frozenset({"body_too_large", "invalid_request", "deadline_passed", "engine_stalled"})
+# A smaller batch may succeed: it arrives sooner, fits the limit, or is done before the deadline.
+_SPLIT_STATUSES = frozenset({408, 413, 504})
 
 
 class Request(NamedTuple):
-    """To be sent."""
+    """A request to send."""
 
     method: str
     path: str
@@ -36,14 +37,14 @@ class Request(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """To be slept; the reply to it is None."""
+    """A pause before the next request; the reply to it is None."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """The end: nothing more is to be sent or slept."""
+    """The end of an exchange, with its result."""
 
     answer: T
 
@@ -53,7 +54,7 @@ Exchange = Generator[Request | Pause, Reply, T]
 
 
 def step(exchange: Exchange[T], reply: Reply) -> Request | Pause | Done[T]:
-    """What is to be done after this reply; the first one is None."""
+    """The next thing to do, after this reply to the one before; the first reply is None."""
     try:
         return exchange.send(reply)
     except StopIteration as end:
@@ -66,106 +67,110 @@ class _Batch(BaseModel):
 
 
 class Exchanges:
-    """All that can be asked, with one policy of retries; remembers how many papers the service takes at once."""
+    """Everything that can be asked of one service; remembers how many papers it takes in a batch."""
 
     def __init__(self, retries: Retries, clock: Callable[[], float], random: Callable[[], float]) -> None:
         self._retries = retries
         self._clock = clock
         self._random = random
-        self._most_papers = _MOST_PAPERS
-        self._met = False
+        self._max_papers = _MAX_PAPERS
+        self._has_answered = False
 
     def batches(self, papers: Iterable[Paper]) -> Iterator[list[Paper]]:
-        """The papers in lists as long as the service takes, drawn as they are asked for."""
+        """The papers in lists no longer than the service's limit, drawn from the iterable as needed."""
         rest = iter(papers)
-        while batch := list(islice(rest, self._most_papers)):
+        while batch := list(islice(rest, self._max_papers)):
             yield batch
 
     def classify(self, paper: Paper) -> Exchange[Result]:
-        """One paper; a paper that cannot be classified raises."""
-        reply = yield from self._asked(Request("POST", "/classify", _json(_document(paper))))
+        """Classify one paper; raises ServiceError."""
+        reply = yield from self._send(Request("POST", "/classify", _json(_document(paper))))
         return _read(Result, reply)
 
     def classify_batch(self, papers: list[Paper]) -> Exchange[list[Answer]]:
-        """One answer per paper, in order; sent in parts if the service wants smaller ones."""
+        """Classify a batch, in smaller parts if it is too large, too slow to arrive or too slow to finish."""
         request = Request("POST", "/classify/batch", _json({"papers": [_document(paper) for paper in papers]}))
         try:
-            reply = yield from self._asked(request, patient=len(papers) == 1)
+            reply = yield from self._send(request, splittable=len(papers) > 1)
         except ServiceError as error:
-            return (yield from self._again(papers, error))
+            return (yield from self._classify_in_parts(papers, error))
         answers = _answers(_read(_Batch, reply), len(papers))
         for i, answer in enumerate(answers):
             if isinstance(answer, Failure) and self._retries.covers(answer.error.status):
-                answers[i] = yield from self._alone(papers[i])
+                answers[i] = yield from self._classify_alone(papers[i])
         return answers
 
     def explain(self, paper: Paper) -> Exchange[Explanation]:
-        """One paper and its evidence; a paper that cannot be explained raises."""
-        reply = yield from self._asked(Request("POST", "/explain", _json(_document(paper))))
+        """Classify and explain one paper; raises ServiceError."""
+        reply = yield from self._send(Request("POST", "/explain", _json(_document(paper))))
         return _read(Explanation, reply)
 
     def card(self) -> Exchange[Card]:
-        """The model card."""
-        return _read(Card, (yield from self._asked(Request("GET", "/model"))))
+        """The model card; raises ServiceError."""
+        return _read(Card, (yield from self._send(Request("GET", "/model"))))
 
     def ready(self) -> Exchange[bool]:
-        """Whether papers would be classified now; asked once, since waiting is the caller's affair."""
+        """Whether the service is ready; asked once, without retries."""
         reply = yield Request("GET", "/readyz")
         if isinstance(reply, httpx.Response) and reply.status_code not in (200, 502, 503, 504):
             raise error_of(reply)
         return isinstance(reply, httpx.Response) and reply.is_success
 
     def reload(self) -> Exchange[Reload]:
-        """Have the wanted version loaded; asking again is harmless, so it is retried like the rest."""
-        return _read(Reload, (yield from self._asked(Request("POST", "/admin/reload"))))
+        """Make the service load its version; raises ServiceError. Repeating it is harmless."""
+        return _read(Reload, (yield from self._send(Request("POST", "/admin/reload"))))
 
-    def _asked(self, request: Request, *, patient: bool = True) -> Exchange[httpx.Response]:
+    def _send(self, request: Request, *, splittable: bool = False) -> Exchange[httpx.Response]:
+        """Send a request, repeatedly if need be, until the response is 2xx; raises ServiceError."""
         began, tried = self._clock(), 0
         while True:
             reply = yield request
-            self._met = self._met or isinstance(reply, httpx.Response)
+            self._has_answered = self._has_answered or isinstance(reply, httpx.Response)
             if isinstance(reply, httpx.Response) and reply.is_success:
                 return reply
-            error, tried = error_of(_present(reply)), tried + 1
-            spent = self._clock() - began
-            hopeless = self._hopeless(reply, error, patient)
-            pause = None if hopeless else self._retries.pause(tried, spent, error.retry_after_s, self._random())
+            error, tried = error_of(_not_none(reply)), tried + 1
+            pause = None
+            if self._is_repeated(reply, error, splittable):
+                pause = self._retries.pause(tried, self._clock() - began, error.retry_after_s, self._random())
             if pause is None:
                 raise error
             yield Pause(pause)
 
-    def _hopeless(self, reply: Reply, error: ServiceError, patient: bool) -> bool:
-        if isinstance(reply, httpx.ConnectError) and not self._met:
-            return not self._retries.before_first_answer
-        # A batch that took too long takes as long again: it is not repeated, it is split.
-        return not self._retries.covers(error.status) or (error.code in _SPLIT and not patient)
+    def _is_repeated(self, reply: Reply, error: ServiceError, splittable: bool) -> bool:
+        if isinstance(reply, httpx.ConnectError) and not self._has_answered:
+            return self._retries.before_first_answer
+        if splittable and error.status in _SPLIT_STATUSES:
+            # It would take as long again; it is split instead.
+            return False
+        return self._retries.covers(error.status)
 
-    def _again(self, papers: list[Paper], error: ServiceError) -> Exchange[list[Answer]]:
+    def _classify_in_parts(self, papers: list[Paper], error: ServiceError) -> Exchange[list[Answer]]:
         if len(papers) == 1:
-            return [_as_value(papers[0], error)]
-        size = self._smaller(len(papers), error)
+            return [_as_failure(papers[0], error)]
+        size = self._smaller_size(len(papers), error)
         answers: list[Answer] = []
         for i in range(0, len(papers), size):
             answers += yield from self.classify_batch(papers[i : i + size])
         return answers
 
-    def _alone(self, paper: Paper) -> Exchange[Answer]:
+    def _classify_alone(self, paper: Paper) -> Exchange[Answer]:
         try:
             return (yield from self.classify(paper))
         except ServiceError as error:
-            return _as_value(paper, error)
+            return _as_failure(paper, error)
 
-    def _smaller(self, papers: int, error: ServiceError) -> int:
-        if error.code in _SPLIT:
+    def _smaller_size(self, papers: int, error: ServiceError) -> int:
+        """The size of the parts of a refused batch; raises the error if parts would be refused as well."""
+        if error.status in _SPLIT_STATUSES:
             return papers // 2
         limit = _papers_limit(error.problem)
         if limit is None or limit >= papers:
             raise error
-        self._most_papers = limit
+        self._max_papers = limit
         return limit
 
 
-def _present(reply: Reply) -> httpx.Response | httpx.RequestError:
+def _not_none(reply: Reply) -> httpx.Response | httpx.RequestError:
     if reply is None:
         raise TypeError("a request got None for a reply; expected a response or the error of the request")
     return reply
@@ -176,7 +181,7 @@ def _document(paper: Paper) -> dict[str, str]:
 
 
 def _json(document: object) -> bytes:
-    # ASCII: half a surrogate pair travels as an escape, and the service refuses that one paper by its place.
+    # ASCII, so that half a surrogate pair is sent as an escape, and the service refuses that one paper by its index.
     return json.dumps(document).encode("ascii")
 
 
@@ -188,7 +193,7 @@ def _read(shape: type[Shape], reply: httpx.Response) -> Shape:
 
 
 def _unreadable(status: int) -> ServiceError:
-    return ServiceError("unreadable", "the answer has another shape than expected; is this the right service?", status)
+    return ServiceError("unreadable", "the response has an unexpected shape; is this the right service?", status)
 
 
 def _answers(batch: _Batch, expected: int) -> list[Answer]:
@@ -204,8 +209,8 @@ def _answer(result: dict[str, object], model: Model) -> Answer:
     return Failure.model_validate(result) if "error" in result else Result.model_validate({**result, "model": model})
 
 
-def _as_value(paper: Paper, error: ServiceError) -> Failure:
-    if error.problem is None or error.code not in _OF_THE_PAPER:
+def _as_failure(paper: Paper, error: ServiceError) -> Failure:
+    if error.problem is None or error.code not in _PAPER_CODES:
         raise error
     return Failure(id=paper.id, error=error.problem)
 

@@ -1,4 +1,4 @@
-"""When to try again. Knows numbers and one header; neither sleeps nor sends."""
+"""When a request is repeated, and after which pause."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and how long to try; classifying has no effects, so sending it again is safe.
+    """How often and how long a request is repeated; classification changes nothing, so repeating it is safe.
 
-    Retried are lost connections and `statuses`: too much work waiting, not ready, the deadline
-    passed, and a proxy that found no service behind it. An address that refuses the connection is
-    taken for a wrong one until the service has answered once, unless `before_first_answer`.
+    Requests are repeated after a lost connection and after one of `statuses`: the body arrived too slowly, the queue
+    is full, the service is not ready, the deadline passed, or a proxy reached no service. A refused connection is
+    taken for a wrong address until the service has answered once, unless `before_first_answer` is set.
     """
 
     tries: int = 6
@@ -19,16 +19,17 @@ class Retries:
     first_s: float = 0.25
     longest_s: float = 10.0
     before_first_answer: bool = False
-    statuses: frozenset[int] = frozenset({429, 502, 503, 504})
+    statuses: frozenset[int] = frozenset({408, 429, 502, 503, 504})
 
     def covers(self, status: int | None) -> bool:
-        """Whether trying again may help; None is a lost connection."""
+        """Whether a request with this status is repeated; None stands for a lost connection."""
         return status is None or status in self.statuses
 
     def pause(self, tried: int, spent_s: float, asked_s: float | None, jitter: float) -> float | None:
-        """Seconds until the next try, None if there is none; `jitter` in [0, 1) spreads callers apart.
+        """Seconds until the next try, or None if there is none; `jitter`, in [0, 1), spreads clients apart.
 
-        Never earlier than the service asked: jitter is added to its wish, and taken from our own.
+        `tried` counts the tries so far, `asked_s` is the pause that the service asked for. Jitter lengthens that
+        pause and shortens the client's own.
         """
         if tried >= self.tries:
             return None
@@ -38,12 +39,12 @@ class Retries:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that Retry-After asks for, as a number or as a date; None if absent or unreadable."""
+    """The seconds of a Retry-After header, given as a number or a date (RFC 9110, section 10.2.3), or None."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value)
     try:
-        # Against the answer's own date: the clocks of two machines need not agree.
+        # Relative to the response's own date, since the clocks of two machines need not agree.
         until, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("Date", ""))
         return max(0.0, (until - now).total_seconds())
     except (ValueError, TypeError):

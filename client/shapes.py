@@ -1,6 +1,6 @@
-"""What is sent and what comes back. Knows the shapes only; a test holds them against the OpenAPI document.
+"""Papers, results and cards as the API has them; a test compares them with the OpenAPI document.
 
-Fields that a later service adds are ignored, so that an older client goes on working.
+Fields that a later version of the service adds are ignored, so that an older client goes on working.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Paper(NamedTuple):
-    """A title, an abstract, or both; the id comes back with the answer."""
+    """A title, an abstract, or both; the id is returned with the answer."""
 
     title: str = ""
     abstract: str = ""
@@ -21,7 +21,7 @@ class _Shape(BaseModel):
 
 
 class Input(_Shape):
-    """What the model saw of the text, in word pieces."""
+    """How much of the text the model read, in word pieces."""
 
     tokens: int
     tokens_used: int
@@ -30,7 +30,7 @@ class Input(_Shape):
 
 
 class Model(_Shape):
-    """Which artefact answered."""
+    """The artefact that answered."""
 
     name: str
     version: str
@@ -38,10 +38,10 @@ class Model(_Shape):
 
 
 class Result(_Shape):
-    """The answer for one paper; `labels` are those that reach their threshold, most probable first.
+    """The result for one paper; `labels` are those that meet their threshold, most probable first.
 
-    `status` is "ok"; "uncertain" if a person should look; "out_of_scope" if the text is not of the
-    kind the model was trained on, so that its scores mean little. Expect words that are not among these.
+    `status` is "ok", "uncertain" if a person should check the result, or "out_of_scope" if the text is unlike the
+    papers the model was trained on. A later version of the service may send others.
     """
 
     id: str | None = None
@@ -53,11 +53,10 @@ class Result(_Shape):
 
 
 class Sentence(_Shape):
-    """What one sentence says of a label; in long texts several sentences in a row.
+    """How much one sentence, or in long texts a run of sentences, contributes to a label.
 
-    `start` and `end` are offsets into the field in characters of Python, so `sentence.of(paper)`
-    is its text. `weight` is what the label's log-odds lose without it: above 0 it speaks for the
-    label, below 0 against it; None where no text would be left.
+    `start` and `end` are offsets into the field in code points, as in Python strings. `weight` is how far the label's
+    log-odds fall without the sentence: positive if it supports the label, None if no text would be left.
     """
 
     field: Literal["title", "abstract"]
@@ -67,34 +66,34 @@ class Sentence(_Shape):
     weight: float | None = None
 
     def of(self, paper: Paper) -> str:
-        """Its text, of the paper that was explained."""
+        """The text of the sentence in the paper that was explained."""
         text = paper.title if self.field == "title" else paper.abstract
         return text[self.start : self.end]
 
 
 class Evidence(_Shape):
-    """What the sentences of title and abstract, in order, say of one label."""
+    """The contributions to one label, of the sentences of title and abstract in order."""
 
     label: str
     sentences: list[Sentence]
 
 
 class Explanation(Result):
-    """The answer for one paper, and the evidence for each label given, or for the most probable one."""
+    """The result for one paper, with evidence for each assigned label; without any, for the most probable label."""
 
     evidence: list[Evidence]
     merged: bool
 
 
 class Fault(_Shape):
-    """One wrong place in what was sent."""
+    """One invalid place in the request."""
 
     pointer: str
     detail: str
 
 
 class Problem(_Shape):
-    """What went wrong (RFC 9457); `code` is for programs, `detail` for people."""
+    """A problem document (RFC 9457); `code` is for programs, `detail` for people."""
 
     type: str
     title: str
@@ -109,7 +108,7 @@ class Problem(_Shape):
 
 
 class Failure(_Shape):
-    """What takes the place of an answer for one paper of many."""
+    """Takes the place of a Result for a paper that could not be classified."""
 
     id: str | None = None
     error: Problem
@@ -119,7 +118,7 @@ Answer = Result | Failure
 
 
 class LabelCard(_Shape):
-    """One label, and how well it is found on the validation papers."""
+    """One label and its quality on the validation papers."""
 
     id: str
     name: str
@@ -156,7 +155,7 @@ class Card(_Shape):
 
 
 class Reload(_Shape):
-    """What a reload came to, and which artefact answers now."""
+    """The outcome of a reload, and the artefact that answers now."""
 
     outcome: Literal["switched", "unchanged", "accepted"]
     model: Model

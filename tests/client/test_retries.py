@@ -36,6 +36,7 @@ def scripted(*replies: Scripted, retries: Retries | None = None) -> tuple[Client
 @pytest.mark.parametrize(
     "fault",
     [
+        problem(408, "body_timeout"),
         problem(429, "queue_full"),
         problem(503, "not_ready"),
         problem(504, "deadline_passed"),
@@ -136,6 +137,32 @@ def test_a_batch_too_large_for_the_service_is_sent_in_parts(limit: int) -> None:
     assert [answer.id for answer in client.classify_many(papers)] == [paper.id for paper in papers]
     assert seen[0] == 64
     assert sum(size for size in seen if size <= limit) == 100
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(problem(408, "body_timeout"), id="too slow to arrive"),
+        pytest.param(problem(504, "deadline_passed"), id="too slow to finish"),
+        pytest.param(httpx.Response(413, text="<html>"), id="too large for a proxy"),
+    ],
+)
+def test_a_batch_that_may_succeed_in_parts_is_halved_without_a_pause(refusal: httpx.Response) -> None:
+    result = {name: OK[name] for name in ("probabilities", "labels", "status", "input")}
+    half = httpx.Response(200, json={"results": [result] * 5, "model": OK["model"]})
+    client, script, naps = scripted(refusal, half)
+    assert len(list(client.classify_many([Paper("star")] * 10))) == 10
+    sizes = [len(json.loads(request.content)["papers"]) for request in script.requests]
+    assert (sizes, naps.slept) == ([10, 5, 5], [])
+
+
+def test_a_paper_that_arrives_too_slowly_by_itself_is_sent_again() -> None:
+    result = {name: OK[name] for name in ("probabilities", "labels", "status", "input")}
+    one = httpx.Response(200, json={"results": [result], "model": OK["model"]})
+    client, script, naps = scripted(problem(408, "body_timeout"), one)
+    (answer,) = client.classify_many([Paper("star")])
+    assert isinstance(answer, Result)
+    assert (len(script.requests), len(naps.slept)) == (2, 1)
 
 
 def test_a_paper_that_is_too_large_by_itself_is_a_value() -> None:
