@@ -22,6 +22,7 @@ from app.observability import logs
 from app.server.server import bound, serve
 from app.settings import Settings, SettingsError
 from model_store.errors import ModelStoreError
+from model_store.memory import share_one_heap
 
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 # Between the end of a process and its replacement: one that cannot start must not keep a processor busy.
@@ -40,6 +41,7 @@ def run(settings: Settings, sockets: list[socket.socket] | None = None) -> int:
     """Answer requests in this process until a signal ends it; 1 for an unusable artefact, 0 after a drained exit."""
     logs.configure(settings.log_level, settings.log_format, sys.stderr)
     sys.setswitchinterval(_SWITCH_S)
+    share_one_heap()
     try:
         app = create_app(settings)
     except (ModelStoreError, SettingsError) as error:
