@@ -11,7 +11,7 @@ from client import Paper as Sent
 from model_store.papers import Paper
 
 # A table takes hours: a service that restarts, is drained or is busy for some minutes does not end it.
-_RETRIES = Retries(tries=60, total_s=600.0, longest_s=30.0)
+RETRIES = Retries(tries=60, total_s=600.0, longest_s=30.0)
 # These say nothing of the paper: too slow, too many, stalled, not ready, out of time.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -55,13 +55,13 @@ class RemoteLabeller:
         problem = failure.error
         if problem.status in _TRANSIENT:
             raise CliError(
-                f"the service stopped answering: {problem.status} {problem.code}, also after {_RETRIES.total_s:.0f} s; "
+                f"the service stopped answering: {problem.status} {problem.code}, also after {RETRIES.total_s:.0f} s; "
                 "go on later with --resume"
             )
         return Refusal("; ".join(fault.detail for fault in problem.errors or ()) or problem.detail)
 
 
-def connect(url: str, key_file: Path | None, retries: Retries = _RETRIES) -> Client:
+def connect(url: str, key_file: Path | None, retries: Retries = RETRIES) -> Client:
     """A client; the key comes from a file, since a command line is for all users to see."""
     try:
         key = key_file.read_text().strip() if key_file else None

@@ -20,6 +20,7 @@ def neutralized(text: str, delimiter: str = ",") -> str:
     """
     if not any(sign in text for sign in "=+-@\t\r＝＋－＠"):
         return text
+    begins_formula = _FORMULA.match(text) and not _NUMBER.fullmatch(text)
     others = re.escape(_LIST_SEPARATORS.replace(delimiter, ""))
     text = re.sub(rf"([{others}\r\n]{_UNSEEN}){_INNER_FORMULA}", r"\1'", text)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if begins_formula else text

@@ -1,5 +1,6 @@
 """`papers serve`, `doctor` and `models`, and the help that teaches them."""
 
+import io
 import json
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 
 from cli.__main__ import main
 from cli.machine import read_machine
+from cli.processor import missing_features
+from cli.terminal import Terminal
 from model_store.store import Store
 from tests import builders
 from tests.app.running import ROOT, Running, environment
@@ -138,3 +141,43 @@ def test_what_an_extra_brings_is_loaded_only_where_it_is_used(entry: str, foreig
     program = f"import {entry}, sys; print(*({foreign} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+OLD = "processor : 0\nmodel name\t: Common KVM processor\nflags\t\t: fpu sse2 cx16 popcnt lahf_lm\n\n"
+V2 = "processor : 0\nflags\t\t: fpu sse2 cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3\n\n"
+
+
+def test_an_old_processor_is_told_in_one_sentence_before_anything_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text(OLD)
+    missing = missing_features(tmp_path / "old", "x86_64")
+    assert missing == ["sse4_1", "sse4_2", "ssse3"]
+    terminal = Terminal(tmp_path, io.StringIO(), io.StringIO())
+    assert main(["doctor"], terminal, missing=missing) == 2
+    assert str(terminal.err.getvalue()) == (  # type: ignore[attr-defined]
+        "papers: this processor lacks sse4_1, sse4_2, ssse3 and is below x86-64-v2, which numpy and onnxruntime need; "
+        "of a virtual machine, set the CPU type to host or x86-64-v2\n"
+    )
+    program = (
+        "import sys; from cli.__main__ import main; "
+        "print(main(['doctor'], missing=['ssse3']), *({'numpy', 'onnxruntime'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["2"]
+
+
+def test_a_processor_that_fits_or_is_not_told_of_is_no_reason_to_stop(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text(V2)
+    (tmp_path / "arm").write_text(ARM)
+    assert missing_features(tmp_path / "new", "x86_64") == []
+    assert missing_features(tmp_path / "arm", "aarch64") == []
+    assert missing_features(tmp_path / "nowhere", "x86_64") == []
+
+
+def test_a_model_is_chosen_by_its_name(papers: Command, artefacts: Path) -> None:
+    Store(artefacts).publish(builders.manifest("3.0.0", name="other-subjects"), builders.files())
+    chosen = papers("classify", "--title", "a star", "--model", "other-subjects", "--format", "jsonl")
+    assert "other-subjects 3.0.0 " in chosen.out
+    assert "no model 'nobody'" in papers("classify", "--title", "a star", "--model", "nobody").err
+    assert len(papers("models", "list").out.splitlines()) == 2
+    assert papers("models", "list", "--model", "tiny-subjects").out.startswith("1.0.0  tiny-subjects, 3 labels")
+    assert "artefact   other-subjects 3.0.0" in papers("doctor", "--model", "other-subjects", "--seconds", "0.1").out

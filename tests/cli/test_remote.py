@@ -1,8 +1,11 @@
 """`papers classify --url`: the same table through a service in a process of its own."""
 
 import hashlib
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -10,14 +13,15 @@ import pytest
 from app.settings import Settings
 from cli.errors import CliError
 from cli.labellers import Prediction
-from cli.remote import RemoteLabeller, connect
+from cli.remote import RETRIES, RemoteLabeller, connect
 from cli.statuses import described
-from client import Client
+from cli.terminal import Terminal
+from client import Client, Retries
 from model_store.papers import Paper
 from tests import builders
 from tests.app.running import running
 from tests.cli.command import ROWS, Command, write_csv
-from tests.client.bridges import problem, served
+from tests.client.bridges import Naps, problem, served
 
 
 class Mixed(httpx.BaseTransport):
@@ -110,3 +114,78 @@ def test_a_service_that_breaks_ends_the_table_with_its_code(tmp_path: Path) -> N
             labeller([Paper("star")])
     with pytest.raises(CliError, match="does not answer: 500"):
         RemoteLabeller(Client(transport=broken))
+
+
+def labelled(text: str = "ok") -> dict[str, object]:
+    """A result of a service that has the one label A."""
+    saw = {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False}
+    return {"probabilities": {"A": 0.5}, "labels": ["A"], "status": text, "input": saw}
+
+
+def failed(status: int, code: str) -> dict[str, object]:
+    """What a batch holds in the place of a paper."""
+    return {"error": json.loads(problem(status, code).content)}
+
+
+LOST = httpx.ReadError("lost", request=httpx.Request("POST", "http://127.0.0.1/classify/batch"))
+
+
+class Busy:
+    """A service that fails so many times, in each of the ways given, before it answers."""
+
+    def __init__(self, *failures: httpx.Response | httpx.RequestError | dict[str, object]) -> None:
+        self._failures = list(failures)
+        self._answer = replying(labelled())
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        alone = request.url.path == "/classify"
+        if request.url.path == "/model" or not self._failures:
+            return self._single(request) if alone else self._answer(request)
+        failure = self._failures.pop(0)
+        if isinstance(failure, httpx.RequestError):
+            raise failure
+        if isinstance(failure, dict):
+            error: Any = failure["error"]
+            return httpx.Response(error["status"], json=error) if alone else replying(failure)(request)
+        return failure
+
+    def _single(self, request: httpx.Request) -> httpx.Response:
+        batch = self._answer(request).json()
+        return httpx.Response(200, json={**batch["results"][0], "model": batch["model"]})
+
+
+def remote(service: Busy, retries: Retries | None = None) -> RemoteLabeller:
+    """A labeller whose pauses take no time."""
+    naps, transport = Naps(), httpx.MockTransport(service)
+    return RemoteLabeller(Client(transport=transport, sleep=naps, clock=naps.clock, retries=retries or RETRIES))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        problem(503, "engine_stalled"), problem(504, "deadline_passed"), problem(429, "queue_full"),
+        problem(503, "not_ready"), httpx.Response(502, text="a proxy"), LOST,
+        failed(503, "engine_stalled"), failed(504, "deadline_passed"),
+    ],
+    ids=lambda failure: str(failure)[:40],
+)  # fmt: skip
+def test_what_passes_by_itself_becomes_no_rejected_row(failure: httpx.Response) -> None:
+    assert remote(Busy(*[failure] * 7))([Paper("star")]) == [Prediction(["A"], "ok", [0.5])]
+
+
+@pytest.mark.parametrize("failure", [problem(503, "engine_stalled"), problem(504, "deadline_passed")])
+def test_a_service_that_does_not_recover_ends_the_run_and_rejects_nothing(failure: httpx.Response) -> None:
+    labeller = remote(Busy(*[failure] * 100), Retries(tries=3))
+    with pytest.raises(CliError, match=r"stopped answering: 50\d .*--resume"):
+        labeller([Paper("star")])
+
+
+def test_a_service_cannot_command_the_terminal(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, io.StringIO(), io.StringIO())
+    terminal.say("label \x1b[2J\x07\u202e\x9b\ud800 é\tx")
+    terminal.warn("\rreason \x00")
+    assert terminal.out.getvalue() == "label \ufffd[2J\ufffd\ufffd\ufffd\ufffd é\tx\n"  # type: ignore[attr-defined]
+    assert terminal.err.getvalue() == "\ufffdreason \ufffd\n"  # type: ignore[attr-defined]
+    labeller = RemoteLabeller(Client(transport=httpx.MockTransport(replying(labelled("ok\x1b[31m")))))
+    (result,) = labeller([Paper("star")])
+    assert result == Prediction(["A"], "ok\ufffd[31m", [0.5])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from model_store.labels import Label
+from tables.formulas import neutralized
 from training.data.papers import LabelledPaper
 from training.evaluation.answers import Answers
 
@@ -28,5 +29,6 @@ def write_mistakes(path: Path, papers: Sequence[LabelledPaper], answers: Answers
             paper, column = papers[rows[i]], columns[i]
             given, score = int(answers.truth[rows[i], column]), answers.scores[rows[i], column]
             title = paper.paper.title
-            writer.writerow([paper.row, paper.id, labels[column].name, given, f"{score:.4f}", title])
+            cells = [paper.id, labels[column].name, str(given), f"{score:.4f}", title]
+            writer.writerow([paper.row, *map(neutralized, cells)])
     return len(rows)
