@@ -69,7 +69,7 @@ class LocalLabeller:
         self._classifier = classifier
         manifest = classifier.manifest
         names = tuple(label.name for label in manifest.labels)
-        self.labels = Labels(names, tuple(getattr(label, "uri", None) for label in manifest.labels))
+        self.labels = Labels(names, tuple(label.uri for label in manifest.labels))
         self.model = model_name(manifest.name, manifest.version, classifier.sha256)
 
     def __call__(self, papers: Sequence[Paper]) -> list[Result]:
