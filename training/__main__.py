@@ -22,11 +22,13 @@ from model_store.store import Store
 from tables import TableError
 from training import stages
 from training.comparison.compare import compare
+from training.config import read_config
 from training.data.columns import ColumnChoice
 from training.drafting.init import init
 from training.errors import TrainingError
 from training.evaluation.evaluate import Question, evaluate, open_artefact, table
 from training.fitting.distributed import ProcessGroup, destroy_process_group
+from training.preflight import check_run, check_version
 from training.run import TrainingRun
 
 _STORE = Path("model_store/artefacts")
@@ -81,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
             _score(options)
         else:
             _execute(options)
-    except (TrainingError, ModelStoreError, TableError) as error:
+    except (TrainingError, ModelStoreError, TableError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     finally:
@@ -114,10 +116,11 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _execute(options: argparse.Namespace) -> None:
-    run = TrainingRun.open(options.config, options.runs)
     store = Store(options.store)
-    if options.command in ("run", "publish"):
-        store.check_free(run.config.name, run.config.version)
+    if options.command in ("run", "publish", "check"):
+        check_version(read_config(options.config)[0], store)
+    run = TrainingRun.open(options.config, options.runs)
+    check_run(run.config, run.corpus)
     if options.command == "pretrain" or (options.command == "run" and run.config.pretrain):
         stages.pretrain(run, resume=options.resume)
     if options.command in ("run", "fit"):
@@ -142,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     draft.add_argument("--abstract-column", metavar="NAME", help="default: the column named abstract, if there is one")
     _add_evaluate(commands)
     stages = {
+        "check": "see whether a run could be fitted and published, without starting it",
         "run": "pretrain if the configuration asks for it, then fit, baseline and publish",
         "pretrain": "let the encoder guess masked words of the papers first, as [pretrain] says; `fit` starts from it",
         "fit": "fine-tune and keep the best network's weights",

@@ -205,6 +205,12 @@ class GoldenPaper(_Section):
     title: str
     abstract: str = ""
 
+    @model_validator(mode="after")
+    def _has_text(self) -> "GoldenPaper":
+        if not (self.title.strip() or self.abstract.strip()):
+            raise ValueError("a golden paper needs a title or an abstract")
+        return self
+
 
 class QuantizationConfig(_Section):
     """Dynamic int8. With `reduce_range` weights keep 7 bits, so that no processor's arithmetic saturates."""

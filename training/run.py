@@ -1,11 +1,13 @@
 """A run: a validated configuration, its papers and its directory. `training.stages` says what is done with it."""
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import RunConfig, read_config
 from training.data.corpus import Corpus, read_corpus
+from training.provenance import Inputs, record, require_same
 from training.run_dir import RunDir
 
 _LOG = logging.getLogger("training")
@@ -33,6 +35,21 @@ class TrainingRun:
         run_dir = RunDir(runs / f"{config.name}-{config.version}")
         run_dir.path.mkdir(parents=True, exist_ok=True)
         return cls(config, text, load_corpus(config), run_dir)
+
+    def require_same_inputs(self) -> None:
+        """ConfigError if the files of the run were made from another configuration or other data."""
+        require_same(self.dir.inputs, Inputs.of(self.config, self.corpus))
+
+    def start_anew(self) -> None:
+        """Remove what an earlier fit left, and record what this one is made from."""
+        shutil.rmtree(self.dir.checkpoints, ignore_errors=True)
+        for path in (self.dir.weights, self.dir.baseline):
+            path.unlink(missing_ok=True)
+        self.record_inputs()
+
+    def record_inputs(self) -> None:
+        """Write down what the files of the run are made from."""
+        record(self.dir.inputs, Inputs.of(self.config, self.corpus))
 
 
 def load_corpus(config: RunConfig) -> Corpus:

@@ -13,6 +13,11 @@ class RunDir:
     """Where further pre-training works if other runs start from the same encoder; absent: in `path`."""
 
     @property
+    def inputs(self) -> Path:
+        """What the files here were made from; see training.provenance."""
+        return self.path / "inputs.json"
+
+    @property
     def pretraining(self) -> Path:
         """Checkpoints, TensorBoard events and metrics.jsonl of further pre-training."""
         return (self.shared or self.path) / "pretraining"
@@ -21,6 +26,11 @@ class RunDir:
     def encoder(self) -> Path:
         """The encoder after further pre-training. It is renamed into place last, so it is complete if it exists."""
         return (self.shared or self.path) / "encoder"
+
+    @property
+    def encoder_inputs(self) -> Path:
+        """What the encoder was made from; see training.provenance."""
+        return (self.shared or self.path) / "encoder-inputs.json"
 
     @property
     def checkpoints(self) -> Path:

@@ -28,6 +28,8 @@ from training.fitting.distributed import ProcessGroup, wait_for_all
 from training.fitting.fit import fit as fit_network
 from training.fitting.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
+from training.model.pretrained import not_loadable
+from training.provenance import Inputs, record, require_same
 from training.publishing.publish import publish as publish_network
 from training.run import TrainingRun
 
@@ -39,9 +41,17 @@ def pretrain(run: TrainingRun, *, resume: bool) -> None:
     config, run_dir = run.config.pretrain, run.dir
     if config is None:
         raise ConfigError("the configuration has no [pretrain]; an empty section takes the training papers")
+    inputs = Inputs.of_pretraining(run.config, run.corpus)
+    if resume:
+        require_same(run_dir.encoder_inputs, inputs)
     if resume and run_dir.encoder.exists():
         _LOG.info("%s exists: further pre-training is done", run_dir.encoder)
         return
+    if ProcessGroup.from_environment().is_main:
+        if not resume:
+            for folder in (run_dir.encoder, run_dir.pretraining):
+                shutil.rmtree(folder, ignore_errors=True)
+        record(run_dir.encoder_inputs, inputs)
     set_seed(run.config.seed)
     held_out = run.corpus.validation.papers
     papers = read_texts(config.texts, held_out, run.config.seed) if config.texts else run.corpus.train.papers
@@ -63,9 +73,12 @@ def pretrain(run: TrainingRun, *, resume: bool) -> None:
 def fit(run: TrainingRun, *, resume: bool) -> None:
     """Fine-tune and save the best network; with `resume`, continue an interrupted call from its last checkpoint."""
     config, weights = run.config, run.dir.weights
+    if resume:
+        run.require_same_inputs()
     if resume and weights.exists():
         _LOG.info("%s exists: fitting is done", weights)
         return
+    _prepare_directory(run, resume=resume)
     set_seed(config.seed)
     network = _training_network(run)
     tokenizer = load_tokenizer(config.encoder.source)
@@ -123,6 +136,7 @@ def load_fitted(run: TrainingRun) -> SubjectNetwork:
     """The network with its fitted weights, in evaluation mode; ConfigError if it has not been fitted."""
     if not run.dir.weights.exists():
         raise ConfigError(f"{run.dir.weights} does not exist: fit the run first")
+    run.require_same_inputs()
     network = _new_network(run, run.config.encoder)
     weights = load_file(run.dir.weights)
     auxiliary = weights.get("auxiliary.linear.weight")
@@ -139,11 +153,24 @@ def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.f
     return teacher.score(network, papers, pad_id(tokenizer))
 
 
+def _prepare_directory(run: TrainingRun, *, resume: bool) -> None:
+    """Leave nothing of another run in the directory: its checkpoints would be resumed from some day."""
+    if not ProcessGroup.from_environment().is_main:
+        return
+    if not resume:
+        run.start_anew()
+    elif not run.dir.inputs.exists():
+        run.record_inputs()
+
+
 def _new_network(run: TrainingRun, encoder: EncoderConfig) -> SubjectNetwork:
     config = run.config
     chunked = config.input.chunks is not None
     labels = len(run.corpus.labels)
-    return load_network(encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
+    try:
+        return load_network(encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
+    except OSError as error:
+        raise not_loadable(encoder.source, error) from None
 
 
 def _training_network(run: TrainingRun) -> SubjectNetwork:
@@ -177,6 +204,7 @@ def _starting_encoder(run: TrainingRun) -> EncoderConfig:
             f"{run.dir.encoder} does not exist, and the configuration has a [pretrain]: "
             "call `python -m training pretrain` first, or `run` for all stages"
         )
+    require_same(run.dir.encoder_inputs, Inputs.of_pretraining(run.config, run.corpus))
     return run.config.encoder.model_copy(update={"source": str(run.dir.encoder)})
 
 

@@ -151,7 +151,7 @@ class TestWholeRun:
 def test_a_taken_version_is_refused_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "store/0.1.0").mkdir(parents=True)
+    (tmp_path / "store/tiny/0.1.0").mkdir(parents=True)
     arguments = ["run", str(tiny.config(tmp_path)), "--runs", str(tmp_path / "runs"), "--store"]
     assert main([*arguments, str(tmp_path / "store")]) == 2
     assert "already published" in capsys.readouterr().err

@@ -41,12 +41,11 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
     Raises DataError naming file, row and column, or TableError where a file cannot be read at all.
     """
     reader = _Reader(config, seed, auxiliary)
-    first = config.train[0].path
-    reader.expect_labels(first, LabelledFile(first, config).labels)
     # In this order, since a paper belongs to the first part that holds it.
     test = reader.read_test(config.test) if config.test else None
     validation = reader.read(Source(path=config.validation)) if config.validation else None
     train = [paper for source in config.train for paper in reader.read(source, training=True)]
+    reader.require_same_labels()
     rng = reader.rng
     if validation is None:
         train, validation = _split(train, config.validation_share, rng)
@@ -70,6 +69,7 @@ def read_papers(path: Path, categories: Mapping[str, tuple[str, ...]] | None = N
     config = DataConfig(train=(Source(path=path),), categories=dict(categories) if categories else None)
     reader = _Reader(config, seed=0)
     papers = reader.read(config.train[0])
+    reader.require_same_labels()
     return reader.labels, with_targets(papers, reader.labels)
 
 
@@ -94,6 +94,7 @@ def read_labelled(
     reader = _Reader(data, seed=0)
     reader.expect_labels(path, names)
     papers = reader.read(data.train[0])
+    reader.require_same_labels()
     counts = {key: count for key, count in reader.report[str(path)].items() if isinstance(count, int)}
     if not papers:
         reasons = ", ".join(f"{key} {count}" for key, count in counts.items() if count)
@@ -112,6 +113,7 @@ class _Reader:
         self._auxiliary = auxiliary.column if auxiliary else None
         self._seen: set[bytes] = set()
         self._test: set[bytes] = set()
+        self._held_out_labels: dict[Path, tuple[str, ...]] = {}
 
     def expect_labels(self, path: Path, labels: tuple[str, ...]) -> None:
         """DataError unless these are the labels expected before, in any order; the first call sets them."""
@@ -120,13 +122,21 @@ class _Reader:
             missing, more = sorted(set(self.labels) - set(labels)), sorted(set(labels) - set(self.labels))
             raise DataError(f"{path}: labels differ from those expected; missing {missing}, unknown {more}")
 
+    def require_same_labels(self) -> None:
+        """The same for validation and test files, after the training files have said what is expected."""
+        for path, labels in self._held_out_labels.items():
+            self.expect_labels(path, labels)
+
     def read(self, source: Source, *, training: bool = False) -> list[LabelledPaper]:
         """The papers of a file that are in none of the files before, sampled as it says.
 
         Notices of withdrawal are left out of training, but measured on: the service gets them too.
         """
         file = LabelledFile(source.path, self._config, self._auxiliary)
-        self.expect_labels(source.path, file.labels)
+        if training:
+            self.expect_labels(source.path, file.labels)
+        else:
+            self._held_out_labels[source.path] = file.labels
         keep = self._config.keep_unlabelled
         cleaning = Cleaning(not file.has_categories if keep is None else keep, self._seen, self._test)
         counts: Counts = {}

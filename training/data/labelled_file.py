@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from training.config import DataConfig
-from training.data.columns import ColumnChoice, label_columns
+from training.data.columns import ColumnChoice
 from training.data.flags import EXPECTED, read_flag
 from training.data.paper_file import PaperFile, PaperRow, text_of
 from training.data.papers import LabelledPaper
@@ -52,7 +52,7 @@ class LabelledFile:
             return tuple(self._config.categories)
         there = ", ".join(self._file.first_names)
         if self._config.labels is None:
-            labels = label_columns(self._file.names, self._file.columns)
+            labels = self._file.label_columns()
             if not labels:
                 raise DataError(f"{self.path}: has no label columns; expected 0/1 columns beside {there}")
             return labels

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tables
 from model_store.papers import Paper
 from tables.columns import cell_text
-from training.data.columns import ColumnChoice, Columns, find_columns, require_text
+from training.data.columns import ColumnChoice, Columns, find_columns, label_columns, require_text
 
 # JSON lines may leave out keys, so columns are looked for in more than the first row.
 _HEAD = 100
@@ -45,6 +45,10 @@ class PaperFile:
     def names(self) -> tuple[str, ...]:
         """The columns of all rows: a label that few papers have may be a key of few JSON lines."""
         return self._declared or _names(tables.read(self.path))
+
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that are labels unless the configuration says otherwise."""
+        return label_columns(self.names, find_columns(self.names, self._choice))
 
     def __iter__(self) -> Iterator[PaperRow]:
         found: dict[tuple[str, ...], Columns] = {}

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from training.data.cleaning import has_text
-from training.data.columns import ColumnChoice, Columns, label_columns
+from training.data.columns import ColumnChoice, Columns, find_columns, label_columns
 from training.data.flags import read_flag
 from training.data.paper_file import PaperFile, PaperRow
 from training.errors import DataError
@@ -64,7 +64,7 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
             papers.add(row.paper)
     if not papers.seen:
         raise DataError(f"{path}: no row has a title or an abstract")
-    candidates = label_columns(columns.names, file.columns)
+    candidates = label_columns(columns.names, find_columns(columns.names, choice))
     flagged = [name for name in candidates if columns.is_flag(name)]
     if not flagged:
         looked_at = ", ".join(map(repr, candidates)) or "none"
@@ -78,7 +78,7 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
         )
     return Survey(
         papers=papers.seen,
-        columns=file.columns,
+        columns=find_columns(columns.names, choice),
         labels={name: columns.positives[name] for name in usable},
         set_aside={name: columns.positives[name] for name in flagged if name not in usable},
         blanks=sum(columns.blanks(name) for name in usable),

@@ -14,11 +14,11 @@ from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 from training.config import FitConfig
 from training.data.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.fitting.averaging import Averaging, load_average
+from training.fitting.early_stopping import micro_f1_at_best_cut
 from training.fitting.loop import arguments
 from training.fitting.progress import MetricsFile
 from training.fitting.schedule import rate
 from training.model.network import SubjectNetwork, parameter_groups
-from training.publishing.thresholds import micro_f1_at_best_cut
 
 _METRIC = "micro_f1"
 

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from httpx2 import HTTPError
+from huggingface_hub import HfApi, try_to_load_from_cache
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from training.errors import ConfigError
 
+_PATIENCE_SECONDS = 10.0
 _BERT_FAMILY = "expected one of the BERT family, such as bert-base-uncased or a MiniLM"
 
 
@@ -29,6 +32,7 @@ def read_encoder(source: str) -> EncoderFacts:
     Raises ConfigError, in one sentence, if there is no such encoder, if the hub cannot be reached,
     or if it is of a kind that cannot be trained here.
     """
+    _require_reachable(source)
     try:
         config = AutoConfig.from_pretrained(source)
     except (OSError, ValueError, KeyError) as error:
@@ -51,6 +55,17 @@ def read_encoder(source: str) -> EncoderFacts:
         positions=config.max_position_embeddings,
         vocabulary=config.vocab_size,
     )
+
+
+def _require_reachable(source: str) -> None:
+    """Ask the hub once, unless the encoder is local: transformers asks six times in half a minute and logs each."""
+    if Path(source).is_dir():
+        return
+    try:
+        if not isinstance(try_to_load_from_cache(source, "config.json"), str):
+            HfApi().model_info(source, timeout=_PATIENCE_SECONDS)
+    except (HTTPError, OSError, ValueError) as error:
+        raise not_loadable(source, error) from None
 
 
 def read_tokenizer(source: str) -> Tokenizer:

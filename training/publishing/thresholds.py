@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score, precision_recall_curve
+from sklearn.metrics import precision_recall_curve
 
 from model_store.labels import UncertainRule, assigned, closeness
 from training.config import ThresholdsConfig
@@ -67,12 +67,6 @@ def held_out_decisions(
     for others, fold in folds(len(scores), seed):
         found[fold] = assigned(scores[fold], choose(targets[others], chosen_on[others], wanted))
     return found
-
-
-def micro_f1_at_best_cut(targets: Targets, scores: Scores) -> float:
-    """Micro-F1 at the best single threshold: what early stopping watches."""
-    cuts = np.linspace(0.1, 0.9, 81)
-    return max(float(f1_score(targets, scores >= cut, average="micro", zero_division=0)) for cut in cuts)
 
 
 def uncertain_rule(targets: Targets, scores: Scores, thresholds: list[float], share: float) -> UncertainRule:

@@ -1,6 +1,7 @@
 """Labels, cleaning and the split."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,68 @@ def test_labels_may_stand_in_another_order_in_the_validation_file(tmp_path: Path
     corpus = read(train, tiny.write_csv(tmp_path / "v.csv", [swapped]))
     assert corpus.labels == ("X", "Y")
     assert corpus.validation.targets.tolist() == [[1, 1]]
+
+
+def test_papers_without_labels_are_negatives_of_own_labels(tmp_path: Path) -> None:
+    rows = [paper(f"t{i}", X=int(i < 40), Y=int(i % 3 == 0)) for i in range(120)]
+    path = tiny.write_csv(tmp_path / "t.csv", rows)
+    kept, left_out = read(path), read(path, keep_unlabelled=False)
+    without = sum(not (row["X"] or row["Y"]) for row in rows)
+    assert len(kept.train) + len(kept.validation) == 120
+    assert len(left_out.train) + len(left_out.validation) == 120 - without
+    assert (kept.validation.targets.sum(axis=1) == 0).any()
+
+
+def test_one_label_is_learned_from_papers_with_and_without_it(tmp_path: Path) -> None:
+    rows: tiny.Rows = [{"title": f"t{i}", "included": int(i % 10 == 0)} for i in range(160)]
+    corpus = read(tiny.write_csv(tmp_path / "t.csv", rows))
+    assert corpus.train.targets.sum(axis=0).tolist() == [14]
+    assert corpus.validation.targets.sum(axis=0).tolist() == [2]
+    with pytest.raises(DataError, match="every training paper has the only label, 'included'; papers without it"):
+        read(tmp_path / "t.csv", keep_unlabelled=False)
+
+
+def test_test_papers_are_in_no_other_part(tmp_path: Path) -> None:
+    train = tiny.write_csv(tmp_path / "t.csv", [paper(f"t{i}") for i in range(20)])
+    validation = tiny.write_csv(tmp_path / "v.csv", [paper(f"t{i}") for i in range(3, 8)])
+    test = tiny.write_csv(tmp_path / "x.csv", [paper("T3 "), paper("unseen"), paper("t19", " B")])
+    corpus = read(train, validation, test=test)
+    assert corpus.test is not None
+    together = (corpus.train, corpus.validation, corpus.test)
+    parts = [{paper.title.strip().lower() for paper in part.papers} for part in together]
+    assert parts[2] == {"t3", "unseen", "t19"}
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    assert corpus.report[str(validation)]["in_test"] == 1
+    assert corpus.report[str(train)]["in_test"] == 2
+
+
+def test_withdrawal_notices_teach_nothing_but_are_measured_on(tmp_path: Path) -> None:
+    notice = "This paper has been withdrawn by the author due to an error in section 2."
+    train = tiny.write_csv(tmp_path / "t.csv", [paper("a"), paper("b", notice)])
+    validation = tiny.write_csv(tmp_path / "v.csv", [paper("c"), paper("d", notice)])
+    corpus = read(train, validation)
+    assert (len(corpus.train), len(corpus.validation)) == (1, 2)
+    assert corpus.report[str(train)]["withdrawn"] == 1
+
+
+def test_labels_without_examples_are_named_all_at_once(tmp_path: Path) -> None:
+    rows = [paper(str(i), X=0, Y=0, Z=1) for i in range(20)]
+    with pytest.raises(DataError, match="labels 'X', 'Y' have no positive row among the 18 training papers"):
+        read(tiny.write_csv(tmp_path / "t.csv", rows))
+
+
+def test_a_sample_of_a_long_file_is_drawn_while_it_is_read(tmp_path: Path) -> None:
+    """The texts of all rows together would take three times the memory that is allowed here."""
+    path = tmp_path / "snapshot.jsonl"
+    abstract = "We follow a stone down a slope and record where it rests. " * 20
+    with path.open("w") as file:
+        for i in range(6_000):
+            row = {"title": f"On stone {i}", "abstract": f"{i} {abstract}", "update_date": f"20{10 + i % 10}-01-01"}
+            file.write(json.dumps(row | {"categories": ("cs.X", "math.X hep-th")[i % 2]}) + "\n")
+    source = Source(path=path, sample=100, since="2012-01-01")
+    tracemalloc.start()
+    corpus = read_corpus(DataConfig(train=(source,), categories=CATEGORIES), seed=1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(corpus.train) + len(corpus.validation) == 100
+    assert most < 2.5e6

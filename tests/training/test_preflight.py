@@ -1,0 +1,125 @@
+"""A run that could not be published is refused before it starts, in one sentence."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from transformers import DistilBertConfig, ElectraConfig, PreTrainedConfig, RobertaConfig
+
+from tests.training import tiny
+from training.__main__ import main
+
+
+def refusal(capsys: pytest.CaptureFixture[str], config: Path, command: str = "check") -> str:
+    folder = config.parent
+    assert main([command, str(config), "--runs", str(folder / "runs"), "--store", str(folder / "store")]) == 2
+    said = message(capsys)
+    assert not (folder / "runs/tiny-0.1.0/checkpoints").exists()
+    return said
+
+
+def message(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was said to the user: one line after "error: ". The library's progress may stand above it."""
+    written = capsys.readouterr().err
+    before, found, said = written.rpartition("error: ")
+    assert found, written
+    assert "Traceback" not in before
+    assert said.count("\n") == 1
+    return said
+
+
+def test_a_run_that_can_be_published_passes(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path)
+    assert main(["check", str(config), "--runs", str(tmp_path / "runs"), "--store", str(tmp_path / "store")]) == 0
+
+
+def test_a_taken_version_is_noticed_before_any_paper_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny.config(tmp_path)
+    (tmp_path / "store/tiny/0.1.0").mkdir(parents=True)
+    (tmp_path / "train.csv").unlink()
+    assert "already published" in refusal(capsys, config)
+
+
+def test_a_store_that_cannot_be_written_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tiny.config(tmp_path)
+    (tmp_path / "file").touch()
+    store = str(tmp_path / "file/store")
+    assert main(["check", str(config), "--runs", str(tmp_path / "runs"), "--store", store]) == 2
+    assert "file/store cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("within", "extra", "said"),
+    [
+        ({"input": "max_tokens = 100"}, "", "input.max_tokens is 100, the encoder .* reads at most 64"),
+        ({"input": 'sep_token = "</s>"'}, "", r"input.sep_token is '</s>', which the encoder's tokenizer"),
+        ({"scope": "layer = 9"}, "", r"\[scope\] layer is 9, the encoder has 2"),
+        ({}, '[teacher]\nscores = ["absent.npz"]\n', "absent.npz: cannot be read as a teacher's scores"),
+        ({}, "[pretrain]\n[teacher]\nscores = ['absent.npz']\n", "absent.npz: cannot be read"),
+    ],
+)
+def test_a_configuration_that_fails_later_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], within: dict[str, str], extra: str, said: str
+) -> None:
+    config = tiny.config(tmp_path, extra=extra, within=within)
+    if "max_tokens" in within.get("input", ""):
+        config.write_text(config.read_text().replace("max_tokens = 32\n", "", 1))
+    assert re.search(said, refusal(capsys, config, "run"))
+
+
+def test_a_precision_that_no_threshold_can_be_chosen_for_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny.config(tmp_path, extra='[thresholds]\naim = "precision"\nat_least = 0.8\n')
+    rows = tiny.papers(60, seed=1)
+    for number, row in enumerate(rows):
+        row["Physics"] = int(number == 0)
+        row["Mathematics"] = 1
+    tiny.write_csv(tmp_path / "validation.csv.gz", rows)
+    assert "label 'Physics' has 1 of 60 validation papers, too few to choose a threshold" in refusal(capsys, config)
+
+
+def test_a_golden_paper_without_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tiny.config(tmp_path, extra='[[golden]]\ntitle = " "\n')
+    assert main(["check", str(config)]) == 2
+    assert "a golden paper needs a title or an abstract" in capsys.readouterr().err
+
+
+# roberta-base has token types, but one of them only.
+OTHERS = (DistilBertConfig(), RobertaConfig(type_vocab_size=1), ElectraConfig())
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=[other.model_type for other in OTHERS])
+@pytest.mark.parametrize("command", ["check", "init"])
+def test_encoders_of_other_kinds_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: PreTrainedConfig, command: str
+) -> None:
+    config = tiny.config(tmp_path)
+    (tmp_path / "encoder/config.json").write_text(json.dumps(other.to_dict()))
+    if command == "check":
+        said = refusal(capsys, config)
+    else:
+        papers, output = str(tmp_path / "train.csv"), str(tmp_path / "new.toml")
+        assert main(["init", papers, "--encoder", str(tmp_path / "encoder"), "--output", output]) == 2
+        said = message(capsys)
+    assert "expected one of the BERT family" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("empty", "is a folder, but holds no encoder in the Hugging Face layout"),
+        ("no/such-encoder", "is neither a folder nor in the cache, and could not be fetched"),
+    ],
+)
+def test_an_encoder_that_cannot_be_loaded_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    config = tiny.config(tmp_path)
+    config.write_text(config.read_text().replace(json.dumps(str(tmp_path / "encoder")), json.dumps(source)))
+    assert said in refusal(capsys, config, "run")

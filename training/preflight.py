@@ -1,0 +1,85 @@
+"""What can be known before an hour is spent: whether a run could be fitted and published at all."""
+
+import os
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from model_store.store import Store
+from training.config import RunConfig
+from training.data.corpus import Corpus
+from training.data.folds import folds
+from training.errors import ConfigError
+from training.fitting.distributed import ProcessGroup
+from training.fitting.teacher import read_scores
+from training.model.pretrained import EncoderFacts, read_encoder, read_tokenizer
+
+# As model_store.labels.Label has it.
+_LONGEST_NAME = 1000
+
+
+def check_version(config: RunConfig, store: Store) -> None:
+    """Refuse a version that is taken and a store that cannot be written, before any data is read."""
+    store.check_free(config.name, config.version)
+    there = next(path for path in (store.root, *store.root.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise ConfigError(f"{store.root} cannot be written, so nothing could be published; name another --store")
+
+
+def check_run(config: RunConfig, corpus: Corpus) -> None:
+    """Refuse a run that would end in an error after it has been fitted.
+
+    Raises ConfigError, or DataError where a teacher's scores do not fit the papers.
+    """
+    encoder = read_encoder(config.encoder.source)
+    _check_lengths(config, encoder)
+    _check_layers(config, encoder)
+    _check_tokens(config, read_tokenizer(config.encoder.source))
+    _check_labels(corpus)
+    if config.thresholds.aim == "precision":
+        _check_positives(config, corpus)
+    if config.teacher:
+        read_scores(config.teacher.scores, corpus.train, corpus.labels)
+    for batch_size in (config.fit.batch_size, config.pretrain.batch_size if config.pretrain else 0):
+        ProcessGroup.from_environment().per_process(batch_size)
+
+
+def _check_lengths(config: RunConfig, encoder: EncoderFacts) -> None:
+    for key, tokens in (("input", config.input.max_tokens), ("fit", config.fit.max_tokens)):
+        if tokens > encoder.positions:
+            source = config.encoder.source
+            raise ConfigError(
+                f"{key}.max_tokens is {tokens}, the encoder {source!r} reads at most {encoder.positions} word pieces"
+            )
+
+
+def _check_layers(config: RunConfig, encoder: EncoderFacts) -> None:
+    layer = config.scope.layer if config.scope else None
+    kept = min(config.features.top or encoder.layers, encoder.layers)
+    if layer is not None and layer > kept:
+        raise ConfigError(f"[scope] layer is {layer}, the encoder has {kept}; name one of them, or leave it out")
+
+
+def _check_tokens(config: RunConfig, tokenizer: Tokenizer) -> None:
+    for key in ("cls_token", "sep_token"):
+        token = getattr(config.input, key)
+        if tokenizer.token_to_id(token) is None:
+            raise ConfigError(f"input.{key} is {token!r}, which the encoder's tokenizer does not know; name its own")
+
+
+def _check_labels(corpus: Corpus) -> None:
+    for name in corpus.labels:
+        if not 0 < len(name) <= _LONGEST_NAME:
+            raise ConfigError(f"the label {name[:60]!r}... has {len(name)} letters; expected 1 to {_LONGEST_NAME}")
+
+
+def _check_positives(config: RunConfig, corpus: Corpus) -> None:
+    """Thresholds for a precision are chosen on folds: each fold's other papers need one of every label."""
+    targets = corpus.validation.targets
+    for others, _ in folds(len(targets), config.seed):
+        for missing in np.flatnonzero(targets[others].sum(axis=0) == 0):
+            raise ConfigError(
+                f"label {corpus.labels[missing]!r} has {int(targets[:, missing].sum())} of {len(targets)} validation "
+                'papers, too few to choose a threshold for a precision; set aim = "f1" in [thresholds], give more '
+                "validation papers, or leave the label out"
+            )

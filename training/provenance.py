@@ -1,0 +1,121 @@
+"""What the files of a run were made from, so that they never pass for those of other inputs.
+
+A run's directory outlives its configuration: somebody fits, edits the TOML file and resumes. Without
+a record the old network would be published with the new file as its origin.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from training.config import RunConfig
+from training.data.corpus import Corpus
+from training.errors import ConfigError
+
+# What is read on publishing only: it may be changed after the network has been fitted.
+_READ_ON_PUBLISHING = frozenset(
+    {
+        "calibration", "gates", "golden", "golden_tolerance", "labels", "licence", "limits", "quantization", "scope",
+        "thresholds", "uncertain_share",
+    }
+)  # fmt: skip
+_READ_ON_PRETRAINING = frozenset({"encoder", "input", "pretrain", "seed"})
+# So many differences are named in the message.
+_NAMED = 3
+
+
+class Inputs(BaseModel):
+    """Everything that a fitted network depends on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, JsonValue]
+    """Keys of the configuration, with dots, that are not at their default."""
+    files: dict[str, str]
+    """sha256 of data files, of teachers' scores and of a local encoder."""
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
+        """What the network of a run depends on, as it is now."""
+        document = config.model_dump(mode="json", exclude_defaults=True, exclude=set(_READ_ON_PUBLISHING))
+        files = {name: str(facts["sha256"]) for name, facts in corpus.report.items()}
+        return cls(settings=dict(_flat(document)), files=files | _digests(config), labels=corpus.labels)
+
+    @classmethod
+    def of_pretraining(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
+        """What its encoder depends on after further pre-training."""
+        document = config.model_dump(
+            mode="json", exclude_defaults=True, include={"encoder", "pretrain", "input", "seed"}
+        )
+        if config.pretrain and config.pretrain.texts:
+            return cls(settings=dict(_flat(document)), files=_digests(config), labels=())
+        # Within-task: the training papers are the texts.
+        whole = cls.of(config, corpus)
+        data = {key: value for key, value in whole.settings.items() if key.startswith("data.")}
+        return cls(settings=dict(_flat(document)) | data, files=whole.files, labels=())
+
+
+def record(path: Path, inputs: Inputs) -> None:
+    """Write the inputs beside what is made from them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(inputs.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def require_same(path: Path, inputs: Inputs) -> None:
+    """ConfigError, naming what changed, unless the record is of the same inputs; no record says nothing."""
+    if not path.exists():
+        return
+    recorded = Inputs.model_validate_json(path.read_text(encoding="utf-8"))
+    if changes := list(_changes(recorded, inputs)):
+        more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
+        raise ConfigError(
+            f"what is in {path.parent} was made from other inputs: {'; '.join(changes[:_NAMED])}{more}. Change that "
+            "back, or fit anew without --resume (under another version if the old network is to be kept)"
+        )
+
+
+def _changes(recorded: Inputs, now: Inputs) -> Iterator[str]:
+    for key in sorted(recorded.settings.keys() | now.settings.keys()):
+        before, after = (inputs.settings.get(key, "not set") for inputs in (recorded, now))
+        if before != after:
+            yield f"{key} was {_shortened(before)}, now {_shortened(after)}"
+    for name in sorted(recorded.files.keys() | now.files.keys()):
+        if recorded.files.get(name) != now.files.get(name):
+            yield f"the content of {name} has changed"
+    if recorded.labels != now.labels:
+        yield f"labels were {', '.join(recorded.labels)}, now {', '.join(now.labels)}"
+
+
+def _shortened(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, JsonValue]]:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _digests(config: RunConfig) -> dict[str, str]:
+    files = [*(config.teacher.scores if config.teacher else ()), *_encoder_files(config)]
+    files += [file.path for file in config.pretrain.texts] if config.pretrain else []
+    return {str(path): _sha256(path) for path in files if path.is_file()}
+
+
+def _encoder_files(config: RunConfig) -> list[Path]:
+    folder = Path(config.encoder.source)
+    return [folder / name for name in ("config.json", "tokenizer.json", "model.safetensors")] if folder.is_dir() else []
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
