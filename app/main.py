@@ -17,6 +17,7 @@ from app.api import openapi, pages, routes
 from app.api.cors import ProblemCors
 from app.api.dependencies import State
 from app.api.exception_handlers import add_exception_handlers
+from app.api.head import HeadMiddleware
 from app.api.keys import ApiKeys
 from app.api.middleware import (
     AdmissionMiddleware,
@@ -105,6 +106,7 @@ def _middleware(state: State) -> list[Middleware]:
     return [
         Middleware(RequestLogMiddleware, telemetry=state["telemetry"], paths=_api_paths()),
         Middleware(ResponseHeadersMiddleware, health=engine.health),
+        Middleware(HeadMiddleware),
         Middleware(HeaderMiddleware),
         *_browser_middleware(settings),
         Middleware(ApiKeyMiddleware, keys=state["keys"], open_metrics=settings.open_health),

@@ -29,7 +29,7 @@ def client(store: Store, key_file: Path) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize("key", KEYS.values())
-def test_each_key_of_the_file_opens(client: TestClient, key: str) -> None:
+def test_each_key_of_the_file_gives_access(client: TestClient, key: str) -> None:
     assert client.get("/model", headers={"authorization": f"Bearer {key}"}).status_code == 200
     assert client.get("/model", headers={"x-api-key": key}).status_code == 200
 
@@ -56,14 +56,23 @@ def test_metrics_are_closed_by_setting_and_probes_stay_open(store: Store, key_fi
         assert client.get("/metrics", headers={"x-api-key": "k-first"}).status_code == 200
 
 
-def test_a_key_is_known_by_its_name(key_file: Path) -> None:
+def test_a_key_has_the_name_on_its_line(key_file: Path) -> None:
     keys = ApiKeys(key_file)
     assert [keys.name_of(key) for key in (*KEYS.values(), "k-third", "")] == ["library", "pipeline", None, None]
 
 
+FIRST, SECOND = (hashlib.sha256(key.encode()).hexdigest() for key in KEYS.values())
+EMPTY = hashlib.sha256(b"").hexdigest()
+
+
 @pytest.mark.parametrize(
-    "content", ["", "# nothing\n", "library:k-first\n", "library:" + "A" * 64, "two words:" + "0" * 64]
-)
+    "content",
+    [
+        "", "# nothing\n", "library:k-first\n", "library:" + "A" * 64, "two words:" + "0" * 64,
+        f"library:{FIRST}:admin\n", f"library:{EMPTY}\n", f"library:{FIRST}\nempty:{EMPTY}:reload\n",
+        f"library:{FIRST}\nlibrary:{SECOND}\n", f"library:{FIRST}\npipeline:{FIRST}\n",
+    ],
+)  # fmt: skip
 def test_an_unusable_file_is_refused_without_quoting_it(tmp_path: Path, content: str) -> None:
     path = tmp_path / "keys"
     path.write_text(content)
@@ -76,3 +85,20 @@ def test_an_unusable_file_is_refused_without_quoting_it(tmp_path: Path, content:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         ApiKeys(tmp_path / "nowhere")
+
+
+def test_only_a_key_marked_for_it_may_reload(store: Store, key_file: Path) -> None:
+    key_file.write_text(f"library:{FIRST}\npipeline:{SECOND}:reload\n")
+    with TestClient(create_app(Settings(artefacts=store.root, api_key_file=key_file))) as client:
+        refused = client.post("/admin/reload", headers={"x-api-key": "k-first"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert client.post("/admin/reload", headers={"x-api-key": "k-second"}).json()["outcome"] == "unchanged"
+        # A removed mark counts from the next reload on.
+        key_file.write_text(f"library:{FIRST}\npipeline:{SECOND}\n")
+        assert client.post("/admin/reload", headers={"x-api-key": "k-second"}).status_code == 200
+        assert client.post("/admin/reload", headers={"x-api-key": "k-second"}).status_code == 403
+
+
+def test_a_header_without_a_key_never_matches(store: Store, key_file: Path) -> None:
+    for presented in ("", " ", "\t"):
+        assert ApiKeys(key_file).name_of(presented) is None

@@ -20,7 +20,7 @@ AUTH = {"authorization": f"Bearer {KEY}"}
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
     path = tmp_path / "keys"
-    path.write_text(f"# who may reload\noperator:{hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    path.write_text(f"# who may reload\noperator:{hashlib.sha256(KEY.encode()).hexdigest()}:reload\n")
     return path
 
 
