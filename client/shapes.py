@@ -27,6 +27,10 @@ class Input(_Shape):
     tokens_used: int
     truncated: bool
     abstract: bool
+    unknown: int = 0
+    changes: list[str] = []
+    withdrawn: bool = False
+    layer: int | None = None
 
 
 class Model(_Shape):
@@ -88,7 +92,8 @@ class Explanation(Result):
 class Fault(_Shape):
     """One invalid place in the request."""
 
-    pointer: str
+    pointer: str | None = None
+    parameter: str | None = None
     detail: str
 
 
@@ -117,13 +122,9 @@ class Failure(_Shape):
 Answer = Result | Failure
 
 
-class LabelCard(_Shape):
-    """One label and its quality on the validation papers."""
+class LabelQuality(_Shape):
+    """How well one label is found."""
 
-    id: str
-    name: str
-    threshold: float
-    title_threshold: float | None = None
     support: int | None = None
     precision: float | None = None
     recall: float | None = None
@@ -131,6 +132,30 @@ class LabelCard(_Shape):
     f1_interval: list[float] | None = Field(default=None, min_length=2, max_length=2)
     average_precision: float | None = None
     calibration_error: float | None = None
+
+
+class LabelCard(LabelQuality):
+    """One label, and how well it is found on the validation papers and, in `test`, on test papers."""
+
+    id: str
+    name: str
+    title: str | None = None
+    parent: str | None = None
+    uri: str | None = None
+    few_papers: bool = False
+    threshold: float
+    title_threshold: float | None = None
+    test: LabelQuality | None = None
+
+
+class Exit(_Shape):
+    """A layer after which papers may leave the network, and which papers do."""
+
+    layer: int
+    margin: float
+    title_margin: float | None = None
+    share: float
+    micro_f1: float | None = None
 
 
 class Card(_Shape):
@@ -148,6 +173,8 @@ class Card(_Shape):
     uncertain: dict[str, Any]
     input: dict[str, Any]
     quality: dict[str, Any]
+    test: dict[str, Any] | None = None
+    exits: list[Exit] = []
     quantization: dict[str, Any]
     base_encoder: str
     provenance: dict[str, Any]

@@ -1,7 +1,5 @@
 """The model card: its schema, and how it is made from the manifest."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
@@ -14,24 +12,52 @@ _COPIED = (
 )  # fmt: skip
 
 
-class LabelCard(BaseModel):
-    """One label and its quality on the validation papers; intervals are 95 %."""
+class LabelQualityOut(BaseModel):
+    """How well one label is found; intervals are 95 %."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
-    name: str
-    threshold: float
-    title_threshold: float | _Absent = Field(
-        default=None, description="the threshold for papers without an abstract, if it differs"
-    )
-    support: int | _Absent = Field(default=None, description="validation papers that carry the label")
+    support: int | _Absent = Field(default=None, description="papers that carry the label")
     precision: float | _Absent = None
     recall: float | _Absent = None
     f1: float | _Absent = None
     f1_interval: list[float] | _Absent = Field(default=None, min_length=2, max_length=2)
     average_precision: float | _Absent = None
     calibration_error: float | _Absent = Field(default=None, description="expected calibration error, held out")
+
+
+class LabelCard(LabelQualityOut):
+    """One label and its quality on the validation papers; intervals are 95 %."""
+
+    id: str
+    name: str = Field(description="the label's key in `probabilities` and `labels`")
+    title: str | _Absent = Field(default=None, description="for people, where `name` is a code")
+    parent: str | _Absent = Field(default=None, description="what the label belongs to, for example an archive")
+    uri: str | _Absent = Field(default=None, description="the label in a vocabulary")
+    few_papers: bool = Field(default=False, description="whether threshold and calibration rest on few papers")
+    threshold: float
+    title_threshold: float | _Absent = Field(
+        default=None, description="the threshold for papers without an abstract, if it differs"
+    )
+    test: LabelQualityOut | _Absent = Field(
+        default=None, description="quality on the test papers, by which nothing was chosen"
+    )
+
+
+class ExitOut(BaseModel):
+    """A layer after which papers may leave the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layer: int
+    margin: float = Field(
+        description="a paper leaves if its closest call is at least so far from the threshold, in log-odds"
+    )
+    title_margin: float | _Absent = Field(
+        default=None, description="the same for papers without an abstract; absent: they go on"
+    )
+    share: float = Field(description="share of the validation papers that leave here")
+    micro_f1: float | _Absent = Field(default=None, description="of all validation papers if all left here")
 
 
 class CardOut(BaseModel):
@@ -52,7 +78,11 @@ class CardOut(BaseModel):
     )
     uncertain: dict[str, JsonValue] = Field(description="the rule, and its effect on the validation papers")
     input: dict[str, JsonValue]
-    quality: dict[str, JsonValue]
+    quality: dict[str, JsonValue] = Field(description="on the validation papers, which chose the thresholds")
+    test: dict[str, JsonValue] | _Absent = Field(
+        default=None, description="the same figures on test papers, by which nothing was chosen"
+    )
+    exits: list[ExitOut] = Field(default=[], description="where papers may leave the network early; empty: nowhere")
     quantization: dict[str, JsonValue] = Field(description="the scheme, and what it cost compared with fp32")
     base_encoder: str
     provenance: dict[str, JsonValue]
@@ -62,9 +92,16 @@ class CardOut(BaseModel):
 def card(manifest: Manifest, sha256: str) -> CardOut:
     """The model card of one artefact."""
     document = manifest.model_dump(mode="json")
+    quality, test = document["quality"], document["test"]
+    per_label, per_label_test = quality.pop("per_label"), test.pop("per_label") if test else {}
     return CardOut(
-        labels=[_label(label, document["quality"]["per_label"]) for label in document["labels"]],
-        quality={name: value for name, value in document["quality"].items() if name != "per_label"},
+        labels=[
+            LabelCard(**label, **per_label.get(label["id"], {}), test=per_label_test.get(label["id"]))
+            for label in document["labels"]
+        ],
+        quality=quality,
+        test=test,
+        exits=[ExitOut(**exit_.model_dump(exclude={"file"})) for exit_ in manifest.exits],
         base_encoder=document["provenance"].pop("base_encoder"),
         sha256=sha256,
         **{name: document[name] for name in _COPIED},
@@ -75,7 +112,3 @@ def matches(if_none_match: str, etag: str) -> bool:
     """Whether the client has this version already; weak comparison, RFC 9110, section 13.1.2."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]
-
-
-def _label(label: dict[str, Any], quality: dict[str, dict[str, Any]]) -> LabelCard:
-    return LabelCard(**label, **quality.get(label["id"], {}))

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, TypedDict, cast
 
-from fastapi import Body, Depends, Request, Response
+from fastapi import Body, Depends, Query, Request, Response
 from fastapi.openapi.models import Example
-from pydantic import ValidationError
+from pydantic import ValidationError, WithJsonSchema
 
 from app.api.errors import InvalidRequest
 from app.api.keys import ApiKeys
@@ -116,6 +116,12 @@ async def submitted_batch(
 
 
 WorkDep = Annotated[Work, Depends(work)]
+TopDep = Annotated[
+    int | None,
+    Query(ge=1, description="only so many of the most probable labels, in falling order, and all in `labels`"),
+    # OpenAPI 3.0 has no type "null".
+    WithJsonSchema({"type": "integer", "minimum": 1}),
+]
 PaperDep = Annotated[Submitted, Depends(submitted_paper)]
 BatchDep = Annotated[list[Submitted | Refused], Depends(submitted_batch)]
 

@@ -13,7 +13,7 @@ from app.api.errors import (
     problem_response,
     problem_type,
 )
-from app.api.validation import invalid_request
+from app.api.validation import invalid_parameter, invalid_request
 from app.inference.errors import InferenceError
 from app.observability.request_log import record_of
 
@@ -38,9 +38,10 @@ async def _handle_service_error(request: Request, error: Exception) -> Response:
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    # FastAPI puts where the field comes from in front of its place: "body".
-    errors = [{**field, "loc": field["loc"][1:]} for field in error.errors()]
-    return _respond(request, invalid_request(errors))
+    # The first part of each place says where the field comes from: "body", or "query".
+    source, *_ = error.errors()[0]["loc"]
+    errors = [{**field, "loc": field["loc"][1:]} for field in error.errors() if field["loc"][0] == source]
+    return _respond(request, invalid_request(errors) if source == "body" else invalid_parameter(errors))
 
 
 async def _handle_http_exception(request: Request, error: Exception) -> Response:

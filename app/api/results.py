@@ -1,8 +1,9 @@
 """Response bodies made from the engine's outcomes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.api.dependencies import Refused, Submitted
 from app.api.errors import ServiceError, problem, problem_type
@@ -20,11 +21,10 @@ from app.api.schemas import (
 from app.api.validation import no_text
 from app.explain.explainer import Explanation, Weights
 from app.explain.sentences import Passage
-from app.inference.engine import Answer, Outcome, Prediction
-from app.inference.errors import InferenceError
+from app.inference.engine import Answer, Prediction
 from app.observability.request_log import Record
 from model_store.errors import PaperError
-from model_store.labels import Label
+from model_store.labels import Decision, Label
 from model_store.manifest import Manifest
 
 
@@ -33,28 +33,35 @@ def model_out(manifest: Manifest, sha256: str) -> ModelOut:
     return ModelOut(name=manifest.name, version=manifest.version, sha256=sha256)
 
 
-def classify_out(paper: Submitted, answer: Answer) -> ClassifyOut:
-    """The result for a single paper; raises the error of its outcome."""
+def classify_out(paper: Submitted, answer: Answer, top: int | None) -> ClassifyOut:
+    """The result for a single paper, with the `top` most probable labels or all; raises the error of its outcome."""
     (outcome,) = answer.outcomes
     if not isinstance(outcome, Prediction):
         raise _error(outcome, "#")
     return ClassifyOut(
-        **_fields(paper, outcome, answer.manifest.labels), model=model_out(answer.manifest, answer.sha256)
+        **_fields(paper, outcome, answer.manifest.labels, top), model=model_out(answer.manifest, answer.sha256)
     )
 
 
-def batch_out(papers: Sequence[Submitted | Refused], answer: Answer, record: Record) -> BatchOut:
+def batch_out(papers: Sequence[Submitted | Refused], answer: Answer, record: Record, top: int | None) -> BatchOut:
     """One result per paper; the answer has outcomes for the valid papers only."""
     outcomes = iter(answer.outcomes)
-    results = [_entry(paper, outcomes, f"#/papers/{i}", answer, record) for i, paper in enumerate(papers)]
+    labels = answer.manifest.labels
+    results: list[ResultOut | FailureOut] = []
+    for i, paper in enumerate(papers):
+        outcome = paper.error if isinstance(paper, Refused) else next(outcomes)
+        if isinstance(paper, Submitted) and isinstance(outcome, Prediction):
+            results.append(ResultOut(**_fields(paper, outcome, labels, top)))
+        else:
+            results.append(_failure(paper.id, _error(outcome, f"#/papers/{i}"), record))
     return BatchOut(results=results, model=model_out(answer.manifest, answer.sha256))
 
 
-def explain_out(paper: Submitted, explanation: Explanation) -> ExplainOut:
+def explain_out(paper: Submitted, explanation: Explanation, top: int | None) -> ExplainOut:
     """The result for a single paper with its evidence; raises the error of its outcome."""
     answer, evidence = explanation
-    result = classify_out(paper, answer)
-    names = list(result.probabilities)
+    result = classify_out(paper, answer, top)
+    names = [label.name for label in answer.manifest.labels]
     explained = result.labels or [max(result.probabilities, key=result.probabilities.__getitem__)]
     return ExplainOut(
         **dict(result),
@@ -63,40 +70,42 @@ def explain_out(paper: Submitted, explanation: Explanation) -> ExplainOut:
     )
 
 
-def _entry(
-    paper: Submitted | Refused, outcomes: Iterator[Outcome], pointer: str, answer: Answer, record: Record
-) -> ResultOut | FailureOut:
-    if isinstance(paper, Refused):
-        return _failure(paper.id, paper.error, record)
-    outcome = next(outcomes)
-    if isinstance(outcome, Prediction):
-        return ResultOut(**_fields(paper, outcome, answer.manifest.labels))
-    return _failure(paper.id, _error(outcome, pointer), record)
-
-
 def _failure(paper_id: str | None, error: ServiceError, record: Record) -> FailureOut:
     record.problems.append(problem_type(type(error)).code)
     return FailureOut(id=paper_id, error=problem(error, record.id))
 
 
-def _error(outcome: PaperError | InferenceError, pointer: str) -> ServiceError:
+def _error(outcome: PaperError | ServiceError, pointer: str) -> ServiceError:
     return no_text(pointer) if isinstance(outcome, PaperError) else outcome
 
 
-def _fields(paper: Submitted, prediction: Prediction, labels: Sequence[Label]) -> dict[str, object]:
+def _fields(paper: Submitted, prediction: Prediction, labels: Sequence[Label], top: int | None) -> dict[str, object]:
     encoding, scored, decision = prediction
+    scores = scored.measured.scores
+    shown = range(len(labels)) if top is None else _most_probable(scores, top, decision)
     return {
         "id": paper.id,
-        "probabilities": {label.name: _shortest(p) for label, p in zip(labels, scored.measured.scores, strict=True)},
+        "probabilities": {labels[i].name: _shortest(scores[i]) for i in shown},
         "labels": [labels[i].name for i in decision.labels],
         "status": decision.status,
         "input": InputOut(
             tokens=encoding.tokens,
             tokens_used=encoding.tokens_used,
             truncated=encoding.truncated,
-            abstract=bool(paper.paper.abstract.strip()),
+            abstract=not encoding.title_only,
+            unknown=encoding.unknown,
+            changes=list(encoding.changes),
+            withdrawn=encoding.withdrawn,
+            layer=scored.measured.layer,
         ),
     }
+
+
+def _most_probable(scores: NDArray[np.float32], top: int, decision: Decision) -> list[int]:
+    """The `top` most probable labels and all assigned ones, most probable first; equal ones in the artefact's order."""
+    ranking = np.argsort(-scores, kind="stable").tolist()
+    shown = {*ranking[:top], *decision.labels}
+    return [label for label in ranking if label in shown]
 
 
 def _sentences(evidence: Sequence[tuple[Passage, Weights | None]], label: int) -> list[SentenceOut]:

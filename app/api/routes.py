@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.api.card import CardOut, card, matches
-from app.api.dependencies import BatchDep, PaperDep, StateDep, Submitted, WorkDep
+from app.api.dependencies import BatchDep, PaperDep, StateDep, Submitted, TopDep, WorkDep
 from app.api.errors import (
     BodyTimeout,
     BodyTooLarge,
@@ -48,26 +48,26 @@ health = APIRouter(tags=["health"], responses=problem_responses(*_EVERYWHERE))
 
 
 @classification.post("/classify", summary="Classify one paper", response_model_exclude_none=True)
-async def classify(paper: PaperDep, work: WorkDep) -> ClassifyOut:
+async def classify(paper: PaperDep, work: WorkDep, top: TopDep = None) -> ClassifyOut:
     """A probability for every label, the labels that meet their threshold, and whether a person should check them."""
-    return classify_out(paper, await work.classify([paper.paper]))
+    return classify_out(paper, await work.classify([paper.paper]), top)
 
 
 @classification.post("/classify/batch", summary="Classify several papers", response_model_exclude_none=True)
-async def classify_batch(papers: BatchDep, work: WorkDep) -> BatchOut:
+async def classify_batch(papers: BatchDep, work: WorkDep, top: TopDep = None) -> BatchOut:
     """One result per paper, in order; an invalid paper has an error in its place and does not affect the others."""
     answer = await work.classify([paper.paper for paper in papers if isinstance(paper, Submitted)])
-    return batch_out(papers, answer, work.record)
+    return batch_out(papers, answer, work.record, top)
 
 
 @classification.post("/explain", summary="Classify one paper and show the evidence", response_model_exclude_none=True)
-async def explain(paper: PaperDep, work: WorkDep) -> ExplainOut:
+async def explain(paper: PaperDep, work: WorkDep, top: TopDep = None) -> ExplainOut:
     """Which sentences speak for and against each label: each is left out once and the paper is scored again.
 
     Costs one inference per sentence, so papers are explained one at a time, and 429 comes sooner. A sentence that
     the model does not read has weight 0; leaving out an earlier one may bring it in.
     """
-    return explain_out(paper, await work.explain(paper.paper))
+    return explain_out(paper, await work.explain(paper.paper), top)
 
 
 @operation.get(

@@ -10,6 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from model_store.labels import Status
+from model_store.text import Change
 
 # NUL terminates a string in C programs and is refused by some databases downstream.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
@@ -31,7 +32,15 @@ RESULT_EXAMPLE: dict[str, JsonValue] = {
     "probabilities": {"Computer Science": 0.871, "Physics": 0.764, "Mathematics": 0.012},
     "labels": ["Computer Science", "Physics"],
     "status": "ok",
-    "input": {"tokens": 25, "tokens_used": 25, "truncated": False, "abstract": True},
+    "input": {
+        "tokens": 25,
+        "tokens_used": 25,
+        "truncated": False,
+        "abstract": True,
+        "unknown": 0,
+        "changes": [],
+        "withdrawn": False,
+    },
 }
 EVIDENCE_EXAMPLE: dict[str, JsonValue] = {
     "evidence": [
@@ -108,7 +117,17 @@ class InputOut(_Response):
     tokens: int = Field(ge=0, description="word pieces of the text")
     tokens_used: int = Field(ge=0, description="word pieces that the model read")
     truncated: bool
-    abstract: bool = Field(description="whether the paper has an abstract")
+    abstract: bool = Field(description="whether the model read an abstract")
+    unknown: int = Field(default=0, ge=0, description="word pieces that the model's vocabulary does not have")
+    changes: list[Change] = Field(
+        default=[],
+        description="what the text preparation dropped or replaced: `markup`, unusual `characters`, a `heading` such "
+        'as "Abstract", `hyphenation` at line ends, or a `placeholder` in the place of a text',
+    )
+    withdrawn: bool = Field(default=False, description="whether the paper contains a notice of its withdrawal")
+    layer: int | Absent = Field(
+        default=None, description="the layer after which the paper left the network, where it may leave early"
+    )
 
 
 class ModelOut(_Response):
@@ -124,7 +143,8 @@ class ResultOut(_Response):
 
     id: str | Absent = Field(default=None, description="as sent")
     probabilities: dict[str, float] = Field(
-        description="every label, in the artefact's order; the probabilities are independent and need not sum to 1"
+        description="every label, in the artefact's order, or what `top` selects; the probabilities are independent "
+        "and need not sum to 1"
     )
     labels: list[str] = Field(description="the labels that meet their threshold, most probable first")
     status: Status = Field(
@@ -180,7 +200,8 @@ class ExplainOut(ClassifyOut):
 class FaultOut(_Response):
     """One invalid place in the request."""
 
-    pointer: str = Field(description="JSON pointer as URI fragment (RFC 6901)")
+    pointer: str | Absent = Field(default=None, description="JSON pointer into the body, as URI fragment (RFC 6901)")
+    parameter: str | Absent = Field(default=None, description="name of the query parameter")
     detail: str
 
 

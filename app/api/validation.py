@@ -20,6 +20,8 @@ _DETAILS: dict[str, str] = {
     "model_attributes_type": "expected an object",
     "list_type": "expected an array",
     "missing": "required",
+    "int_parsing": "expected an integer",
+    "int_parsing_size": "expected a smaller integer",
 }
 
 
@@ -34,6 +36,15 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], base: str = "#") -> Inv
     ]
     sizes = errors[0].get("ctx", {}) if errors[0]["type"] == "too_many_fields" else {}
     return InvalidRequest(f"{faults[0].pointer}: {faults[0].detail}.", errors=faults, **sizes)
+
+
+def invalid_parameter(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
+    """The refusal for pydantic's errors of query parameters."""
+    faults = [
+        FaultOut(parameter=str(error["loc"][0]), detail=_DETAILS.get(error["type"], error["msg"]))
+        for error in errors[:_MAX_ERRORS]
+    ]
+    return InvalidRequest(f"{faults[0].parameter}: {faults[0].detail}.", errors=faults)
 
 
 def too_large(pointer: str, unit: str, limit: int, actual: int) -> InvalidRequest:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
 from app.main import create_app
@@ -53,19 +54,43 @@ def test_traces_without_their_extra_are_an_error_of_the_start(store: Store) -> N
         create_app(Settings(artefacts=store.root, traces=True))
 
 
-class Forgetful(Interposed):
-    """Fails in a place where nothing expects it."""
+class BrokenTokenizer(Interposed):
+    """Fails in a worker, before the network runs."""
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
         raise KeyError("zanzibar")
 
 
-def test_a_bug_is_a_500_without_words_and_logged_without_them(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    with TestClient(create_app(Settings(artefacts=store.root), Forgetful(store, lambda encoding: None))) as client:
-        answer = client.post("/classify", json={"title": "star"})
+class BrokenChecksum(str):
+    """Fails in a route, where nothing expects it."""
+
+    __slots__ = ()
+
+    def __format__(self, format_spec: str) -> str:
+        raise KeyError("zanzibar")
+
+
+def assert_unexplained(answer: Response, caplog: pytest.LogCaptureFixture, message: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "zanzibar" not in answer.text + caplog.text + str([vars(record) for record in caplog.records])
-    assert "unexpected exception" in caplog.messages
+    assert message in caplog.messages
+
+
+def test_a_bug_in_a_worker_is_a_500_and_neither_answer_nor_log_quote_it(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = BrokenTokenizer(store, lambda encoding: None)
+    with TestClient(create_app(Settings(artefacts=store.root), broken)) as client:
+        assert_unexplained(client.post("/classify", json={"title": "star"}), caplog, "inference failed")
+
+
+def test_a_bug_in_a_route_is_a_500_and_neither_answer_nor_log_quote_it(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    classifier = Interposed(store, lambda encoding: None)
+    classifier.sha256 = BrokenChecksum("5d" * 32)
+    with TestClient(create_app(Settings(artefacts=store.root), classifier)) as client:
+        assert_unexplained(client.get("/model"), caplog, "unexpected exception")
 
 
 async def drained(store: Store) -> None:

@@ -21,7 +21,9 @@ COUNTERPARTS: dict[type[BaseModel], str] = {
     shapes.Fault: "FaultOut",
     shapes.Problem: "Problem",
     shapes.Failure: "FailureOut",
+    shapes.LabelQuality: "LabelQualityOut",
     shapes.LabelCard: "LabelCard",
+    shapes.Exit: "ExitOut",
     shapes.Card: "CardOut",
 }
 NAMES = {shape.__name__: name for shape, name in COUNTERPARTS.items()}
@@ -52,6 +54,8 @@ def fields(schema: dict[str, Any]) -> dict[str, Any]:
     if "probabilities" in found:
         # A later service may say more of a paper than this client knows words for.
         found["status"] = ("any word", "status" in required)
+    if "changes" in found:
+        found["changes"] = ("any words", "changes" in required)
     # Free objects say so differently on the two sides, and mean the same.
     return {name: (("object", None, ()), need) if free(what) else (what, need) for name, (what, need) in found.items()}
 

@@ -34,7 +34,52 @@ def test_a_paper_that_reaches_no_label_is_uncertain(client: TestClient) -> None:
 
 def test_what_the_model_saw_is_told(client: TestClient) -> None:
     seen = client.post("/classify", json={"title": "a star", "abstract": "we " * 50}).json()["input"]
-    assert seen == {"tokens": 52, "tokens_used": 29, "truncated": True, "abstract": True}
+    assert seen == {
+        "tokens": 52,
+        "tokens_used": 29,
+        "truncated": True,
+        "abstract": True,
+        "unknown": 0,
+        "changes": [],
+        "withdrawn": False,
+    }
+
+
+def test_unknown_word_pieces_are_counted(client: TestClient) -> None:
+    seen = client.post("/classify", json={"title": "star zxcv star qwer"}).json()["input"]
+    assert (seen["tokens"], seen["unknown"]) == (4, 2)
+
+
+@pytest.mark.parametrize(("top", "names"), [
+    (1, ["Physics", "Computer Science"]), (2, ["Physics", "Computer Science"]),
+    (3, ["Physics", "Computer Science", "Mathematics"]), (99, ["Physics", "Computer Science", "Mathematics"]),
+])  # fmt: skip
+def test_top_limits_the_labels_to_the_most_probable_and_those_that_are_assigned(
+    client: TestClient, top: int, names: list[str]
+) -> None:
+    paper = {"title": "quantum quantum quantum algorithm algorithm"}
+    all_ = client.post("/classify", json=paper).json()
+    answer = client.post(f"/classify?top={top}", json=paper).json()
+    assert list(answer["probabilities"]) == names
+    assert answer == all_ | {"probabilities": {name: all_["probabilities"][name] for name in names}}
+    batch = client.post(f"/classify/batch?top={top}", json={"papers": [paper]}).json()
+    assert batch["results"][0]["probabilities"] == answer["probabilities"]
+    assert client.post(f"/explain?top={top}", json=paper).json()["probabilities"] == answer["probabilities"]
+
+
+def test_null_is_the_same_as_leaving_a_field_out(client: TestClient) -> None:
+    left_out = client.post("/classify", json={"title": "star"}).json()
+    assert client.post("/classify", json={"title": "star", "abstract": None, "id": None}).json() == left_out
+    assert client.post("/classify", json={"title": None, "abstract": "a proof"}).json()["labels"] == ["Mathematics"]
+    results = client.post("/classify/batch", json={"papers": [{"title": "star", "abstract": None}, {"title": None}]})
+    assert [result.get("labels") for result in results.json()["results"]] == [left_out["labels"], None]
+
+
+def test_of_two_fields_with_one_name_the_last_counts(client: TestClient) -> None:
+    answer = client.post(
+        "/classify", content='{"title": "star", "title": "a proof"}', headers={"content-type": "application/json"}
+    )
+    assert answer.json()["labels"] == ["Mathematics"]
 
 
 def test_the_answer_names_the_artefact(client: TestClient, store: Store) -> None:

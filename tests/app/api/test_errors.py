@@ -69,6 +69,15 @@ def test_a_wrong_envelope_is_a_422_for_all(client: TestClient, document: object)
     assert post(client, json.dumps(document), "/classify/batch")[0] == 422
 
 
+@pytest.mark.parametrize("top", ["0", "-1", "many", "1.5", "", "9" * 5000])
+@pytest.mark.parametrize("path", ["/classify", "/classify/batch", "/explain"])
+def test_an_invalid_parameter_is_a_422_that_names_it(client: TestClient, path: str, top: str) -> None:
+    body = {"papers": [{"title": "star"}]} if path == "/classify/batch" else {"title": "star"}
+    answer = client.post(f"{path}?top={top}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["parameter"] == "top"
+
+
 def test_a_length_over_the_limit_names_limit_and_length(client: TestClient) -> None:
     _, problem = post(client, json.dumps({"title": "a" * 2001}))
     assert (problem["limit"], problem["actual"]) == (2000, 2001)

@@ -1,10 +1,14 @@
 """Everything around classification: documentation, model card, health, metrics, headers."""
 
 import re
+from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from app.main import create_app
+from app.settings import Settings
 from model_store.store import Store
+from tests import builders
 
 
 def test_the_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
@@ -71,3 +75,33 @@ def test_the_card_says_what_is_out_of_scope(client: TestClient) -> None:
     assert card["scope"]["threshold"] == 0.7
     assert card["calibration"]["method"] == "none"
     assert card["aim"]["aim"] == "f1"
+
+
+def test_the_card_has_titles_parents_uris_and_figures_on_test_papers_where_the_manifest_has_them(
+    tmp_path: Path,
+) -> None:
+    plain = builders.manifest()
+    first = plain.labels[0].model_copy(
+        update={"title": "Computing", "parent": "Science", "uri": "https://example.org/computing", "few_papers": True}
+    )
+    test = plain.quality.model_copy(update={"micro_f1": 0.87})
+    store = builders.publish(tmp_path, labels=(first, *plain.labels[1:]), test=test)
+    with TestClient(create_app(Settings(artefacts=store.root))) as client:
+        card = client.get("/model").json()
+    described = {name: card["labels"][0][name] for name in ("title", "parent", "uri", "few_papers")}
+    assert described == {
+        "title": "Computing", "parent": "Science", "uri": "https://example.org/computing", "few_papers": True,
+    }  # fmt: skip
+    assert "title" not in card["labels"][1]
+    assert (card["quality"]["micro_f1"], card["test"]["micro_f1"]) == (plain.quality.micro_f1, 0.87)
+    assert card["labels"][1]["test"]["f1"] == card["labels"][1]["f1"]
+
+
+def test_the_card_and_results_name_the_exits(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.publish(builders.manifest(exits=builders.exits(0.5)), {**builders.files(), **builders.parts()})
+    with TestClient(create_app(Settings(artefacts=store.root))) as client:
+        card = client.get("/model").json()
+        layer = client.post("/classify", json={"title": "star"}).json()["input"]["layer"]
+    assert [exit_["layer"] for exit_ in card["exits"]] == [exit_.layer for exit_ in builders.exits(0.5)]
+    assert layer in [exit_["layer"] for exit_ in card["exits"]]
