@@ -22,6 +22,7 @@ from app.api.validation import no_text
 from app.explain.explainer import Explanation, Weights
 from app.explain.sentences import Passage
 from app.inference.engine import Answer, Prediction
+from app.inference.errors import InferenceError
 from app.observability.request_log import Record
 from model_store.errors import PaperError
 from model_store.labels import Decision, Label
@@ -49,8 +50,9 @@ def batch_out(papers: Sequence[Submitted | Refused], answer: Answer, record: Rec
     labels = answer.manifest.labels
     results: list[ResultOut | FailureOut] = []
     for i, paper in enumerate(papers):
-        outcome = paper.error if isinstance(paper, Refused) else next(outcomes)
-        if isinstance(paper, Submitted) and isinstance(outcome, Prediction):
+        if isinstance(paper, Refused):
+            results.append(_failure(paper.id, paper.error, record))
+        elif isinstance(outcome := next(outcomes), Prediction):
             results.append(ResultOut(**_fields(paper, outcome, labels, top)))
         else:
             results.append(_failure(paper.id, _error(outcome, f"#/papers/{i}"), record))
@@ -75,7 +77,7 @@ def _failure(paper_id: str | None, error: ServiceError, record: Record) -> Failu
     return FailureOut(id=paper_id, error=problem(error, record.id))
 
 
-def _error(outcome: PaperError | ServiceError, pointer: str) -> ServiceError:
+def _error(outcome: PaperError | InferenceError, pointer: str) -> ServiceError:
     return no_text(pointer) if isinstance(outcome, PaperError) else outcome
 
 
