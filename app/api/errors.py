@@ -97,6 +97,10 @@ class HeadersTooLarge(ApiError):
     """The request line and headers together exceed the limit."""
 
 
+class TooManyConnections(ApiError):
+    """The server has as many connections as it may have, and none of them is idle."""
+
+
 class InternalError(ApiError):
     """The service failed; this is a bug."""
 
@@ -147,6 +151,9 @@ PROBLEMS: dict[type[ServiceError], ProblemType] = {
     InternalError: _INTERNAL,
     InferenceFailed: _INTERNAL,
     NotReady: ProblemType(503, "not_ready", "The service is not ready", _LATER),
+    TooManyConnections: ProblemType(
+        503, "too_many_connections", "Too many connections", "Use fewer connections, or try again later."
+    ),
     Draining: ProblemType(503, "draining", "The service is shutting down", "Try again; another instance will answer."),
     EngineStalled: ProblemType(503, "engine_stalled", "The worker stalled", "Try again; the worker was replaced."),
     DeadlinePassed: ProblemType(504, "deadline_passed", "The deadline passed", "Send smaller batches, or try later."),

@@ -1,16 +1,23 @@
-"""Log lines: JSON for machines, short lines for a terminal. Knows records, never a text that was submitted."""
+"""Log lines: JSON for machines, short lines for a terminal. No line contains a submitted text."""
 
 import json
 import logging
+import sys
+import threading
+import time
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import IO, Any
 
 from app.observability.request_log import Record
 
 LOGGER = "papers"
 _FIELDS = "fields"
+# Clients choose request ids, methods and such; none of them may fill the log.
+_MAX_VALUE_CHARS = 1_000
+_MAX_FRAMES = 5
 
 
 class JsonFormatter(logging.Formatter):
@@ -21,10 +28,10 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             **_fields(record),
         }
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class HumanFormatter(logging.Formatter):
@@ -33,24 +40,57 @@ class HumanFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        return f"{when} {record.levelname.lower():<7} {record.getMessage()} {fields}".rstrip()
+        return f"{when} {record.levelname.lower():<7} {_message(record)} {fields}".rstrip()
 
 
 def configure(level: str, style: str, stream: IO[str]) -> None:
-    """Send this program's and uvicorn's log lines to `stream`; "auto" is human on a terminal, JSON elsewhere."""
+    """Send the log lines of this program and of all libraries, and warnings, to `stream`.
+
+    The style "auto" is human on a terminal and JSON elsewhere.
+    """
     human = style == "human" or (style == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(HumanFormatter() if human else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
     for name in (LOGGER, "uvicorn"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.setLevel(level.upper())
-        logger.propagate = False
+        logging.getLogger(name).setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+def log_uncaught_exceptions() -> None:
+    """Log what Python would print to standard error when an exception ends the program or a thread."""
+
+    def uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+            failure("uncaught exception", error)
+
+    sys.excepthook = uncaught
+    threading.excepthook = lambda args: uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
 def event(level: int, message: str, **fields: Any) -> None:
     """Log something that happened to the service."""
     logging.getLogger(LOGGER).log(level, message, extra={_FIELDS: fields})
+
+
+class ThrottledEvent:
+    """An event that is logged at most once in so many seconds."""
+
+    def __init__(self, level: int, message: str, interval_s: float) -> None:
+        self._level = level
+        self._message = message
+        self._interval_s = interval_s
+        self._next = 0.0
+
+    def __call__(self, **fields: Any) -> None:
+        """Log it, unless it was logged just now."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + self._interval_s
+            event(self._level, self._message, **fields)
 
 
 def request(record: Record, method: str, route: str, status: int, seconds: float) -> None:
@@ -75,15 +115,34 @@ def request(record: Record, method: str, route: str, status: int, seconds: float
 
 
 def failure(message: str, error: BaseException, **fields: Any) -> None:
-    """Log a bug by its type and place; an exception's own words may quote a submitted text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-5:]]
-    event(logging.ERROR, message, error=type(error).__name__, where=where, **fields)
+    """Log an exception by type and place; its own words may quote a submitted text."""
+    event(logging.ERROR, message, **_described(error), **fields)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The first line only: libraries append what they worked on, for instance the repr of a task and its exception."""
+    return str(_bounded(record.getMessage().strip().partition("\n")[0]))
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    fields: Mapping[str, Any] = getattr(record, _FIELDS, {})
+    fields = {name: _bounded(value) for name, value in getattr(record, _FIELDS, {}).items()}
+    if record.exc_info and record.exc_info[1]:
+        fields |= _described(record.exc_info[1])
     return fields
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
+    return {
+        "error": type(error).__name__,
+        "where": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
+        return value[:_MAX_VALUE_CHARS] + "…"
+    return value
 
 
 def _ms(seconds: float) -> float:

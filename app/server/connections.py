@@ -1,7 +1,8 @@
 """HTTP/1.1 connections: uvicorn's httptools protocol with limits on time and size.
 
 uvicorn limits neither how long the head of a request may take, nor its size with httptools, nor how long a client may
-leave an answer unread. `Connection` adds these limits; the server calls `close_if_overdue` several times a second.
+leave an answer unread, and idle connections count against its `limit_concurrency`. `Connection` adds these limits; the
+server calls `close_if_overdue` several times a second.
 
 httptools (llhttp) rather than h11, by measurement on one core:
 
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.errors import ApiError, BadRequest, HeadersTooLarge, problem_response
+from app.api.errors import ApiError, BadRequest, HeadersTooLarge, TooManyConnections, problem_response
+from app.observability.logs import ThrottledEvent
 from app.observability.request_log import request_id
 
 MAX_HEADER_BYTES = 32 * 1024
@@ -33,6 +35,7 @@ class ConnectionLimits(NamedTuple):
     """From the first byte of a request, or from the connection, to the end of the headers."""
     write_timeout_s: float
     """For each part of an answer (about 48 kB) that the client leaves unread."""
+    max_connections: int
 
 
 class TooManyPipelined(Exception):
@@ -43,12 +46,14 @@ class Connection(HttpToolsProtocol):
     """One client connection."""
 
     limits: ConnectionLimits
+    limit_reached: ThrottledEvent
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Since when a request is incomplete, since when bytes wait to be sent; None if there are none.
         self._incomplete_since: float | None = None
         self._unsent_since: float | None = None
+        self._idle_since = 0.0
         # Received since the parser last came to the end of the headers or of a piece of a body.
         self._pending_bytes = 0
         self._in_trailers = False
@@ -57,7 +62,9 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the event loop for a new connection."""
         super().connection_made(transport)
-        self._incomplete_since = self.loop.time()
+        self._incomplete_since = self._idle_since = self.loop.time()
+        if len(self.connections) > self.limits.max_connections:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop with what the client sent."""
@@ -131,13 +138,24 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Called when an answer is sent; what is left of its request gets a limit of its own."""
+        self._idle_since = self.loop.time()
         if self._incomplete_since is not None:
-            self._incomplete_since = self.loop.time()
+            self._incomplete_since = self._idle_since
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for invalid requests; answers with a problem document instead of plain text."""
         self._reject(BadRequest("This is not a valid HTTP request."))
+
+    def _make_room(self) -> None:
+        """Close the connection that has been idle longest, as nginx does; this one if all the others are busy."""
+        others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
+        idle = [other for other in others if not other.is_busy and not other.transport.is_closing()]
+        self.limit_reached(max_connections=self.limits.max_connections, idle=len(idle))
+        if idle:
+            min(idle, key=lambda other: other._idle_since).transport.close()
+        else:
+            self._reject(TooManyConnections("The server has no connection left."))
 
     def _parse(self, data: bytes) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The service in one process, or in several on one port. Knows processes and signals, no requests."""
+"""The service in one process, or in several that share a port and one set of metrics."""
 
 import contextlib
 import gc
@@ -10,126 +10,194 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from multiprocessing.connection import wait
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
+from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 
-from app.main import create_app
 from app.observability import logs
-from app.server.server import bound, serve
+from app.server.server import announce, serve
+from app.server.sockets import bind
 from app.settings import Settings, SettingsError
 from model_store.errors import ModelStoreError
 from model_store.memory import share_one_heap
 
-_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-# Between the end of a process and its replacement: one that cannot start must not keep a processor busy.
+CreateApp = Callable[[Settings], FastAPI]
+
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+# Between the end of a process and its replacement, so that one that cannot start does not keep a processor busy.
 _PAUSE_S = 1.0
-# How long a thread may keep the interpreter while another asks for it. A worker comes back from the network some
-# hundred times a second; Python's 5 ms is longer than a short paper takes, and beside a busy event loop it would pay
-# them each time: at four times the capacity that costs a third of the papers.
-_SWITCH_S = 0.0005
-
-# New objects before the cycle collector looks. Python's 700 make it look through all that wait, which are no garbage,
-# a hundred times a second when the house is full, while the workers wait for the interpreter.
+# How long a thread keeps the interpreter while another one asks for it. A worker returns from the network some
+# hundred times a second; Python's 5 ms is longer than a short paper takes, and beside a busy event loop it would be
+# paid each time: at four times the capacity that costs a third of the papers.
+_SWITCH_INTERVAL_S = 0.0005
+# New objects before the garbage collector looks for cycles. With Python's 700 it traverses all waiting requests a
+# hundred times a second under overload, while the workers wait for the interpreter.
 _COLLECT_AFTER = 20_000
+# Signals that a new process must neither miss nor die of before it can handle them.
+_HELD_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
-def run(settings: Settings, sockets: list[socket.socket] | None = None) -> int:
-    """Answer requests in this process until a signal ends it; 1 for an unusable artefact, 0 after a drained exit."""
+def run(settings: Settings, create_app: CreateApp) -> int:
+    """Serve in this process until a signal; 1 if artefact, keys or address are unusable, 0 after a drained exit."""
     logs.configure(settings.log_level, settings.log_format, sys.stderr)
-    sys.setswitchinterval(_SWITCH_S)
+    logs.log_uncaught_exceptions()
+    share_one_heap()
+    try:
+        sockets = _bind(settings)
+        app = create_app(settings)
+    except (ModelStoreError, SettingsError) as error:
+        logs.event(logging.CRITICAL, f"cannot start: {error}")
+        return 1
+    _tune_interpreter()
+    serve(app, settings, sockets)
+    return 0
+
+
+@dataclass
+class _Child:
+    process: SpawnProcess
+    ready: Connection
+    """Readable once the process serves."""
+    is_first: bool
+
+
+class Processes:
+    """As many processes as the settings say; threads are divided among them.
+
+    A process that dies is replaced. SIGTERM, SIGINT and SIGHUP are passed on to all.
+    """
+
+    def __init__(self, settings: Settings, create_app: CreateApp) -> None:
+        self._settings = settings
+        threads = max(1, settings.threads // settings.processes)
+        self._child_settings = settings.model_copy(update={"threads": threads})
+        self._create_app = create_app
+        self._children: list[_Child] = []
+        self._leaving = False
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Run until a signal ends them all; the exit code of a first process that never got ready, otherwise 0."""
+        logs.configure(self._settings.log_level, self._settings.log_format, sys.stderr)
+        logs.log_uncaught_exceptions()
+        try:
+            sockets = _bind(self._settings)
+        except SettingsError as error:
+            logs.event(logging.CRITICAL, f"cannot start: {error}")
+            return 1
+        with _shared_metrics():
+            for number in _HELD_SIGNALS:
+                signal.signal(number, self._pass_on)
+            for _ in range(self._settings.processes):
+                self._start(sockets, is_first=True)
+            announce(sockets)
+            while self._children:
+                wait([child.process.sentinel for child in self._children])
+                for child in [child for child in self._children if not child.process.is_alive()]:
+                    self._replace(child, sockets)
+        return self._exit_code
+
+    def _start(self, sockets: Sequence[socket.socket], is_first: bool) -> None:
+        # Spawned, not forked: the threads of onnxruntime and tokenizers do not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        ready, announce_ready = context.Pipe(duplex=False)
+        process = context.Process(
+            target=_run_child, args=(self._child_settings, self._create_app, list(sockets), announce_ready)
+        )
+        with _signals_held():
+            process.start()
+            self._children.append(_Child(process, ready, is_first))
+        announce_ready.close()
+        if self._leaving:
+            process.terminate()
+
+    def _replace(self, child: _Child, sockets: Sequence[socket.socket]) -> None:
+        self._children.remove(child)
+        code, was_ready = child.process.exitcode or 0, child.ready.poll() and _has_message(child.ready)
+        child.ready.close()
+        mark_process_dead(child.process.pid, os.environ[_METRICS_DIR])  # type: ignore[no-untyped-call]
+        if self._leaving:
+            return
+        if code > 0 and child.is_first and not was_ready:
+            # What the settings name is unusable, so the other processes will not fare better.
+            self._exit_code = code
+            self._pass_on(signal.SIGTERM, None)
+            return
+        logs.event(logging.ERROR, "process replaced", pid=child.process.pid, exit_code=code)
+        time.sleep(_PAUSE_S)
+        self._start(sockets, is_first=False)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self._leaving = self._leaving or number != signal.SIGHUP
+        for child in self._children:
+            # A process may have ended just now.
+            with contextlib.suppress(ProcessLookupError):
+                if child.process.pid:
+                    os.kill(child.process.pid, number)
+
+
+def _run_child(
+    settings: Settings, create_app: CreateApp, sockets: Sequence[socket.socket], announce_ready: Connection
+) -> None:
+    # A group of its own: a Ctrl-C at the terminal reaches the parent alone, which passes it on once.
+    os.setpgid(0, 0)
+    logs.configure(settings.log_level, settings.log_format, sys.stderr)
+    logs.log_uncaught_exceptions()
     share_one_heap()
     try:
         app = create_app(settings)
     except (ModelStoreError, SettingsError) as error:
         logs.event(logging.CRITICAL, f"cannot start: {error}")
-        return 1
-    _spare_the_collector()
-    serve(app, settings, sockets)
-    return 0
+        sys.exit(1)
+    _tune_interpreter()
+    serve(app, settings, sockets, lambda: announce_ready.send(True))
 
 
-def _spare_the_collector() -> None:
-    """Let the cycle collector look at what requests leave behind and not at the service itself, and seldom."""
+def _bind(settings: Settings) -> list[socket.socket]:
+    try:
+        return bind(settings.host, settings.port, settings.write_timeout_s)
+    except OSError as error:
+        address = f"PAPERS_HOST={settings.host}, PAPERS_PORT={settings.port}"
+        raise SettingsError(f"cannot listen on {address}: {error.strerror or error}") from None
+
+
+def _tune_interpreter() -> None:
+    """Favour workers over the event loop, and keep the garbage collector away from long-lived objects."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
 
 
-class Processes:
-    """As many processes as the settings say, one port and one set of metrics; the threads are divided among them.
-
-    A process that dies is replaced. SIGTERM, SIGINT and SIGHUP are passed on to all.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        threads = max(1, settings.threads // settings.processes)
-        self._share = settings.model_copy(update={"threads": threads})
-        self._running: list[SpawnProcess] = []
-        self._leaving = False
-        self._code = 0
-
-    def run(self) -> int:
-        """Run until a signal ends them all; the exit code of a first process that could not start, otherwise 0."""
-        logs.configure(self._settings.log_level, self._settings.log_format, sys.stderr)
-        with bound(self._settings) as port, _shared_metrics():
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, self._pass_on)
-            for _ in range(self._settings.processes):
-                self._start(port)
-            first = set(self._running)
-            while self._running:
-                wait([process.sentinel for process in self._running])
-                for process in [process for process in self._running if not process.is_alive()]:
-                    self._bury(process, port, first)
-        return self._code
-
-    def _start(self, port: socket.socket) -> None:
-        # Spawned, not forked: onnxruntime's and tokenizers' threads do not survive a fork.
-        process = multiprocessing.get_context("spawn").Process(target=_run, args=(self._share, port))
-        process.start()
-        self._running.append(process)
-        if self._leaving:
-            process.terminate()
-
-    def _bury(self, process: SpawnProcess, port: socket.socket, first: set[SpawnProcess]) -> None:
-        self._running.remove(process)
-        mark_process_dead(process.pid, os.environ[_METRICS])  # type: ignore[no-untyped-call]
-        if self._leaving:
-            return
-        code = process.exitcode or 0
-        if code > 0 and process in first:
-            # What the settings name is unusable: the others will not fare better.
-            self._code = code
-            self._pass_on(signal.SIGTERM, None)
-            return
-        logs.event(logging.ERROR, "process replaced", pid=process.pid, exit_code=code)
-        time.sleep(_PAUSE_S)
-        self._start(port)
-
-    def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        self._leaving = self._leaving or number != signal.SIGHUP
-        for process in self._running:
-            # One that has just ended is not missed.
-            with contextlib.suppress(ProcessLookupError):
-                if process.pid:
-                    os.kill(process.pid, number)
+def _has_message(connection: Connection) -> bool:
+    # The end of the pipe makes it readable, too.
+    try:
+        return bool(connection.recv())
+    except EOFError:
+        return False
 
 
-def _run(settings: Settings, port: socket.socket) -> None:
-    sys.exit(run(settings, [port]))
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """A process that is started within the block inherits blocked signals; they wait until it can handle them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_SIGNALS)
 
 
 @contextlib.contextmanager
 def _shared_metrics() -> Iterator[None]:
-    """A folder for the numbers of all processes, unless there is one; they find it in their environment."""
-    if _METRICS in os.environ:
+    """A directory for the metrics of all processes, unless there is one; they find it in their environment."""
+    if _METRICS_DIR in os.environ:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="papers-metrics-") as folder:
-        os.environ[_METRICS] = folder
+        os.environ[_METRICS_DIR] = folder
         yield

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-_URL = re.compile(r"running on (http://[\d.:]+)")
+_URL = re.compile(r"running on (http://[\d.:\[\]]+)")
 ROOT = Path(__file__).parents[2]
 
 

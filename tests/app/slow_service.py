@@ -6,6 +6,7 @@ import sys
 from app.main import create_app
 from app.observability import logs
 from app.server.server import serve
+from app.server.sockets import bind
 from app.settings import Settings
 from model_store.store import Store
 from tests.app.doubles import slow
@@ -14,4 +15,5 @@ if __name__ == "__main__":
     settings = Settings.read(os.environ)
     logs.configure(settings.log_level, settings.log_format, sys.stderr)
     store = Store(settings.artefacts)
-    serve(create_app(settings, slow(store, float(sys.argv[1]))), settings)
+    sockets = bind(settings.host, settings.port, settings.write_timeout_s)
+    serve(create_app(settings, slow(store, float(sys.argv[1]))), settings, sockets)
