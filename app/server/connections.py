@@ -122,6 +122,8 @@ class Connection(HttpToolsProtocol):
             return
         if len(self.pipeline) >= MAX_PIPELINED:
             raise TooManyPipelined
+        if not self.url.startswith(b"/"):
+            self.url = _origin_form(self.url)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -203,6 +205,12 @@ class Connection(HttpToolsProtocol):
         if not self.is_busy or not self.cycle.response_started:
             self.transport.write(_response_bytes(error))
         self.transport.close()
+
+
+def _origin_form(target: bytes) -> bytes:
+    """Path and query of an absolute-form target, which servers must accept (RFC 9112, section 3.2.2)."""
+    parsed = httptools.parse_url(target)
+    return (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
 
 
 def _response_bytes(error: ApiError) -> bytes:

@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import signal
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -42,7 +43,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.should_exit:
             return
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no signal handler
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
         if parent := multiprocessing.parent_process():
             loop.add_reader(parent.sentinel, self._stop_without_parent, parent.sentinel)
         self._when_ready()
@@ -102,7 +104,7 @@ def serve(
     app: FastAPI, settings: Settings, sockets: Sequence[socket.socket], when_ready: Callable[[], None] | None = None
 ) -> None:
     """Answer requests on these bound sockets until a signal ends it; `when_ready` is called when it has begun."""
-    server = Server(_config(app, settings), when_ready or (lambda: announce(sockets)))
+    server = Server(server_config(app, settings), when_ready or (lambda: announce(sockets)))
     signal.signal(signal.SIGHUP, server.want_reload)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
@@ -117,7 +119,8 @@ def announce(sockets: Sequence[socket.socket]) -> None:
         logs.event(logging.INFO, f"running on {url(listening)} (press Ctrl-C to stop)")
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """What uvicorn is told; the limits of connections depend on the limit of open files."""
     max_connections = connections_for_open_files(settings.max_connections, _open_files())
     if max_connections < settings.max_connections:
         logs.event(logging.WARNING, "the limit of open files allows fewer connections", max_connections=max_connections)
