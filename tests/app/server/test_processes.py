@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from model_store.store import Store
@@ -54,7 +55,17 @@ def test_a_killed_process_is_replaced_and_the_numbers_are_those_of_all(pair: Run
     with pair.client() as client:
         until(lambda: "papers_threads 4.0" in client.get("/metrics").text)
         assert sum(counted(client.get("/metrics").text)) == 20
+        until(lambda: resident_bytes(client) > 0.9 * sum(resident_of(child) for child in children(pair)))
     assert "process replaced" in pair.messages()
+
+
+def resident_bytes(client: httpx.Client) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("process_resident_memory_bytes "))
+
+
+def resident_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def counted(exposition: str) -> list[float]:
@@ -79,6 +90,35 @@ def test_none_outlives_the_process_that_started_them(pair: Running) -> None:
     workers = children(pair)
     pair.signal(signal.SIGKILL)
     until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+def test_an_interrupt_of_the_whole_process_group_is_heard_once_by_each(tmp_path: Path, store: Store) -> None:
+    """Ctrl-C reaches every process of a terminal's group; heard twice, it would drop accepted work."""
+    log = tmp_path / "service.log"
+    process = spawn(log, artefacts=store.root, processes=2, threads=2)
+    try:
+        service = Running(process, log)
+        until(lambda: in_service(service) == 2)
+        groups = {os.getpgid(child) for child in children(service)}
+        assert os.getpgid(process.pid) not in groups
+        service.signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert service.messages().count("draining") == 2
+        assert "stopped without waiting for accepted work" not in service.messages()
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_late_crash_is_replaced_whatever_its_exit_code(tmp_path: Path, store: Store) -> None:
+    with running(tmp_path, "tests.app.crashing_service", artefacts=store.root, processes=2, threads=2) as service:
+        until(lambda: in_service(service) == 2)
+        first = children(service)
+        os.kill(min(first), signal.SIGUSR1)
+        until(lambda: in_service(service) == 3)
+        assert service.process.poll() is None
+        replaced = next(line for line in service.log() if line["message"] == "process replaced")
+        assert replaced["exit_code"] == 7
 
 
 def test_a_broken_artefact_ends_all_of_them_with_its_code(tmp_path: Path, store: Store) -> None:

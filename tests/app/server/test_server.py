@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pytest
 
 from model_store.store import Store
 from tests import builders
-from tests.app.running import Running, environment, running, spawn
+from tests.app.running import ROOT, Running, environment, running, spawn
+from tests.app.server.test_sockets import has_ipv6
 
 SLOW = "tests.app.slow_service"
 
@@ -72,6 +73,82 @@ def test_a_missing_version_stops_the_start_with_one_sentence(tmp_path: Path, sto
     code, said = started(tmp_path, artefacts=store.root, version="9.9.9", log_format="human")
     assert code == 1
     assert "no artefact of version '9.9.9'" in said
+
+
+@pytest.mark.parametrize("host", ["::", "localhost"])
+def test_every_family_of_an_address_is_served(tmp_path: Path, store: Store, host: str) -> None:
+    if host == "::" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with running(tmp_path, artefacts=store.root, host=host) as service:
+        for family, *_, address in socket.getaddrinfo("localhost", service.port, type=socket.SOCK_STREAM):
+            if family == socket.AF_INET or has_ipv6():
+                host_part = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+                assert httpx.get(f"http://{host_part}:{service.port}/livez", trust_env=False).status_code == 200
+
+
+def test_a_taken_port_stops_the_start_with_one_sentence(tmp_path: Path, store: Store) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = started(tmp_path, artefacts=store.root, port=port, log_format="human")
+    assert code == 1
+    assert len(said.splitlines()) == 1
+    assert f"cannot listen on PAPERS_HOST=127.0.0.1, PAPERS_PORT={port}: Address already in use" in said
+
+
+def test_an_origin_with_a_slash_at_its_end_stops_the_start(tmp_path: Path) -> None:
+    code, said = started(tmp_path, cors_origins="https://library.example/")
+    assert code == 2
+    assert said.startswith("PAPERS_CORS_ORIGINS is 'https://library.example/': an origin is a scheme, a host")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_hangup_while_the_service_starts_neither_ends_it_nor_is_lost(tmp_path: Path, store: Store) -> None:
+    builders.publish(store.root, "1.1.0")
+    log = tmp_path / "service.log"
+    process = spawn(log, artefacts=store.root)
+    try:
+        held = 1 << (signal.SIGHUP - 1)
+        while not held & int(status_of(process.pid, "SigBlk"), 16):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGHUP)
+        service = Running(process, log)
+        with service.client() as client:
+            until(lambda: 'papers_reloads_total{outcome="unchanged"} 1.0' in client.get("/metrics").text)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def status_of(pid: int, field: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(field))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_idle_connections_do_not_shut_out_others_under_a_low_limit_of_open_files(tmp_path: Path, store: Store) -> None:
+    command = ["-c", f"ulimit -n 60; exec {sys.executable} -m app"]
+    log = tmp_path / "service.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            ["/bin/sh", *command], cwd=ROOT, env=environment(artefacts=store.root, threads=1), stderr=stream
+        )
+    try:
+        service = Running(process, log)
+        with contextlib.ExitStack() as stack:
+            for _ in range(60):
+                stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=10))
+            assert httpx.get(f"{service.url}/livez", trust_env=False).status_code == 200
+        assert "connection limit reached" in service.messages()
+        assert "the limit of open files allows fewer connections" in service.messages()
+    finally:
+        process.kill()
+        process.wait(10)
 
 
 def test_headers_that_trickle_in_are_cut_off(service: Running) -> None:
@@ -162,6 +239,21 @@ def test_an_interrupt_does_not_wait_for_newcomers(tmp_path: Path, store: Store) 
     with running(tmp_path, artefacts=store.root, drain_notice_s=60, drain_timeout_s=60) as service:
         service.signal(signal.SIGINT)
         assert service.process.wait(20) == 0
+
+
+def test_a_second_interrupt_stops_at_once(tmp_path: Path, store: Store) -> None:
+    with running(tmp_path, SLOW, "1", artefacts=store.root, threads=1, request_timeout_s=60) as service:
+        with ThreadPoolExecutor() as pool:
+            batch = {"papers": [{"title": "star"}] * 64}
+            pool.submit(httpx.post, f"{service.url}/classify/batch", json=batch)
+            time.sleep(0.5)
+            service.signal(signal.SIGINT)
+            until(lambda: "draining" in service.messages())
+            service.signal(signal.SIGINT)
+            began = time.monotonic()
+            service.process.wait(15)
+        assert time.monotonic() - began < 10  # the batch would take a minute
+        assert "stopped without waiting for accepted work" in service.messages()
 
 
 def test_a_drain_ends_at_its_limit(tmp_path: Path, store: Store) -> None:
