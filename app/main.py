@@ -16,6 +16,7 @@ from starlette.routing import Route
 from app.api import openapi, pages, routes
 from app.api.cors import ProblemCors
 from app.api.dependencies import State
+from app.api.errors import PROBLEMS
 from app.api.exception_handlers import add_exception_handlers
 from app.api.head import HeadMiddleware
 from app.api.keys import ApiKeys
@@ -47,7 +48,9 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     Loads the artefact, verifies it and reproduces its golden papers before it returns; raises ArtefactError or
     SettingsError.
     """
-    telemetry = telemetry or Telemetry(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+    telemetry = telemetry or Telemetry(
+        os.environ.get("PROMETHEUS_MULTIPROC_DIR"), {kind.code for kind in PROBLEMS.values()}
+    )
     versions = Versions(classifier) if classifier else _versions(settings)
     engine = Engine(_engine_options(settings), versions, EngineEvents(telemetry))
     state = _state(settings, engine, telemetry)

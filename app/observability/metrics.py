@@ -1,16 +1,24 @@
-"""Metrics (Prometheus); the only place where anything is counted. Knows numbers and label names, never a text.
+"""Metrics for Prometheus; the only place where anything is counted.
 
 With PROMETHEUS_MULTIPROC_DIR set before the start, several processes share one set of numbers
 (prometheus-client's own mechanism); without it each service instance has a registry of its own.
 """
 
-from collections.abc import Mapping, Sequence
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
+from app.inference.observer import ReloadOutcome, UnhealthyReason
 from app.observability.request_log import Record
+from model_store.labels import Status
 
 # https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
 _HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -20,11 +28,20 @@ _PROBABILITY_BUCKETS = tuple(i / 10 for i in range(1, 11))
 _METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 
+# An artefact with more labels has no histogram of each one's probabilities: that would be thirteen series a label.
+_MAX_LABELS_WITH_HISTOGRAM = 50
+# Of these metrics of several processes the lowest value is shown, of all others the sum.
+_PROCESS_MINIMA = frozenset({"process_start_time_seconds", "process_max_fds"})
+
+
 class Telemetry:
     """All metrics of one service."""
 
-    def __init__(self, multiprocess: str | None = None) -> None:
-        """`multiprocess` is the folder that processes share, None for one process."""
+    def __init__(self, multiprocess: str | None = None, rejection_reasons: Iterable[str] = ()) -> None:
+        """`multiprocess` is the directory that processes share, None for one process.
+
+        Counters are there with 0 before their first event, so that `increase()` sees that one, too.
+        """
         self._multiprocess = multiprocess
         registry = CollectorRegistry()
         self._registry = registry
@@ -44,6 +61,17 @@ class Telemetry:
         self._stages(registry)
         self._answers(registry)
         self._engine(registry)
+        self._begin_at_zero(rejection_reasons)
+
+    def _begin_at_zero(self, rejection_reasons: Iterable[str]) -> None:
+        for reason in rejection_reasons:
+            self.rejected.labels(reason)
+        for outcome in get_args(ReloadOutcome):
+            self.reloads.labels(outcome)
+        for unhealthy in get_args(UnhealthyReason):
+            self.workers_replaced.labels(unhealthy)
+        for status in get_args(Status):
+            self.classified.labels(status)
 
     def _stages(self, registry: CollectorRegistry) -> None:
         self.tokenize = Histogram(
@@ -107,6 +135,8 @@ class Telemetry:
         self.classified.labels(status).inc()
         for label in assigned:
             self.label_assigned.labels(label).inc()
+        if len(probabilities) > _MAX_LABELS_WITH_HISTOGRAM:
+            return
         for label, probability in probabilities.items():
             self._probability_of(label).observe(probability)
 
@@ -123,4 +153,34 @@ class Telemetry:
             return generate_latest(self._registry)
         shared = CollectorRegistry()
         MultiProcessCollector(shared, path=self._multiprocess)  # type: ignore[no-untyped-call]
+        shared.register(AllProcessesCollector(Path(self._multiprocess)))
         return generate_latest(shared)
+
+
+class AllProcessesCollector(Collector):
+    """Memory, processor time and open files of all processes of a service together."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of prometheus-client's ProcessCollector, summed."""
+        totals: dict[str, Metric] = {}
+        for pid in self._pids():
+            for metric in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
+                totals[metric.name] = _added(totals.get(metric.name), metric)
+        yield from totals.values()
+
+    def _pids(self) -> set[int]:
+        # Only these files of prometheus-client are removed when their process ends.
+        workers = {int(path.stem.rpartition("_")[2]) for path in self._folder.glob("gauge_livesum_*.db")}
+        parent = multiprocessing.parent_process()
+        return workers | {os.getpid()} | ({parent.pid} if parent and parent.pid else set())
+
+
+def _added(total: Metric | None, metric: Metric) -> Metric:
+    if total is not None:
+        values = (total.samples[0].value, metric.samples[0].value)
+        value = min(values) if metric.name in _PROCESS_MINIMA else sum(values)
+        metric.samples = [metric.samples[0]._replace(value=value)]
+    return metric

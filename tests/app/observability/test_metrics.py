@@ -1,4 +1,4 @@
-"""Numbers and log lines: right, complete, and what dashboards and alerts ask for exists."""
+"""Metrics and log lines: they are right and complete, and dashboards and alerts ask for nothing that does not exist."""
 
 import io
 import json
@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,45 @@ def test_a_classified_paper_is_counted_in_every_stage(client: TestClient) -> Non
     assert found["http_server_request_duration_seconds_count POST 200 /classify"] == 1
     assert (found["papers_threads"], found["papers_ready"]) == (2, 1)
     assert found["process_resident_memory_bytes"] > 1e6
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "papers_reloads_total refused",
+        "papers_reloads_total switched",
+        "papers_workers_replaced_total stalled",
+        "papers_workers_replaced_total dead",
+        "papers_rejected_total queue_full",
+        "papers_classified_total out_of_scope",
+        "papers_golden_failures_total",
+    ],
+)
+def test_counters_are_there_before_their_first_event(client: TestClient, sample: str) -> None:
+    """A series that begins with 1 is no increase, so that an alert would miss the first event."""
+    assert samples(client)[sample] == 0
+
+
+def test_hundreds_of_labels_do_not_become_hundreds_of_histograms() -> None:
+    telemetry = Telemetry()
+    before = len(telemetry.exposition().splitlines())
+    telemetry.answer("ok", ["label-0"], {f"label-{i}": 0.1 for i in range(500)})
+    assert len(telemetry.exposition().splitlines()) <= before + 2
+
+
+def test_what_clients_send_makes_no_new_series(client: TestClient) -> None:
+    client.get("/metrics")
+    client.get("/nowhere")
+    before = client.get("/metrics").text.count("\n")
+    for i in range(50):
+        client.get(f"/nowhere/{i}?{i}", headers={"x-request-id": f"r-{i}", "host": "papers", f"x-{i}": "1"})
+        client.post("/classify", json={"title": "star", f"field-{i}": 1})
+        client.request(f"METHOD{i}", "/livez")
+        client.get(f"/problems/{'x' * i}")
+        client.get("/livez", headers={"authorization": f"Bearer {i}"})
+    grown = client.get("/metrics").text.count("\n") - before
+    # At most one new histogram for each pair of route and status code.
+    assert grown < 6 * 20
 
 
 def test_routes_are_templates_also_when_refused_early(client: TestClient) -> None:
@@ -106,11 +146,12 @@ def test_every_panel_of_the_dashboard_has_a_query_and_a_title() -> None:
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Where the log goes within a test; afterwards it goes where it went."""
-    loggers = [logging.getLogger(name) for name in ("papers", "uvicorn")]
-    before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
+    loggers = [logging.getLogger(name) for name in ("", "papers", "uvicorn")]
+    before = [(logger.handlers, logger.level) for logger in loggers]
     yield io.StringIO()
-    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        logger.handlers, logger.level, logger.propagate = handlers, level, propagate
+    logging.captureWarnings(False)
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.level = handlers, level
 
 
 @pytest.mark.parametrize(
@@ -134,3 +175,56 @@ def test_a_failure_is_logged_by_type_and_place_without_its_words(stream: io.Stri
     assert line["error"] == "ValueError"
     assert Path(__file__).name in line["where"][-1]
     assert "zanzibar" not in stream.getvalue()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_the_lines_of_libraries_are_json_without_the_words_of_exceptions(stream: io.StringIO) -> None:
+    logs.configure("info", "json", stream)
+    try:
+        raise ValueError("zanzibar")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+        logging.getLogger("asyncio").exception("Task exception was never retrieved\nfuture: ValueError('zanzibar')")
+    assert [(line["message"], line["error"]) for line in lines(stream)] == [
+        ("Exception in ASGI application", "ValueError"),
+        ("Task exception was never retrieved", "ValueError"),
+    ]
+    assert "zanzibar" not in stream.getvalue()
+
+
+def test_python_warnings_are_lines_of_the_log(stream: io.StringIO) -> None:
+    logs.configure("info", "json", stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("this will change", DeprecationWarning, stacklevel=1)
+    assert "this will change" in lines(stream)[0]["message"]
+
+
+def test_long_values_are_cut_in_the_log(stream: io.StringIO) -> None:
+    logs.configure("info", "json", stream)
+    logs.event(logging.INFO, "m" * 30_000, method="A" * 30_000)
+    assert len(stream.getvalue()) < 3_000
+
+
+def test_exceptions_that_end_a_program_or_a_thread_are_lines_of_the_log(tmp_path: Path) -> None:
+    program = (
+        "import sys, threading; from app.observability import logs\n"
+        "logs.configure('info', 'json', sys.stderr); logs.log_uncaught_exceptions()\n"
+        "def fail(): raise ValueError('zanzibar')\n"
+        "thread = threading.Thread(target=fail); thread.start(); thread.join(); fail()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    written = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [(line["message"], line["error"]) for line in written] == [("uncaught exception", "ValueError")] * 2
+    assert "zanzibar" not in ended.stderr
+
+
+def test_an_event_that_repeats_is_logged_once_in_its_interval(stream: io.StringIO) -> None:
+    logs.configure("info", "json", stream)
+    limit_reached = logs.ThrottledEvent(logging.WARNING, "limit reached", interval_s=60)
+    for count in range(3):
+        limit_reached(count=count)
+    assert [line["count"] for line in lines(stream)] == [0]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -66,7 +66,7 @@ def call(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    given: Scope = {
+    given: dict[str, Any] = {
         "type": "http", "method": "POST", "path": "/", "query_string": b"", "http_version": "1.1",
         "headers": [*headers],
     }  # fmt: skip
@@ -78,6 +78,13 @@ def call(
 
     asyncio.run(exchange())
     return Answer(sent[0]["status"] if sent else None, b"".join(message.get("body", b"") for message in sent), given)
+
+
+def run(call: Awaitable[None]) -> None:
+    async def awaiting() -> None:
+        await call
+
+    asyncio.run(awaiting())
 
 
 def test_a_body_is_put_together_from_its_chunks() -> None:
@@ -176,7 +183,7 @@ def test_no_body_is_read_where_none_belongs() -> None:
 
     scope: Scope = {"type": "http", "method": "GET", "path": "/model", "headers": [HOST, (b"content-length", b"9")]}
     open_record(scope)
-    asyncio.run(limited(respond)(scope, never, send))
+    run(limited(respond)(scope, never, send))
     assert (sent[0]["status"], asked) == (200, [])
 
 
@@ -236,5 +243,5 @@ def test_other_protocols_pass_untouched(middleware: Callable[[ASGIApp], ASGIApp]
 
     async def unused(*_: Any) -> Any: ...
 
-    asyncio.run(middleware(app)({"type": "lifespan"}, unused, unused))
+    run(middleware(app)({"type": "lifespan"}, unused, unused))
     assert seen == ["lifespan"]
