@@ -133,7 +133,7 @@ SERVED = {
     "a chunk extension": chunked(b"13;a=b\r\n" + PAPER + b"\r\n0\r\n\r\n"),
     "a trailer": chunked(b"13\r\n" + PAPER + b"\r\n0\r\nX-A: b\r\n\r\n"),
     "an empty line before the request": b"\r\n" + post(LENGTH),
-    "a body with a GET": b"GET /model HTTP/1.1\r\nHost: papers\r\nContent-Length: 19\r\n\r\n" + PAPER,
+    "a body with a GET": b"GET /livez HTTP/1.1\r\nHost: papers\r\nContent-Length: 19\r\n\r\n" + PAPER,
     # RFC 9112, section 3.2.2.
     "an absolute target": post(LENGTH, line=b"POST http://papers.example/classify HTTP/1.1"),
     "an absolute target with port and query": post(LENGTH, line=b"POST HTTP://papers:80/classify?a=b HTTP/1.1"),
