@@ -183,6 +183,8 @@ def _summary(args: argparse.Namespace, tally: Tally, output: Output, progress: P
     for status, count in sorted(tally.statuses.items()):
         if status != "ok":
             yield f"{these}, {count:,} {described(status)}"
+    if tally.title_only:
+        yield f"{these}, {tally.title_only:,} by the title alone: without an abstract, or with a word in its place"
 
 
 def _open_input(args: argparse.Namespace, terminal: Terminal) -> Table:

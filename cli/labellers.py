@@ -16,11 +16,15 @@ class Labels(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The labels of one paper, most probable first; `probabilities` are in the order of all labels."""
+    """The labels of one paper, most probable first; `probabilities` are in the order of all labels.
+
+    `title_only` says that the model read no abstract: there is none, or only words such as "N/A".
+    """
 
     labels: list[str]
     status: str
     probabilities: list[float]
+    title_only: bool = False
 
 
 class Refusal(NamedTuple):
@@ -82,4 +86,5 @@ class LocalLabeller:
             return Refusal(str(error))
         names = [self.labels.names[i] for i in answer.decision.labels]
         # The shortest decimal that is this float32, as the service writes it too.
-        return Prediction(names, answer.decision.status, [float(str(score)) for score in answer.measured.scores])
+        scores = [float(str(score)) for score in answer.measured.scores]
+        return Prediction(names, answer.decision.status, scores, answer.encoding.title_only)

@@ -19,11 +19,15 @@ from tables.writers import Writer
 
 
 class Tally(NamedTuple):
-    """What a run came to, an interrupted one before it included; `statuses` are of the new rows alone."""
+    """How many rows were labelled and rejected, by an interrupted run before, too.
+
+    `statuses`, and `title_only` for papers of which no abstract was read, are of the new rows alone.
+    """
 
     labelled: int
     bad: int
     statuses: Counter[str]
+    title_only: int
 
 
 class Labelling:
@@ -46,14 +50,17 @@ class Labelling:
         No file is touched before it is known that the earlier rows are of this table and this model.
         """
         statuses: Counter[str] = Counter()
+        title_only = 0
         self._writer.begin([*columns, *self._added.columns])
         self._added.check_maker(earlier.last or {})
         work = chunks(self._remaining(rows, earlier), self._labeller.at_once)
         with closing(in_order(self._label, work, self._threads)) as labelled:
             for row, result in chain.from_iterable(labelled):
-                statuses.update(self._written(row, result))
+                if prediction := self._written(row, result):
+                    statuses[prediction.status] += 1
+                    title_only += prediction.title_only
                 progress.step(self._rejected.count)
-        return Tally(earlier.rows + statuses.total(), self._rejected.count, statuses)
+        return Tally(earlier.rows + statuses.total(), self._rejected.count, statuses, title_only)
 
     def _remaining(self, rows: Iterable[Row | BadRow], earlier: Earlier) -> Iterator[Row | BadRow]:
         """The rows that no earlier run has dealt with."""
@@ -91,13 +98,13 @@ class Labelling:
             return Refusal("has a column of a name that is added here")
         return self._columns.paper(row.cells)
 
-    def _written(self, row: Row | BadRow, result: Result) -> list[str]:
-        """The status of the row, none if it was rejected; that is recorded before any later row is written."""
+    def _written(self, row: Row | BadRow, result: Result) -> Prediction | None:
+        """The prediction if the row was written; otherwise it is recorded as rejected, before any later row."""
         if isinstance(result, Prediction) and isinstance(row, Row):
             reason = self._writer.write({**row.cells, **self._added.cells(result)})
             if reason is None:
-                return [result.status]
+                return result
             result = Refusal(reason)
         if isinstance(result, Refusal):
             self._rejected.report(row.number, result.reason, row.line)
-        return []
+        return None

@@ -49,7 +49,7 @@ class RemoteLabeller:
             raise CliError(f"the service changed to version {answer.model.version}; one table is made by one version")
         labels = [printable(label) for label in answer.labels]
         scores = [answer.probabilities[label.name] for label in self._card.labels]
-        return Prediction(labels, printable(answer.status), scores)
+        return Prediction(labels, printable(answer.status), scores, not answer.input.abstract)
 
     def _refusal(self, failure: Failure) -> Refusal:
         problem = failure.error

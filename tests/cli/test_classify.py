@@ -79,7 +79,10 @@ def test_what_a_person_should_look_at_is_counted(papers: Command, tmp_path: Path
     said = papers("classify", source, "-o", tmp_path / "out.csv").err.splitlines()
     assert said[0] == "reading titles from 'TITLE', abstracts from 'ABSTRACT'"
     assert said[1].startswith("4 papers labelled")
-    assert said[2:] == ["of them, 1 uncertain: a person should look"]
+    assert said[2:] == [
+        "of them, 1 uncertain: a person should look",
+        "of them, 2 by the title alone: without an abstract, or with a word in its place",
+    ]
     assert papers("classify", "--title", "the and of").out.startswith("no label (uncertain: a person should look)\n\n")
 
 

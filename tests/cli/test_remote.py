@@ -94,7 +94,7 @@ def test_a_status_that_only_the_service_knows_is_told_and_kept(status: str, word
         "input": {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False},
     }  # fmt: skip
     labeller = RemoteLabeller(Client(transport=httpx.MockTransport(replying(result))))
-    assert labeller([Paper("star")]) == [Prediction(["A"], status, [0.5])]
+    assert labeller([Paper("star")]) == [Prediction(["A"], status, [0.5], title_only=True)]
     assert described(status).startswith(words)
 
 
@@ -170,7 +170,7 @@ def remote(service: Busy, retries: Retries | None = None) -> RemoteLabeller:
     ids=lambda failure: str(failure)[:40],
 )  # fmt: skip
 def test_what_passes_by_itself_becomes_no_rejected_row(failure: httpx.Response) -> None:
-    assert remote(Busy(*[failure] * 7))([Paper("star")]) == [Prediction(["A"], "ok", [0.5])]
+    assert remote(Busy(*[failure] * 7))([Paper("star")]) == [Prediction(["A"], "ok", [0.5], title_only=True)]
 
 
 @pytest.mark.parametrize("failure", [problem(503, "engine_stalled"), problem(504, "deadline_passed")])
@@ -188,4 +188,4 @@ def test_a_service_cannot_command_the_terminal(tmp_path: Path) -> None:
     assert terminal.err.getvalue() == "\ufffdreason \ufffd\n"  # type: ignore[attr-defined]
     labeller = RemoteLabeller(Client(transport=httpx.MockTransport(replying(labelled("ok\x1b[31m")))))
     (result,) = labeller([Paper("star")])
-    assert result == Prediction(["A"], "ok\ufffd[31m", [0.5])
+    assert result == Prediction(["A"], "ok\ufffd[31m", [0.5], title_only=True)
