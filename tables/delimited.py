@@ -39,10 +39,10 @@ class DelimitedReader:
         self.columns = self._header()
 
     def rows(self) -> Iterator[Row | BadRow]:
-        """The rows under the header; rows without any cell that holds something are left out."""
+        """The rows under the header; empty rows are left out, and the header where files were put together."""
         number = too_wide = 0
         while (cells := self._next()) is not None:
-            if isinstance(cells, list) and not any(cell.strip() for cell in cells):
+            if isinstance(cells, list) and (cells == self.columns or not any(map(_holds_something, cells))):
                 continue
             number += 1
             row = self._row(number, cells)
@@ -112,6 +112,8 @@ class DelimitedReader:
             return None
         if self._may_be_escaped(cells):
             cells = self._read_escaped(cells)
+        if self.dialect.delimiter == "\t" and self._is_unquoted(cells):
+            cells = self._without_quotes()
         if isinstance(cells, str) and len(self._record) > 1:
             last = self._record[-1].number
             cells = f"{_UNCLOSED}, up to line {last}; the lines after this one are read without it"
@@ -119,6 +121,23 @@ class DelimitedReader:
             self._again.extendleft(reversed(self._record[1:]))
             del self._record[1:]
         return cells
+
+    def _is_unquoted(self, cells: list[str] | str) -> bool:
+        """Whether quotation marks are text here: without them, each line of the record has a cell for each column.
+
+        Where tabs delimit, many programs quote nothing, and a title may begin with a quotation mark.
+        """
+        if isinstance(cells, list) and len(self._record) == 1:
+            return False
+        lines = self._record[:1] if isinstance(cells, str) else self._record
+        return all((line.text or "").count("\t") + 1 == len(self.columns) for line in lines)
+
+    def _without_quotes(self) -> list[str]:
+        """The cells of the first line of the record, with quotation marks as text; the other lines are read again."""
+        self._again.extendleft(reversed(self._record[1:]))
+        del self._record[1:]
+        text = self._carried(self._record[0].text or "").rstrip("\r\n")
+        return [cell.translate(_BACK) for cell in text.split("\t")]
 
     def _may_be_escaped(self, cells: list[str] | str) -> bool:
         if self.dialect.escaped or not any("\\" in (line.text or "") for line in self._record):
@@ -176,6 +195,11 @@ class DelimitedReader:
 
 class _LongLine(Exception):
     """A line or a record is longer than any table's."""
+
+
+def _holds_something(cell: str) -> bool:
+    # Ctrl-Z ends files of old systems.
+    return bool(cell.strip().strip("\x1a"))
 
 
 def named_columns(names: list[str]) -> list[str]:

@@ -25,18 +25,20 @@ class Dialect:
     """How cells and rows are told apart.
 
     `escaped` says that a backslash takes a quotation mark or a delimiter literally, as Spark and MySQL write
-    them; `skipped` is how many records stand above the header.
+    them; `padded` that spaces after a delimiter do not belong to the cell; `skipped` is how many records stand
+    above the header.
     """
 
     delimiter: str = ","
     quote: str = '"'
     terminator: str = "\n"
     escaped: bool = False
+    padded: bool = False
     skipped: int = 0
 
     def reader_options(self) -> dict[str, Any]:
         """For `csv.reader`."""
-        return {"delimiter": self.delimiter, "quotechar": self.quote, "strict": True}
+        return {"delimiter": self.delimiter, "quotechar": self.quote, "skipinitialspace": self.padded, "strict": True}
 
 
 def detect_dialect(sample: str, delimiter: str | None = None) -> Dialect:
@@ -47,8 +49,11 @@ def detect_dialect(sample: str, delimiter: str | None = None) -> Dialect:
     lines = text.splitlines(keepends=True)
     known = delimiter or (separator_line and separator_line["delimiter"])
     delimiter = known or _most_plausible(lines, quote)
-    above = _records_above_header(_records(lines, delimiter, quote))
-    return Dialect(delimiter, quote, _terminator(text), skipped=above + bool(separator_line))
+    plain, padded = (_records(lines, delimiter, quote, padded=padded) for padded in (False, True))
+    # As in: id, "title", "abstract". Told by more rows that fit the header.
+    is_padded = _plausibility(padded)[1] > _plausibility(plain)[1]
+    above = _records_above_header(padded if is_padded else plain)
+    return Dialect(delimiter, quote, _terminator(text), padded=is_padded, skipped=above + bool(separator_line))
 
 
 def _most_plausible(lines: Sequence[str], quote: str) -> str:
@@ -74,8 +79,8 @@ def _plausibility(records: list[list[str]]) -> tuple[int, float, int]:
     return known, round(fits, 1), len(header)
 
 
-def _records(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
-    reader = csv.reader(iter(lines), delimiter=delimiter, quotechar=quote)
+def _records(lines: Sequence[str], delimiter: str, quote: str, *, padded: bool = False) -> list[list[str]]:
+    reader = csv.reader(iter(lines), delimiter=delimiter, quotechar=quote, skipinitialspace=padded)
     records: list[list[str]] = []
     try:
         for record in reader:

@@ -71,7 +71,8 @@ def _line(number: int, line: Line, encoding: str) -> Row | BadRow:
     if line.text is None:
         return BadRow(number, f"is longer than {LONGEST_LINE:,} characters", line=line.number)
     try:
-        cells = _decode(line.text)
+        # A comma at the end is left from an array whose elements stand on lines of their own.
+        cells = _decode(line.text.rstrip().removesuffix(","))
     except (ValueError, RecursionError) as error:
         return BadRow(number, f"is no JSON: {error}", line=line.number)
     return _checked(number, cells, encoding, line.number)

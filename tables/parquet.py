@@ -67,7 +67,8 @@ class ParquetReader:
         return column
 
     def _unreadable(self, error: Exception) -> TableError:
-        return TableError(f"{self._path} cannot be read: {str(error).splitlines()[0]}")
+        reason = str(error).partition("\n")[0]
+        return TableError(f"{self._path} cannot be read: {reason}")
 
 
 def as_text(cell: object) -> object:

@@ -149,7 +149,7 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise TableError(f"{path} cannot be read: {reason}") from None
     except UnicodeError:
         raise TableError(f"{path} ends within a character; was it cut off?") from None

@@ -6,6 +6,7 @@ file in memory, lose a record whose end is missing, and drop or nest tags that t
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tables.rows import BadRow, Row, is_unicode
@@ -73,10 +74,13 @@ def tagged_rows(file: TextFile, format_: TagFormat) -> Iterator[Row | BadRow]:
         yield _row(number, record, file, format_)
 
 
-class _Record(NamedTuple):
+@dataclass
+class _Record:
     line: int
-    tags: list[tuple[str, str]]
+    tags: list[tuple[str, list[str]]]
+    """Each tag with the lines of its value."""
     reason: str | None = None
+    size: int = 0
 
 
 def _records(file: TextFile, format_: TagFormat) -> Iterator[_Record]:
@@ -88,12 +92,12 @@ def _records(file: TextFile, format_: TagFormat) -> Iterator[_Record]:
             yield record
             record = None
         if tag == format_.first and record is None:
-            record = _Record(line.number, [(tag, value)])
+            record = _Record(line.number, [(tag, [value])])
         elif record is not None:
-            record = _extended(record, line, tag, value, format_)
+            _extend(record, line, tag, value)
         elif tag and tag not in _FRAME and tag != format_.last:
             orphan = None if format_.last is None else f"has no line with the tag {format_.first} at its beginning"
-            record = _Record(line.number, [(tag, value)], orphan)
+            record = _Record(line.number, [(tag, [value])], orphan)
     if record:
         yield record
 
@@ -114,24 +118,24 @@ def _split(line: Line, format_: TagFormat) -> tuple[str, str]:
     return "", text.strip()
 
 
-def _extended(record: _Record, line: Line, tag: str, value: str, format_: TagFormat) -> _Record:
-    if line.text is None:
-        return record._replace(reason=f"holds a line of more than {LONGEST_LINE:,} characters")
-    if tag:
-        record.tags.append((tag, value))
-    elif value:
-        last, before = record.tags[-1]
-        joined = _LIST if last in format_.lists else " "
-        record.tags[-1] = last, f"{before}{joined}{value}" if before else value
-    return record
+def _extend(record: _Record, line: Line, tag: str, value: str) -> None:
+    record.size += LONGEST_LINE if line.text is None else len(value)
+    if record.size >= LONGEST_LINE:
+        record.reason = f"is longer than {LONGEST_LINE:,} characters"
+        record.tags.clear()
+    elif tag:
+        record.tags.append((tag, [value]))
+    elif value and record.tags:
+        record.tags[-1][1].append(value)
 
 
 def _row(number: int, record: _Record, file: TextFile, format_: TagFormat) -> Row | BadRow:
     if record.reason:
         return BadRow(number, record.reason, line=record.line)
     cells: dict[str, object] = {}
-    for tag, value in record.tags:
+    for tag, lines in record.tags:
         name = format_.names.get(tag, tag)
+        value = (_LIST if tag in format_.lists else " ").join(filter(None, lines))
         if not is_unicode(value):
             return BadRow(number, f"holds bytes that are not {file.encoding.upper()}", name, record.line)
         if not value:

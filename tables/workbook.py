@@ -2,7 +2,9 @@
 
 import datetime
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,9 @@ from tables.rows import BadRow, Row
 
 # Reports put a few lines about themselves above the header.
 _PREAMBLE = 20
+# Texts are packed to a third or a tenth; what is packed to less than a hundredth is meant to fill the memory.
+_MOST_PACKED = 100
+_LARGEST_UNPACKED = 200_000_000
 _ZIP = b"PK\x03\x04"
 
 
@@ -32,25 +37,33 @@ class WorkbookReader:
         """Raises TableError without openpyxl, or if this is no workbook with a table in it."""
         self._path = path
         self._book = _open(path)
-        # Some programs write wrong dimensions; without them all cells are read.
+        try:
+            with _damage_named(path):
+                self._sheet, self._header_line, self.columns, self.sheet = self._table()
+        except BaseException:
+            self.close()
+            raise
+
+    def _table(self) -> tuple[Any, int, list[str], str | None]:
+        """The sheet, the line of its header, its columns, and its name where there are several."""
         sheets = [sheet for sheet in self._book.worksheets if hasattr(sheet, "reset_dimensions")]
         for sheet in sheets:
+            # Some programs write wrong dimensions; without them all cells are read.
             sheet.reset_dimensions()
         headers = [(sheet, header) for sheet in sheets if (header := _header(sheet))]
         if not headers:
-            raise TableError(f"{path} has no rows")
-        chosen = next((pair for pair in headers if is_header(pair[1].columns)), headers[0])
-        self._sheet, (self._header_line, names) = chosen
-        self.sheet: str | None = self._sheet.title if len(headers) > 1 else None
+            raise TableError(f"{self._path} has no rows")
+        sheet, (line, names) = next((pair for pair in headers if is_header(pair[1].columns)), headers[0])
         if twice := sorted({name for name in names if name and names.count(name) > 1}):
-            raise TableError(f"{path}: several columns are named {twice[0]!r}; expected each name once")
-        self.columns = named_columns(names)
+            raise TableError(f"{self._path}: several columns are named {twice[0]!r}; expected each name once")
+        return sheet, line, named_columns(names), sheet.title if len(headers) > 1 else None
 
     def rows(self) -> Iterator[Row | BadRow]:
         """The rows under the header that hold anything."""
         filled = _filled(self._sheet, self._header_line + 1)
-        for number, (line, cells) in enumerate(filled, start=1):
-            yield self._row(number, line, cells)
+        with _damage_named(self._path):
+            for number, (line, cells) in enumerate(filled, start=1):
+                yield self._row(number, line, cells)
 
     def close(self) -> None:
         """Close the file."""
@@ -66,7 +79,6 @@ class WorkbookReader:
 def _open(path: Path) -> Any:
     try:
         import openpyxl
-        from openpyxl.utils.exceptions import InvalidFileException
     except ImportError:
         raise TableError(
             f"{path}: reading a workbook needs openpyxl: pip install openpyxl, which is in the extra `tables`, "
@@ -76,22 +88,34 @@ def _open(path: Path) -> Any:
         if not (beginning := file.read(8)).startswith(_ZIP):
             kind = "is protected by a password or of the old kind (.xls)" if beginning[:2] == b"\xd0\xcf" else "is none"
             raise TableError(f"{path}: its name is that of a workbook, but it {kind}; save it as .xlsx or CSV")
+    _refuse_bomb(path)
+    with _damage_named(path), warnings.catch_warnings():
+        # About styles and the like, which are not read.
+        warnings.simplefilter("ignore")
+        return openpyxl.load_workbook(path, read_only=True, data_only=True)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise TableError for a file that is small and unpacks to more than texts can be packed."""
+    with _damage_named(path), zipfile.ZipFile(path) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > max(_LARGEST_UNPACKED, _MOST_PACKED * path.stat().st_size):
+            raise TableError(
+                f"{path}: unpacks to {unpacked / 1e9:.1f} GB, which no table of texts does; save it as CSV"
+            )
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Make one sentence of what openpyxl and the parsers below it raise when a file is damaged: anything."""
     try:
-        with warnings.catch_warnings():
-            # About styles and the like, which are not read.
-            warnings.simplefilter("ignore")
-            return openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
-        raise _damaged(path, error) from None
+        yield
+    except (TableError, MemoryError):
+        raise
     except Exception as error:
-        # A zip file that is cut off raises zipfile.BadZipFile, which has no base but Exception.
-        if type(error).__module__ not in ("zipfile", "zlib"):
-            raise
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> TableError:
-    return TableError(f"{path}: is damaged, or a zip archive without a workbook in it ({type(error).__name__})")
+        raise TableError(
+            f"{path}: is damaged, or a zip archive without a workbook in it ({type(error).__name__})"
+        ) from None
 
 
 def _header(sheet: Any) -> _Header | None:

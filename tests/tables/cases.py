@@ -187,6 +187,19 @@ DIALECTS: dict[str, Case] = {
     "empty lines, and rows of empty cells": Case(
         "a.csv", b"id,title,abstract\n\n1,one,two\n,,\n\n2,three,\n", rows=[("1", "one", "two"), ("2", "three", "")],
     ),
+    "spaces after delimiters": Case(
+        "a.csv", b'id, title, abstract\n1, "one, two", "three"\n2, "four", ""\n',
+        rows=[("1", "one, two", "three"), ("2", "four", "")],
+    ),
+    "tabs without quoting": Case(
+        "a.txt", b'id\ttitle\tabstract\t\n1\t"Smart" rivers\tsay "yes"\t\n2\t"torn\tx\t\n3\ty"\tz\t\n',
+        rows=[("1", '"Smart" rivers', 'say "yes"'), ("2", '"torn', "x"), ("3", 'y"', "z")],
+    ),
+    "the header repeated": Case(
+        "a.csv", b"id,title,abstract\n1,one,two\nid,title,abstract\n2,three,\n",
+        rows=[("1", "one", "two"), ("2", "three", "")],
+    ),
+    "Ctrl-Z at the end": Case("a.csv", b"id,title,abstract\r\n1,one,two\r\n\x1a", rows=[("1", "one", "two")]),
     "one column": Case(
         "a.txt", b"title\nRivers, waves; and seas\nA second\ttitle\n",
         rows=[("Rivers, waves; and seas",), ("A second\ttitle",)], columns=("title",),
@@ -198,6 +211,10 @@ DIALECTS: dict[str, Case] = {
     "NUL characters": Case("a.csv", b"id,title,abstract\n1,e\x00cient,\n", rows=[("1", "e\x00cient", "")]),
     "`NaN` and `Infinity` in JSON": Case(
         "a.jsonl", b'{"id": "1", "title": "one", "abstract": NaN}\n', rows=[("1", "one", "")],
+    ),
+    "commas after JSON objects": Case(
+        "a.jsonl", b'{"id": "1", "title": "one"},\n{"id": "2", "title": "two"}\n',
+        rows=[("1", "one", ""), ("2", "two", "")],
     ),
     "JSON objects that lack a key": Case(
         "a.jsonl", b'{"id": "1", "title": "one"}\n{"id": "2", "abstract": "two"}\n',

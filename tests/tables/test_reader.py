@@ -1,6 +1,7 @@
 """Reading tables of every kind that docs/tables.md lists."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,21 @@ def test_a_line_of_any_length_costs_bounded_memory(tmp_path: Path, name: str) ->
     rows = list(scan(_written(tmp_path / name, content + "\n")))
     assert [row.cells["title"] for row in rows if isinstance(row, Row)] == ["one", "two"]
     assert [row.reason for row in rows if isinstance(row, BadRow)] == ["is longer than 16,777,216 characters"]
+
+
+def test_a_workbook_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/x", "w") as part:
+        for _ in range(210):
+            part.write(bytes(1_000_000))
+    with pytest.raises(TableError, match=r"unpacks to 0\.2 GB"):
+        open_table(tmp_path / "a.xlsx")
+
+
+def test_a_record_of_endless_lines_is_a_bad_row(tmp_path: Path) -> None:
+    endless = "TY  - JOUR\nAB  - " + ("x" * 999 + "\n") * 17_000 + "ER  - \nTY  - JOUR\nTI  - one\nER  - \n"
+    bad, good = scan(_written(tmp_path / "a.ris", endless))
+    assert "is longer than 16,777,216 characters" in str(bad)
+    assert isinstance(good, Row)
 
 
 def test_bytes_that_are_no_text_stay_bytes(tmp_path: Path) -> None:
