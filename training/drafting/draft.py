@@ -38,6 +38,8 @@ labels = [
 path = {quoted(str(path))}
 
 [input]
+# Markup, ligatures, words broken at line ends and placeholders such as "n/a" are reduced to plain text.
+preparation = "plain-text"
 # Half of the papers have at most {found.median_tokens} word pieces, nineteen of twenty at most {found.long_tokens}.
 max_tokens = {sizes.input_tokens}
 # Abstracts of full texts: truncation = "head+tail" keeps both ends, chunks = 4 reads four times as much.
@@ -116,7 +118,8 @@ def _sample(sizes: Plan) -> str:
         return ""
     return (
         "# All papers would take longer than twenty minutes here: these are drawn for a first result.\n"
-        f"# Take the line out for the final run.\nsample = {sizes.sample}\n"
+        "# Take both lines out for the final run.\n"
+        f"sample = {sizes.sample}\nvalidation_sample = {sizes.validation_sample}\n"
     )
 
 

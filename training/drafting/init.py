@@ -1,6 +1,7 @@
 """`python -m training init`: survey the file, time the machine, write the configuration."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from training.config import EncoderConfig, HeadConfig, RunConfig, validated
@@ -10,15 +11,17 @@ from training.drafting.plan import Plan, plan
 from training.drafting.survey import Survey, survey
 from training.drafting.toml_text import quoted
 from training.errors import ConfigError
-from training.fitting.speed import measure_speed
-from training.model.network import load_network
+from training.fitting.speed import Speed, measure_speed
+from training.model.network import SubjectNetwork, load_network
 from training.model.pretrained import EncoderFacts, not_loadable, read_encoder, read_tokenizer
+
+MeasureSpeed = Callable[[SubjectNetwork, int, int, int], Speed]
 
 # Word pieces of the two lengths at which training steps are timed.
 _SHORTER, _LONGER = 48, 192
 
 
-def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice) -> str:
+def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice, measure: MeasureSpeed = measure_speed) -> str:
     """Write a configuration for a file of labelled papers and return what to tell the user.
 
     Raises ConfigError if the output exists or the encoder cannot be used, DataError if the file
@@ -29,19 +32,19 @@ def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice) -> str:
     # The encoder comes first: reading a large file only to find that the hub is away would waste minutes.
     facts, tokenizer = read_encoder(encoder), read_tokenizer(encoder)
     found = survey(papers, tokenizer, choice)
-    sizes = _plan(encoder, facts, found)
+    sizes = _plan(encoder, facts, found, measure)
     text = draft(papers, encoder, choice, found, sizes)
     validated(RunConfig, tomllib.loads(text), f"{papers} gives no valid run")
     output.write_text(text, encoding="utf-8")
     return _summary(found, sizes, output)
 
 
-def _plan(encoder: str, facts: EncoderFacts, found: Survey) -> Plan:
+def _plan(encoder: str, facts: EncoderFacts, found: Survey, measure: MeasureSpeed) -> Plan:
     try:
         network = load_network(EncoderConfig(source=encoder), HeadConfig(), len(found.labels))
     except OSError as error:
         raise not_loadable(encoder, error) from None
-    return plan(found, facts, measure_speed(network, facts.vocabulary, *_lengths(facts)))
+    return plan(found, facts, measure(network, facts.vocabulary, *_lengths(facts)))
 
 
 def _lengths(facts: EncoderFacts) -> tuple[int, int]:

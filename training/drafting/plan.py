@@ -1,5 +1,6 @@
 """Sizes of a run: learning rate by the encoder, and lengths, epochs and papers by what the machine does in time."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,7 +35,8 @@ _BASELINE_SECONDS_PER_PAPER = 0.002
 _BASELINE_SECONDS_PER_PAPER_AND_LABEL = 0.0006
 # Texts out of scope, scored beside the papers that the scope's detector learns from.
 _OUT_OF_SCOPE_TEXTS = 240
-_FEWEST_SCOPE_PAPERS = 600
+# Fewer papers than these teach neither network nor detector anything.
+_FEWEST = 300
 
 
 class Costs(NamedTuple):
@@ -63,6 +65,7 @@ class Plan:
     epochs: int
     sample: int | None
     """Training papers to draw where all of them would take too long."""
+    validation_sample: int | None
     scope_papers: int
     costs: Costs
 
@@ -107,14 +110,12 @@ class _Estimate:
         self._found = found
         self._speed = speed
         self._rate = learning_rate(encoder)
+        self._training = found.papers - round(found.papers * _HELD_OUT)
+        self._served = self._seconds(self.input_tokens)
 
     def plan(self, fit_tokens: int, epochs: int, sample: int | None = None) -> Plan:
         """The plan with these sizes and its costs."""
-        held_out = round(self._found.papers * _HELD_OUT)
-        training = sample or self._found.papers - held_out
-        scope = self._scope_papers(training)
-        labels = len(self._found.labels)
-        served = self._seconds(self.input_tokens)
+        training = sample or self._training
         return Plan(
             learning_rate=self._rate,
             batch_size=24 if training > 1000 else 8,
@@ -122,36 +123,39 @@ class _Estimate:
             fit_tokens=fit_tokens,
             epochs=epochs,
             sample=sample,
-            scope_papers=scope,
-            costs=Costs(
-                fit=epochs * self._seconds(fit_tokens) * (training + held_out * _EVALUATION),
-                baseline=training * (_BASELINE_SECONDS_PER_PAPER + _BASELINE_SECONDS_PER_PAPER_AND_LABEL * labels),
-                publish=_PUBLISHING_SECONDS
-                + held_out * served * (_FP32_GRAPH + _INT8_GRAPH)
-                + (scope + _OUT_OF_SCOPE_TEXTS) * served * _INT8_GRAPH,
-            ),
+            validation_sample=None if sample is None else self._held_out(sample),
+            scope_papers=self._scope_papers(training),
+            costs=self._costs(fit_tokens, epochs, training),
         )
 
     def sampled(self, too_long: Plan) -> Plan:
-        """The same plan with so many training papers that it fits into the budget."""
-        fixed = too_long.costs.publish
-        per_paper = (too_long.costs.total - fixed) / (self._found.papers * (1 - _HELD_OUT))
-        sample = max(500, int((BUDGET_SECONDS - fixed) / per_paper / 100) * 100)
-        return self.plan(too_long.fit_tokens, too_long.epochs, sample)
+        """The same plan with as many papers as fit into the budget."""
+        tokens, epochs = too_long.fit_tokens, too_long.epochs
+        sizes = range(_FEWEST, self._training, 100)
+        fitting = bisect_right(sizes, BUDGET_SECONDS, key=lambda size: self._costs(tokens, epochs, size).total)
+        return self.plan(tokens, epochs, sizes[max(0, fitting - 1)])
+
+    def _costs(self, fit_tokens: int, epochs: int, training: int) -> Costs:
+        held_out, labels = self._held_out(training), len(self._found.labels)
+        int8_papers = 2 * held_out + self._scope_papers(training) + _OUT_OF_SCOPE_TEXTS  # whole, and titles alone
+        return Costs(
+            fit=epochs * self._seconds(fit_tokens) * (training + held_out * _EVALUATION),
+            baseline=training * (_BASELINE_SECONDS_PER_PAPER + _BASELINE_SECONDS_PER_PAPER_AND_LABEL * labels),
+            publish=_PUBLISHING_SECONDS + self._served * (held_out * _FP32_GRAPH + int8_papers * _INT8_GRAPH),
+        )
+
+    def _held_out(self, training: int) -> int:
+        return round(training * _HELD_OUT / (1 - _HELD_OUT))
 
     def _seconds(self, most_tokens: int) -> float:
         """Mean seconds of a training step per paper, cut to so many word pieces."""
-        return _mean(self._speed.seconds(min(most_tokens, length + _SPECIAL_TOKENS)) for length in self._found.lengths)
+        lengths = (min(most_tokens, length + _SPECIAL_TOKENS) for length in self._found.lengths)
+        return float(np.mean([self._speed.seconds(length) for length in lengths]))
 
     def _scope_papers(self, training: int) -> int:
-        """As many as usual, but no more than a quarter of the budget takes to score."""
-        usual = min(ScopeConfig().papers, training)
-        affordable = int(BUDGET_SECONDS / 4 / (self._seconds(self.input_tokens) * _INT8_GRAPH))
-        return min(usual, max(_FEWEST_SCOPE_PAPERS, affordable // 100 * 100))
-
-
-def _mean(values: Iterator[float]) -> float:
-    return float(np.mean(list(values)))
+        """As many as usual, but no more than an eighth of the budget takes to score."""
+        affordable = int(BUDGET_SECONDS / 8 / (self._served * _INT8_GRAPH))
+        return min(ScopeConfig().papers, training, max(_FEWEST, affordable // 100 * 100))
 
 
 def _round_up(tokens: int) -> int:

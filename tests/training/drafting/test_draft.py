@@ -1,5 +1,7 @@
 """From a file with labels of one's own to a configuration, and from that to an artefact that is served."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ from app.settings import Settings
 from tests.training import tiny
 from training.__main__ import main
 from training.config import read_config
+from training.data.columns import ColumnChoice
+from training.drafting.init import init
+from training.fitting.speed import Speed
 
 
 def rows(count: int) -> tiny.Rows:
@@ -17,6 +22,11 @@ def rows(count: int) -> tiny.Rows:
     renamed = dict(zip(tiny.LABELS, ("Gardening", "Bee keeping", "Cooking & baking"), strict=True))
     made = [{renamed.get(key, key): value for key, value in row.items()} for row in tiny.papers(count)]
     return [row | {"Unused": 0, "Year": 1990 + i % 30} for i, row in enumerate(made)]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny.encoder(tmp_path_factory.mktemp("encoder")))
 
 
 @pytest.fixture
@@ -60,6 +70,104 @@ def test_a_file_that_gives_no_run_is_told_why(
     encoder = str(tiny.encoder(tmp_path / "encoder"))
     assert main(["init", str(papers), "--encoder", encoder, "--output", str(tmp_path / "run.toml")]) == 2
     assert said in capsys.readouterr().err
+
+
+NAMES = (
+    ("物理学", "化学", "数学"),
+    ("C", "C++", "C#"),
+    ("Física", "Fisica", "fisica"),
+    ("Author\nKeywords", 'said "so"', "back\\slash"),
+    ("MeSH/" + "Diseases/" * 30, "x" * 900, "😀"),
+)
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_labels_of_any_name_are_drafted_and_can_be_run(
+    encoder: str, tmp_path: Path, names: tuple[str, str, str]
+) -> None:
+    renamed = dict(zip(tiny.LABELS, names, strict=True))
+    table = [{renamed.get(key, key): value for key, value in row.items()} for row in tiny.papers(90)]
+    table = [row | {"left\nout 😀": "words"} for row in table]
+    config = draft(tiny.write_csv(tmp_path / "papers😀.csv", table), encoder)
+    assert read_config(config)[0].data.labels == names
+    assert check(config) == 0
+
+
+@pytest.mark.parametrize("without", ["TITLE", "ABSTRACT"])
+def test_titles_alone_and_abstracts_alone_are_drafted_and_can_be_run(
+    encoder: str, tmp_path: Path, without: str
+) -> None:
+    table = [{key: value for key, value in row.items() if key != without} for row in tiny.papers(90)]
+    config = draft(tiny.write_csv(tmp_path / "p.csv", table), encoder)
+    assert "none" in next(line for line in config.read_text().splitlines() if line.startswith("# Titles: "))
+    assert check(config) == 0
+
+
+def test_columns_that_were_named_are_written_down(encoder: str, tmp_path: Path) -> None:
+    table = [{"Heading": row["TITLE"], "Words": row["ABSTRACT"], "X": i % 2} for i, row in enumerate(tiny.papers(90))]
+    papers = tiny.write_csv(tmp_path / "p.csv", table)
+    config, _ = read_config(draft(papers, encoder, ColumnChoice("Heading", "Words")))
+    assert (config.data.title_column, config.data.abstract_column, config.data.labels) == ("Heading", "Words", ("X",))
+
+
+def test_rare_labels_are_set_aside_by_name_and_the_rest_can_be_run(encoder: str, tmp_path: Path) -> None:
+    table = [row | {"Cartography": int(i == 7), "Everything": 1} for i, row in enumerate(tiny.papers(90))]
+    config = draft(tiny.write_csv(tmp_path / "p.csv", table), encoder)
+    assert '# Set aside, 1 of 90 papers have it, too few with it to learn from: "Cartography"' in config.read_text()
+    assert '# Set aside, 90 of 90 papers have it, too few without it to learn from: "Everything"' in config.read_text()
+    assert read_config(config)[0].data.labels == tiny.LABELS
+    assert check(config) == 0
+
+
+def test_blank_cells_are_counted_and_said_to_mean_0(encoder: str, tmp_path: Path) -> None:
+    rows = ({key: value for key, value in row.items() if value != 0} for row in tiny.papers(90))
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = draft(path, encoder)
+    assert read_config(config)[0].data.blank_is_negative
+    assert re.search(r"# \d+ cells of the label columns are blank and count as 0", config.read_text())
+    assert check(config) == 0
+
+
+def test_hundreds_of_labels_are_drafted_and_can_be_run(encoder: str, tmp_path: Path) -> None:
+    table = [
+        {"title": row["TITLE"]} | {f"subject {k}": int((i + k) % 40 < 2) for k in range(200)}
+        for i, row in enumerate(tiny.papers(400))
+    ]
+    config = draft(tiny.write_csv(tmp_path / "p.csv", table), encoder)
+    labels = read_config(config)[0].data.labels
+    assert labels is not None
+    assert len(labels) == 200
+    assert check(config) == 0
+
+
+CASES = Path("../shared/field/cases")
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/field/cases, tables as people have them")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "03-screening.csv", "07-labels-c.csv", "07-labels-cjk.csv", "08-labels-blank.csv", "08-labels-bool.csv",
+        "08-labels-float.csv", "09-rare-label.csv", "33-sparse-labels.jsonl", "37-header-with-line-break.csv",
+    ],
+)  # fmt: skip
+def test_tables_from_the_field_are_drafted_and_can_be_run(encoder: str, tmp_path: Path, name: str) -> None:
+    config = draft(CASES / name, encoder, output=tmp_path / "run.toml")
+    assert check(config) == 0
+
+
+def draft(papers: Path, encoder: str, choice: ColumnChoice | None = None, output: Path | None = None) -> Path:
+    """The configuration for a table, on a machine of a speed that is given."""
+    path = output or papers.with_name("drafted.toml")
+    init(papers, encoder, path, choice or ColumnChoice(), measure=lambda *_: Speed(0.0001, 0))
+    return path
+
+
+def check(config: Path) -> int:
+    folder = config.parent
+    return main(["check", str(config), "--store", str(folder / "store"), "--runs", str(folder / "runs")])
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
