@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from model_store.markup import without_markup
 from model_store.papers import Paper
 from model_store.text import is_placeholder, is_withdrawn
 from training.config import Source, TextFile
@@ -54,8 +55,8 @@ class Cleaning:
 
 
 def has_text(paper: Paper) -> bool:
-    """Whether there is anything to read: "n/a" for a title and no abstract is nothing."""
-    return not all(is_placeholder(text) for text in paper)
+    """Whether there is anything to read: "n/a" for a title and `<p/>` for an abstract are nothing."""
+    return not all(is_placeholder(without_markup(text) if "<" in text else text) for text in paper)
 
 
 def without_withdrawn(papers: Iterable[LabelledPaper], counts: Counts) -> list[LabelledPaper]:

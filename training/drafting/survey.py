@@ -136,4 +136,7 @@ class _Sample:
 
 
 def _lengths(papers: Sequence[Paper], tokenizer: Tokenizer) -> list[int]:
-    return sorted(e.tokens for e in PaperEncoder(tokenizer, InputFormat(max_tokens=_LONGEST, preparation="plain-text")).encode(papers))
+    return sorted(
+        e.tokens
+        for e in PaperEncoder(tokenizer, InputFormat(max_tokens=_LONGEST, preparation="plain-text")).encode(papers)
+    )

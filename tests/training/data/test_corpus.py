@@ -125,7 +125,7 @@ def test_finer_categories_are_targets_of_their_own(tmp_path: Path) -> None:
 def test_cleaning_is_counted(tmp_path: Path) -> None:
     rows = [
         paper("kept"), paper("Kept  ", " B"), paper("", " "), paper("no label", X=0, Y=0), paper("in validation"),
-        paper("also kept", ""),
+        paper("also kept", ""), paper("n/a", "<jats:p> </jats:p>"),
     ]  # fmt: skip
     train = tiny.write_csv(tmp_path / "t.csv", rows)
     validation = tiny.write_csv(tmp_path / "v.csv", [paper("in validation")])
@@ -133,7 +133,7 @@ def test_cleaning_is_counted(tmp_path: Path) -> None:
     assert corpus.train.papers == [Paper("kept", "b"), Paper("also kept", "")]
     counts = {key: value for key, value in corpus.report[str(train)].items() if key != "sha256"}
     assert {key: count for key, count in counts.items() if count} == {
-        "rows": 6, "empty": 1, "unlabelled": 1, "duplicates": 2, "kept": 2,
+        "rows": 7, "empty": 2, "unlabelled": 1, "duplicates": 2, "kept": 2,
     }  # fmt: skip
 
 
