@@ -1,7 +1,8 @@
 """Pages for people: the page to try the service on, the model card, the documentation, one page per problem type.
 
 All are static files of ours or of the bundled Swagger UI. Nothing is loaded from elsewhere and no script stands in
-a page, so they work on a closed network and under a strict Content-Security-Policy.
+a page, so they work on a closed network and under a strict Content-Security-Policy. References are relative, so they
+work below any path that a proxy puts before them.
 """
 
 import html
@@ -29,23 +30,24 @@ _DOCS = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Paper subjects: API</title>
-<link rel="icon" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
 </body>
 </html>
 """
-_START = """SwaggerUIBundle({
-  url: "/openapi.json",
+_START = """const root = new URL("..", document.currentScript.src).href;
+fetch(`${root}openapi.json`).then((answer) => answer.json()).then((document) => SwaggerUIBundle({
+  spec: { ...document, servers: [{ url: root.replace(/[/]$/, "") }] },
   dom_id: "#swagger-ui",
   deepLinking: true,
   tryItOutEnabled: true,
   validatorUrl: null,
-});
+}));
 """
 _PROBLEM_TYPE = """<!doctype html>
 <html lang="en">
@@ -53,17 +55,17 @@ _PROBLEM_TYPE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<link rel="icon" href="/web/icon.svg">
-<link rel="stylesheet" href="/web/style.css">
+<link rel="icon" href="../web/icon.svg">
+<link rel="stylesheet" href="../web/style.css">
 </head>
 <body>
-<header class="masthead"><a class="name" href="/">Paper subjects</a></header>
+<header class="masthead"><a class="name" href="../">Paper subjects</a></header>
 <main class="reading">
 <h1>{title}</h1>
 <p class="lede"><code>{code}</code>, HTTP {status}</p>
 <p>{meaning}</p>
 <p>{remedy}</p>
-<p><a href="/docs">All paths and their responses</a></p>
+<p><a href="../docs">All paths and their responses</a></p>
 </main>
 </body>
 </html>

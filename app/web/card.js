@@ -1,6 +1,7 @@
-/** The model card as a page, from GET /model. Knows the card's fields; whatever else is in it is shown as it stands. */
+/** The model card as a page, from GET /model. */
 
 import { element, part } from "./element.js";
+import { labelText } from "./labels.js";
 import { Key } from "./key.js";
 import { Problem, Service } from "./service.js";
 
@@ -37,17 +38,17 @@ function subjects(labels) {
       element("caption", { className: "said" }, "Threshold and quality of each subject on the validation papers"),
       element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
       element("tbody", {}, ...labels.map((label) => element("tr", {},
-        element("th", { scope: "row" }, label.name),
+        element("th", { scope: "row" }, labelText(label)),
         ...cells(label).map((text) => element("td", { className: "number" }, text ?? "not measured")))))));
 }
 
 /** @param {any} scope */
 function outOfScope(scope) {
   const kinds = Object.entries(scope.kinds).map(([kind, { caught }]) => [`– ${kind}`, percent(caught)]);
-  return section("What is out of scope", list([
-    ["Papers marked by mistake", percent(scope.false_alarms)],
+  return section("Out-of-scope texts", list([
+    ["Papers of the field, marked by mistake", percent(scope.false_alarms)],
     ["Titles alone, marked by mistake", percent(scope.title_false_alarms)],
-    ["Texts that are no papers, marked", percent(scope.caught.caught)],
+    ["Texts that are not papers, marked", percent(scope.caught.caught)],
     .../** @type {[string, unknown][]} */ (kinds),
     ["Papers of other fields, marked", scope.near_misses && percent(scope.near_misses.caught)],
   ]));
@@ -59,27 +60,27 @@ function quality({ calibration, quality, quantization, scope, uncertain }) {
     section("How good it is", list([
       ["Validation papers", quality.papers.toLocaleString("en")],
       ["Micro-F1", `${three(quality.micro_f1)} (95 % interval ${range(quality.micro_f1_interval)})`],
-      ["The same, thresholds from other papers", quality.micro_f1_held_out && three(quality.micro_f1_held_out)],
+      ["Micro-F1 with thresholds chosen on other papers", quality.micro_f1_held_out && three(quality.micro_f1_held_out)],
       ["Macro-F1", three(quality.macro_f1)],
       ["Mean average precision", three(quality.mean_average_precision)],
-      ["All subjects right", percent(quality.subset_accuracy)],
+      ["Papers with exactly the right subjects", percent(quality.subset_accuracy)],
       ["Titles alone, micro-F1", quality.titles && three(quality.titles.micro_f1)],
       ["TF-IDF baseline, micro-F1", quality.baseline?.micro_f1 && three(quality.baseline.micro_f1)],
     ])),
-    section("What a probability is worth", list([
-      ["Calibrated by", calibration.method],
+    section("Calibration", list([
+      ["Method", calibration.method],
       ["Calibration error, mean over subjects", quality.calibration_error && three(quality.calibration_error)],
     ])),
-    section("When a person should look", list([
+    section("When a person should check", list([
       ["Papers marked", percent(uncertain.share)],
-      ["Of those, wrong somewhere", percent(uncertain.error_rate_uncertain)],
+      ["Of those, with a wrong or missing subject", percent(uncertain.error_rate_uncertain)],
       ["Of the others", percent(uncertain.error_rate_ok)],
     ])),
     ...(scope ? [outOfScope(scope)] : []),
-    section("What quantization cost", list([
+    section("Effect of quantization", list([
       ["Scheme", quantization.scheme],
       ["Micro-F1 before", three(quantization.micro_f1_fp32)],
-      ["Papers decided differently", percent(quantization.flipped)],
+      ["Papers with other subjects than before", percent(quantization.flipped)],
       ["Largest change of a probability", three(quantization.largest_change)],
     ])),
   ];
@@ -93,8 +94,8 @@ function render(card) {
   part("card-note").textContent = `${card.labels.length} subjects, ${card.licence}, made ${card.created.slice(0, 10)}.`;
   part("card").replaceChildren(
     section("Subjects", subjects(card.labels)), ...quality(card), ...limits,
-    section("Where it comes from",
-      list([["Base encoder", card.base_encoder], ["Word pieces read", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
+    section("Provenance",
+      list([["Base encoder", card.base_encoder], ["Word pieces read at most", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
       element("details", {}, element("summary", {}, "Data, libraries and commit"), element("pre", { tabIndex: 0 }, JSON.stringify(provenance, null, 2))),
       element("details", {}, element("summary", {}, "The training run's configuration"), element("pre", { tabIndex: 0 }, config))));
 }

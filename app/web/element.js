@@ -1,4 +1,4 @@
-/** Elements: one function that makes them. Texts are only ever set as text, never read as markup. */
+/** Makes and finds elements; text is never parsed as markup. */
 
 /**
  * @param {string} tag
@@ -17,7 +17,7 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /**
- * The element of the page with this id; a missing one is a fault of the page.
+ * The element with this id; throws if the page has none.
  * @param {string} id
  * @returns {any}
  */

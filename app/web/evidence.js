@@ -1,17 +1,17 @@
-/** Evidence on a text: sentences for and against a subject, told by sign, line and words, not by colour alone. */
+/** The evidence: sentences that support a subject or speak against it, marked by sign, line and words, not by colour alone. */
 
 import { element, part } from "./element.js";
 
-// Below this share of the strongest sentence, or this many log-odds, one hardly matters and is left plain.
+// A sentence below this share of the strongest one, or below this many log-odds, is left unmarked.
 const FAINT = 0.08;
 const NOTHING = 0.05;
-// What fills the tint, unless a sentence weighs more: a faint case must not look like a strong one.
+// The weight of the full tint, unless a sentence weighs more: weak evidence must not look strong.
 const STRONG = 1;
 
 /** @typedef {{field: "title" | "abstract", start: number, end: number, sentences: number, weight?: number}} Sentence */
 
 export class Evidence {
-  /** Take it away: the text has changed. */
+  /** Hide the evidence, since the text has changed. */
   clear() {
     part("evidence").hidden = true;
   }
@@ -57,8 +57,8 @@ export class Evidence {
  */
 function asides(merged, strongest) {
   const told = [];
-  if (merged) told.push("The text is long: its later sentences were left out several at a time.");
-  if (strongest < NOTHING) told.push("No single sentence matters much: without any one of them, the others still carry the subject.");
+  if (merged) told.push("The text is long, so its later sentences were left out several at a time.");
+  if (strongest < NOTHING) told.push("No single sentence makes much difference; the others support the subject without it.");
   return told.map((sentence) => element("p", { className: "aside" }, sentence));
 }
 
@@ -69,14 +69,14 @@ function asides(merged, strongest) {
  * @returns {(Node | string)[]}
  */
 function mark(text, { weight }, strongest) {
-  if (weight === undefined) return [text, element("span", { className: "aside" }, "(all there is: nothing would be left without it)")];
+  if (weight === undefined) return [text, element("span", { className: "aside" }, "(the only sentence; without it no text would be left)")];
   const strength = Math.abs(weight) / strongest;
   if (strength < FAINT || Math.abs(weight) < NOTHING) return [text];
   const side = weight > 0 ? "for" : "against";
   const shown = text.trimEnd();
   const number = `${weight > 0 ? "+" : "−"}${Math.abs(weight).toFixed(1)}`;
   const made = element("mark", { className: side }, shown,
-    element("span", { className: "weight" }, element("span", { className: "said" }, ` speaks ${side}, `), number));
+    element("span", { className: "weight" }, element("span", { className: "said" }, ` ${side === "for" ? "supports" : "speaks against"}, `), number));
   made.style.setProperty("--strength", (Math.abs(weight) / Math.max(strongest, STRONG)).toFixed(2));
   return [made, text.slice(shown.length)];
 }

@@ -1,4 +1,4 @@
-/** Examples in our own words, invented; the last one is a hard case on purpose. */
+/** Invented examples; the last one is hard on purpose. */
 
 /** @type {{name: string, title: string, abstract: string}[]} */
 export const EXAMPLES = [

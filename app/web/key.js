@@ -1,4 +1,4 @@
-/** The API key: asked for only where the service refuses to answer without one, kept in this tab only. */
+/** The API key: requested when the service answers 401, and kept in this tab only. */
 
 import { part } from "./element.js";
 
@@ -6,25 +6,25 @@ const SLOT = "api-key";
 
 export class Key {
   /** @type {Promise<void> | null} */
-  #wanted = null;
+  #requested = null;
 
-  /** @returns {Record<string, string>} headers to send along */
+  /** @returns {Record<string, string>} headers for a request */
   headers() {
     const key = sessionStorage.getItem(SLOT);
     return key ? { Authorization: `Bearer ${key}` } : {};
   }
 
-  /** Ask the person; however many requests wait, there is one question. Resolves once a key was given. */
-  want() {
-    this.#wanted ??= this.#ask().finally(() => { this.#wanted = null; });
-    return this.#wanted;
+  /** Show the form, once however many requests wait for it; resolves when a key was entered. */
+  request() {
+    this.#requested ??= this.#ask().finally(() => { this.#requested = null; });
+    return this.#requested;
   }
 
   /** @returns {Promise<void>} */
   #ask() {
     const form = part("key");
     const field = part("key-field");
-    if (sessionStorage.getItem(SLOT)) part("key-note").textContent = "That key was not accepted.";
+    if (sessionStorage.getItem(SLOT)) part("key-note").textContent = "The service did not accept that key.";
     form.hidden = false;
     field.focus();
     return new Promise((resolve) => {

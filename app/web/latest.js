@@ -1,4 +1,4 @@
-/** The latest question only: waits for a pause in the typing, and drops what is under way when a newer one comes. */
+/** Only the latest question is answered: each waits for a pause in typing, and a newer one cancels it. */
 
 /** @template Question */
 export class Latest {
@@ -8,8 +8,8 @@ export class Latest {
   #timer = 0;
 
   /**
-   * @param {(question: Question, signal: AbortSignal) => Promise<void>} answer handles its own errors
-   * @param {number} [pause] milliseconds without a newer question before one is asked
+   * @param {(question: Question, signal: AbortSignal) => Promise<void>} answer handles its errors itself
+   * @param {number} [pause] milliseconds to wait for a newer question
    */
   constructor(answer, pause = 400) {
     this.#answer = answer;
@@ -26,7 +26,7 @@ export class Latest {
     this.#timer = window.setTimeout(() => this.#answer(question, signal), pause);
   }
 
-  /** Forget the question, whether it waits or is under way. */
+  /** Cancel the question, whether it waits or is being answered. */
   drop() {
     window.clearTimeout(this.#timer);
     this.#controller.abort();

@@ -1,17 +1,17 @@
-/** A link that reopens a text: everything stands behind the #, which browsers never send. */
+/** A link that opens the page with a text, which is in the fragment, since browsers do not send that. */
 
 /** @typedef {{title: string, abstract: string}} Paper */
 
 /**
  * @param {Paper} paper
- * @param {string} version of the model that answered
+ * @param {string} version of the model
  */
 export function fragment(paper, version) {
   return `#${new URLSearchParams({ ...paper, version })}`;
 }
 
 /**
- * The paper of a fragment and the version it was made with; null if it holds none.
+ * The paper in a fragment and the version of the model it was labelled by; null if there is none.
  * @param {string} hash
  * @returns {(Paper & {version: string}) | null}
  */

@@ -1,4 +1,4 @@
-/** The page: wires text fields, examples, links, evidence and the spreadsheet to the service. */
+/** The page: connects text fields, examples, links, evidence and the file of papers to the service. */
 
 import { element, part } from "./element.js";
 import { Evidence } from "./evidence.js";
@@ -38,19 +38,19 @@ class Page {
     part("examples").replaceChildren(...EXAMPLES.map(({ name, ...paper }) =>
       element("button", { type: "button", onclick: () => this.#take(paper) }, name)));
     window.addEventListener("hashchange", () => this.#reopen());
-    // What was typed while the card was on its way, or kept by the browser.
+    // Text may have been typed while the card was loading, or restored by the browser.
     this.#changed(0);
     this.#reopen();
   }
 
   /**
-   * From now on this model answers: its labels, its thresholds.
+   * Show the labels and thresholds of this model from now on.
    * @param {any} card
    */
   #adopt(card) {
     this.#card = card;
     this.#finding = new Finding(card);
-    part("model").textContent = `${card.name} ${card.version} answers here, ${card.licence}.`;
+    part("model").textContent = `The model is ${card.name} ${card.version}, licence ${card.licence}.`;
   }
 
   /** @returns {Paper} */
@@ -66,7 +66,7 @@ class Page {
   }
 
   /**
-   * An example; on a phone its result would be out of sight.
+   * Take an example, and scroll to the result, which is below the fold on a phone.
    * @param {Paper} paper
    */
   #take(paper) {
@@ -98,7 +98,7 @@ class Page {
    */
   async #classify(paper, signal) {
     this.#finding.busy(true);
-    const waiting = (/** @type {number} */ s) => this.#finding.tell(`The service is busy; asking again in ${s} s.`);
+    const waiting = (/** @type {number} */ s) => this.#finding.tell(`The service is busy; trying again in ${s} s.`);
     try {
       const result = await this.#service.ask("/classify", paper, { signal, waiting });
       // The service may change its model while the page is open.
@@ -118,8 +118,8 @@ class Page {
    */
   async #explain(paper, signal) {
     const note = part("why-note");
-    note.textContent = "Leaving out one sentence after the other.";
-    const waiting = (/** @type {number} */ s) => { note.textContent = `Others are being explained; asking again in ${s} s.`; };
+    note.textContent = "Scoring the paper without each sentence.";
+    const waiting = (/** @type {number} */ s) => { note.textContent = `The service is busy with other explanations; trying again in ${s} s.`; };
     try {
       this.#evidence.show(paper, await this.#service.ask("/explain", paper, { signal, waiting }));
       note.textContent = "";
@@ -134,9 +134,9 @@ class Page {
     history.replaceState(null, "", fragment(this.#paper, this.#card.version));
     try {
       await navigator.clipboard.writeText(location.href);
-      part("link-note").textContent = "Copied; it reopens this text and its result.";
+      part("link-note").textContent = "Copied. The link opens this page with the text.";
     } catch {
-      part("link-note").textContent = "The address of this page now reopens this text.";
+      part("link-note").textContent = "The address of this page is now the link.";
     }
   }
 
@@ -146,7 +146,7 @@ class Page {
     this.#write(given);
     const { version } = this.#card;
     if (given.version && given.version !== version) {
-      part("link-note").textContent = `This link was made with version ${given.version}; ${version} answers now.`;
+      part("link-note").textContent = `This link was made with version ${given.version} of the model; the service has ${version}.`;
     }
   }
 }

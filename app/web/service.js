@@ -1,10 +1,10 @@
-/** The service this page came from: asks it, waits when it says wait, and tells problems in its own words. */
+/** Requests to the service that this page came from; waits and repeats them while the service is busy. */
 
-/** A refusal that waiting does not cure. */
+/** An error that waiting does not cure; the message is for people. */
 export class Problem extends Error {
   /**
    * @param {string} detail
-   * @param {number} [status] of HTTP, 0 if no answer came
+   * @param {number} [status] the HTTP status; 0 if there was no response
    */
   constructor(detail, status = 0) {
     super(detail);
@@ -12,40 +12,53 @@ export class Problem extends Error {
   }
 }
 
+// This file is in web/, one level below the service's root, which may itself be below a path of a proxy.
+const ROOT = new URL("..", import.meta.url);
 const MOST_TRIES = 12;
 const LONGEST_PAUSE_S = 60;
+const BUSY = [429, 503];
+// Statuses that say nothing of a paper: the same request may succeed a little later.
+const TRANSIENT = [408, 429, 500, 502, 503, 504];
 
 /**
- * @typedef {object} Asking
- * @property {AbortSignal} [signal] drops the question
- * @property {(seconds: number) => void} [waiting] told when the service is busy and asked again later
+ * Whether a request with this status may succeed later.
+ * @param {number} status
+ */
+export function isTransient(status) {
+  return TRANSIENT.includes(status);
+}
+
+/**
+ * @typedef {object} Options
+ * @property {AbortSignal} [signal] cancels the request
+ * @property {(seconds: number) => void} [waiting] called before a pause, after which the request is repeated
  */
 
 export class Service {
   #key;
 
-  /** @param {{headers: () => Record<string, string>, want: () => Promise<void>}} key */
+  /** @param {{headers: () => Record<string, string>, request: () => Promise<void>}} key */
   constructor(key) {
     this.#key = key;
   }
 
   /**
-   * The JSON answer; throws Problem, or the signal's AbortError.
+   * The JSON of the response; throws Problem, or the signal's AbortError.
    * @param {string} path
-   * @param {unknown} [body] sent as JSON; without one it is a GET
-   * @param {Asking} [asking]
+   * @param {unknown} [body] sent as JSON; without one the method is GET
+   * @param {Options} [options]
    * @returns {Promise<any>}
    */
   async ask(path, body, { signal, waiting } = {}) {
     for (let tries = 1; ; tries += 1) {
-      const answer = await this.#send(path, body, signal);
-      if (answer.ok) return answer.json();
-      const pause = pauseOf(answer);
-      if (answer.status === 401) await this.#key.want();
+      const response = await this.#send(path, body, signal);
+      if (response.ok) return response.json();
+      const pause = pauseOf(response);
+      if (response.status === 401) await this.#key.request();
       else if (pause && tries < MOST_TRIES) {
         waiting?.(pause);
         await sleep(pause, signal);
-      } else throw await problemOf(answer);
+      } else throw await problemOf(response);
     }
   }
 
@@ -58,7 +71,7 @@ export class Service {
     const headers = { ...this.#key.headers(), ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
     const method = body === undefined ? "GET" : "POST";
     try {
-      return await fetch(path, { method, headers, body: JSON.stringify(body), signal });
+      return await fetch(new URL(path.replace(/^\//, ""), ROOT), { method, headers, body: JSON.stringify(body), signal });
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new Problem("The service cannot be reached. Is it running, and are you connected?");
@@ -67,19 +80,19 @@ export class Service {
 }
 
 /**
- * Seconds to wait where waiting helps, else 0.
- * @param {Response} answer
+ * Seconds to wait where waiting helps, otherwise 0.
+ * @param {Response} response
  */
-function pauseOf(answer) {
-  if (answer.status !== 429 && answer.status !== 503) return 0;
-  const asked = Number(answer.headers.get("Retry-After"));
+function pauseOf(response) {
+  if (!BUSY.includes(response.status)) return 0;
+  const asked = Number(response.headers.get("Retry-After"));
   return Math.min(LONGEST_PAUSE_S, Math.max(1, asked || 1));
 }
 
-/** @param {Response} answer */
-async function problemOf(answer) {
-  const told = await answer.json().catch(() => ({}));
-  return new Problem(told.detail ?? `The service answered ${answer.status}.`, answer.status);
+/** @param {Response} response */
+async function problemOf(response) {
+  const document = await response.json().catch(() => ({}));
+  return new Problem(document.detail ?? `The service answered with status ${response.status}.`, response.status);
 }
 
 /**

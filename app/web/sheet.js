@@ -1,10 +1,13 @@
-/** A spreadsheet of papers: read from a CSV text, labelled batch by batch, written back. Knows the service's bodies, shows nothing. */
+/** A table of papers: labelled batch by batch, and written as CSV. */
 
-import { csv, delimiterOf, rows } from "./csv.js";
-import { Problem } from "./service.js";
+import { csv } from "./csv_writer.js";
+import { findColumn } from "./columns.js";
+import { isTransient, Problem } from "./service.js";
 
-// Well below what the service takes in one body; JSON may double a text.
+// Well below the service's limit for a body; as JSON a text may be twice as long.
 const MOST_CHARACTERS = 200_000;
+// A smaller batch may succeed: it arrives sooner, fits the limit, or is done before the deadline.
+const SPLIT = [408, 413, 504];
 
 /**
  * @typedef {object} Entry
@@ -14,44 +17,50 @@ const MOST_CHARACTERS = 200_000;
  * @property {any} result of /classify/batch, once there
  */
 
-export class Sheet {
-  /** @type {any} that answered first */
-  #model = null;
+/** @typedef {{title: string, abstract: string}} Paper */
 
-  /** @param {string} text of a CSV file; throws Problem if it has no rows */
-  constructor(text) {
-    const [head, ...body] = rows(text, delimiterOf(text));
-    if (!head || !body.length) throw new Problem("The file needs a line of column names and at least one row below it.");
-    /** @type {string[]} */
-    this.columns = head.cells;
+export class Sheet {
+  /** @type {any} the model that labelled the first row */
+  #model = null;
+  #delimiter;
+
+  /** @param {import("./formats.js").Content} content throws Problem if there are no rows */
+  constructor({ columns, rows, delimiter }) {
+    if (!columns.length || !rows.length) throw new Problem("The file needs a line of column names and at least one row below it.");
+    this.columns = columns;
+    this.#delimiter = delimiter ?? ",";
     /** @type {Entry[]} */
-    this.entries = body.map(({ line, cells, fault }) =>
-      ({ line, cells, fault: fault || misfit(cells.length, head.cells.length), result: null }));
+    this.entries = rows.map((row) => ({ ...row, result: null }));
   }
 
-  /** The labels of the model that answered, in its order; none before the first answer. */
+  /** The labels of the model, in its order; none before the first result. */
   get labels() {
     return Object.keys(this.entries.find(({ result }) => result)?.result.probabilities ?? {});
   }
 
-  /**
-   * Where a column of this name stands, -1 if nowhere.
-   * @param {string} name
-   */
-  column(name) {
-    return this.columns.findIndex((column) => column.trim().toLowerCase() === name);
+  /** The decimal mark that spreadsheets expect where cells are separated as in the file. */
+  get decimal() {
+    return this.#delimiter === ";" ? "," : ".";
   }
 
-  /** How many rows have their result or their fault. */
+  /**
+   * The index of the column with titles or abstracts, -1 if none has a known name.
+   * @param {string} field "title" or "abstract"
+   */
+  column(field) {
+    return findColumn(this.columns, field);
+  }
+
+  /** How many rows have a result or a fault. */
   get done() {
     return this.entries.filter((entry) => entry.result || entry.fault).length;
   }
 
   /**
-   * Label every row that has no result yet; throws Problem or the signal's AbortError, and can then go on.
-   * @param {(papers: {title: string, abstract: string}[]) => Promise<any>} classify asks for one batch
-   * @param {{title: number, abstract: number, most: number}} layout columns, and papers in a batch
-   * @param {() => void} progressed
+   * Label every row that has no result yet; throws Problem or the signal's AbortError, after which it can be called again.
+   * @param {(papers: Paper[]) => Promise<any>} classify requests one batch
+   * @param {{title: number, abstract: number, most: number}} layout columns, and the service's limit for a batch
+   * @param {() => void} progressed called after each batch
    */
   async label(classify, { title, abstract, most }, progressed) {
     const paper = (/** @type {Entry} */ { cells }) => ({ title: cells[title] ?? "", abstract: cells[abstract] ?? "" });
@@ -60,31 +69,35 @@ export class Sheet {
       if (!(title + abstract).trim()) entry.fault ||= "neither a title nor an abstract";
     }
     const waiting = this.entries.filter((entry) => !entry.fault && !entry.result);
-    const asked = async (/** @type {any} */ papers) => this.#ofOneModel(await classify(papers));
+    const classifyByOneModel = async (/** @type {Paper[]} */ papers) => this.#checkModel(await classify(papers));
     while (waiting.length) {
-      const batch = waiting.splice(0, roomFor(waiting.map(paper), most));
-      await settle(batch, paper, asked);
+      const batch = waiting.splice(0, batchSize(waiting.map(paper), most));
+      await settle(batch, paper, classifyByOneModel);
       progressed();
     }
   }
 
-  /** The file again with the labels added; rows without a result say why. */
-  csv() {
+  /**
+   * The table with the labels added; rows without a result say why.
+   * @param {string} decimal the decimal mark
+   */
+  csv(decimal) {
     const labels = this.labels;
     const own = ["labels", "status", "model", "problem"];
     const scores = labels.map((label) => (own.includes(label) ? `${label} probability` : label));
     const added = ["labels", "status", ...scores, "model", "problem"].map((name) => this.#free(name));
-    return csv([[...this.columns, ...added], ...this.entries.map((entry) => [...this.#cells(entry), ...additions(entry, labels)])]);
+    const rows = this.entries.map((entry) => [...this.#cells(entry), ...additions(entry, labels, decimal)]);
+    return csv([[...this.columns, ...added], ...rows], this.#delimiter);
   }
 
   /**
    * The same answer; throws Problem if the service has changed its model since the first one.
    * @param {any} answer of /classify/batch
    */
-  #ofOneModel(answer) {
+  #checkModel(answer) {
     this.#model ??= answer.model;
     if (answer.model.sha256 === this.#model.sha256) return answer;
-    throw new Problem(`The service changed its model from ${this.#model.version} to ${answer.model.version}; choose the file again to have all rows from the new one.`);
+    throw new Problem(`The service changed its model from ${this.#model.version} to ${answer.model.version}; choose the file again to have all rows labelled by the new one.`);
   }
 
   /** @param {Entry} entry */
@@ -101,49 +114,47 @@ export class Sheet {
 /**
  * @param {Entry} entry
  * @param {string[]} labels
+ * @param {string} decimal
  */
-function additions({ result, fault }, labels) {
+function additions({ result, fault }, labels, decimal) {
   if (!result) return ["", "", ...labels.map(() => ""), "", fault || "not labelled"];
   const { name, version, sha256 } = result.model;
   const model = `${name} ${version} ${sha256.slice(0, 12)}`;
-  return [result.labels.join("; "), result.status, ...labels.map((label) => String(result.probabilities[label])), model, ""];
-}
-
-/**
- * @param {number} cells
- * @param {number} expected
- */
-function misfit(cells, expected) {
-  return cells === expected ? "" : `${cells} cells, where the first line has ${expected}`;
+  const scores = labels.map((label) => String(result.probabilities[label]).replace(".", decimal));
+  return [result.labels.join("; "), result.status, ...scores, model, ""];
 }
 
 /**
  * How many of these papers go into the next batch, at least one.
- * @param {{title: string, abstract: string}[]} papers
+ * @param {Paper[]} papers
  * @param {number} most
  */
-function roomFor(papers, most) {
+function batchSize(papers, most) {
   let characters = 0;
   const over = papers.slice(0, most).findIndex(({ title, abstract }) => (characters += title.length + abstract.length) > MOST_CHARACTERS);
   return over < 0 ? most : Math.max(1, over);
 }
 
 /**
- * Label one batch; one that is too large or takes too long is sent as two halves.
+ * Label one batch; one that is too large, arrives too slowly or takes too long is sent as two halves. Papers that the
+ * service could not classify just now are sent once more, each for itself, and stay unlabelled if it cannot then.
  * @param {Entry[]} batch
- * @param {(entry: Entry) => {title: string, abstract: string}} paper
- * @param {(papers: {title: string, abstract: string}[]) => Promise<any>} classify
+ * @param {(entry: Entry) => Paper} paper
+ * @param {(papers: Paper[]) => Promise<any>} classify
  */
 async function settle(batch, paper, classify) {
   try {
     const { results, model } = await classify(batch.map(paper));
-    batch.forEach((entry, i) => {
-      if (results[i].error) entry.fault = results[i].error.errors?.[0]?.detail ?? results[i].error.detail;
-      else entry.result = { ...results[i], model };
-    });
+    for (const [i, entry] of batch.entries()) {
+      const { error } = results[i];
+      if (!error) entry.result = { ...results[i], model };
+      else if (!isTransient(error.status)) entry.fault = error.errors?.[0]?.detail ?? error.detail;
+      else if (batch.length > 1) await settle([entry], paper, classify);
+    }
   } catch (error) {
-    if (!(error instanceof Problem) || ![413, 504].includes(error.status)) throw error;
+    if (!(error instanceof Problem) || !SPLIT.includes(error.status)) throw error;
     if (batch.length === 1) {
+      if (error.status !== 413) throw error;
       batch[0].fault = error.message;
       return;
     }

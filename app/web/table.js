@@ -1,4 +1,4 @@
-/** A sortable table of what came of each row. Knows entries of a sheet; shows a hundred at a time. */
+/** A sortable table of the labelled papers, of which a hundred are shown at a time. */
 
 import { element } from "./element.js";
 
@@ -7,7 +7,7 @@ const STEP = 100;
 /**
  * @typedef {object} Column
  * @property {string} name
- * @property {(entry: any) => string | number} value what is sorted by and shown
+ * @property {(entry: any) => string | number} value shown, and sorted by
  * @property {boolean} [numeric]
  */
 
@@ -30,17 +30,17 @@ export class Table {
       element("th", { scope: "col", className: column.numeric ? "number" : "" },
         element("button", { type: "button", onclick: () => this.#sort(i) }, column.name))));
     this.element = element("table", { className: "rows" },
-      element("caption", { className: "said" }, "Labelled papers; the buttons in the first row sort by their column"),
+      element("caption", { className: "said" }, "Labelled papers; the buttons in the header sort by their column"),
       element("thead", {}, this.#head), this.#body);
     this.#draw();
   }
 
-  /** Whether there are rows that are not shown. */
+  /** Whether some rows are not shown yet. */
   get more() {
     return this.#shown < this.#entries.length;
   }
 
-  /** Show some more rows. */
+  /** Show more rows. */
   grow() {
     this.#shown += STEP;
     this.#draw();

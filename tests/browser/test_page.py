@@ -12,8 +12,9 @@ from playwright.sync_api import Route, expect
 from tests import builders
 from tests.app.running import Running, running
 from tests.browser.conftest import Visit
+from tests.browser.prefix import below_a_path
 
-UNCERTAIN = "No subject A person should look"
+UNCERTAIN = "No subject A person should check"
 
 
 def test_typing_moves_the_bars_and_tells_the_decision(visit: Visit) -> None:
@@ -25,9 +26,9 @@ def test_typing_moves_the_bars_and_tells_the_decision(visit: Visit) -> None:
     expect(visitor.bar("Computer Science")).not_to_have_class("chosen")
     visitor.write("the and of")
     visitor.reads(UNCERTAIN)
-    expect(visitor.page.locator("#notes")).to_contain_text("No subject reached its threshold; the nearest is")
+    expect(visitor.page.locator("#notes")).to_contain_text("No subject meets its threshold; the nearest is")
     visitor.write()
-    visitor.reads("Nothing to read yet.")
+    visitor.reads("Enter a title or an abstract.")
 
 
 def test_a_close_call_and_a_cut_are_told_in_words(visit: Visit) -> None:
@@ -58,7 +59,7 @@ def test_evidence_is_shown_by_words_and_signs(visit: Visit) -> None:
     visitor = visit()
     visitor.write("𝒳 proof of the theorem algebra.", "We star the network. The and of.")
     visitor.press("Why?")
-    expect(visitor.page.locator("mark.for")).to_contain_text("𝒳 proof of the theorem algebra. speaks for, +")
+    expect(visitor.page.locator("mark.for")).to_contain_text("𝒳 proof of the theorem algebra. supports, +")
     expect(visitor.page.locator("mark.against").first).to_contain_text("We star the network. speaks against, −")
     visitor.write("another text")
     expect(visitor.page.locator("#evidence")).to_be_hidden()
@@ -82,11 +83,29 @@ def test_a_link_of_another_version_says_so(visit: Visit) -> None:
     expect(visitor.page.locator("#link-note")).to_contain_text("made with version 0.9.0")
 
 
+def test_what_the_text_preparation_changed_is_told_in_words(visit: Visit) -> None:
+    visitor = visit()
+    prepared = {"unknown": 2, "changes": ["markup", "hyphenation", "of_tomorrow"], "withdrawn": True}
+
+    def told(route: Route) -> None:
+        result = route.fetch().json()
+        route.fulfill(json=result | {"input": result["input"] | prepared})
+
+    visitor.page.route("**/classify", told)
+    visitor.write("quantum star")
+    notes = visitor.page.locator("#notes")
+    expect(notes).to_contain_text("Of these, 2 are not in its vocabulary.")
+    expect(notes).to_contain_text(
+        "Before that, markup was removed, words broken at line ends were joined, and of_tomorrow."
+    )
+    expect(notes).to_contain_text("a notice that the paper was withdrawn")
+
+
 @pytest.mark.parametrize(
     ("status", "decision", "remark"),
     [
-        ("out_of_scope", "Physics Out of scope", "The text does not look like the papers the model was trained on"),
-        ("of_tomorrow", "Physics of tomorrow", "calls this “of tomorrow”, which this page has no words for"),
+        ("out_of_scope", "Physics Out of scope", "The text is unlike the papers the model was trained on"),
+        ("of_tomorrow", "Physics of tomorrow", "says “of tomorrow”, a status that this page does not know"),
     ],
 )
 def test_a_status_beside_ok_and_uncertain_is_told_in_words(
@@ -112,7 +131,7 @@ def test_a_busy_service_is_waited_for_in_calm(visit: Visit) -> None:
 
     visitor.page.route("**/classify", refuse_once)
     visitor.write("quantum star")
-    visitor.reads("The service is busy; asking again in 1 s.")
+    visitor.reads("The service is busy; trying again in 1 s.")
     visitor.reads("Physics")
 
 
@@ -147,8 +166,8 @@ def test_the_card_is_a_page_to_read(visit: Visit) -> None:
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
     expect(visitor.page.get_by_role("row", name="Mathematics")).to_contain_text("0.50")
     expect(visitor.page.locator("#card")).to_contain_text("Knows twelve words.")
-    expect(visitor.page.get_by_role("heading", name="What is out of scope")).to_be_visible()
-    expect(visitor.page.locator("#card")).to_contain_text("Texts that are no papers, marked")
+    expect(visitor.page.get_by_role("heading", name="Out-of-scope texts")).to_be_visible()
+    expect(visitor.page.locator("#card")).to_contain_text("Texts that are not papers, marked")
 
 
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
@@ -189,7 +208,7 @@ def test_axe_finds_nothing(visit: Visit, scheme: str, rules: dict[str, list[str]
     visitor.page.locator("#file").set_input_files(
         {"name": "a.csv", "mimeType": "text/csv", "buffer": b'title\nstar\n"two\nlines"\n'}
     )
-    visitor.press("Label them")
+    visitor.press("Label the papers")
     expect(visitor.page.locator("#outcome")).to_be_visible()
     for path in ("", "/card", "/problems/queue_full"):
         if path:
@@ -224,7 +243,7 @@ def test_a_key_is_asked_for_only_where_one_is_needed(visit: Visit, locked: Runni
     expect(field).to_be_focused()
     field.fill("guess")
     visitor.press("Use this key")
-    expect(visitor.page.locator("#key-note")).to_have_text("That key was not accepted.")
+    expect(visitor.page.locator("#key-note")).to_have_text("The service did not accept that key.")
     field.fill("open sesame")
     visitor.press("Use this key")
     visitor.write("quantum star")
@@ -232,3 +251,52 @@ def test_a_key_is_asked_for_only_where_one_is_needed(visit: Visit, locked: Runni
     visitor.go("/card")
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
     assert "open sesame" not in json.dumps(visitor.asked)
+
+
+def test_the_pages_work_below_a_path_of_a_proxy(visit: Visit, service: Running) -> None:
+    with below_a_path(service.url, "/papers") as url:
+        visitor = visit(url=url)
+        visitor.write("quantum star")
+        visitor.reads("Physics")
+        visitor.page.get_by_role("link", name="Model card").click()
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
+        visitor.page.get_by_role("link", name="API").click()
+        operation = visitor.page.locator(".opblock", has=visitor.page.locator('[data-path="/classify"]'))
+        operation.locator(".opblock-summary").click()
+        with visitor.page.expect_response(f"{url}/classify") as answer:
+            operation.get_by_role("button", name="Execute").click()
+        assert answer.value.status == 200
+        visitor.go("/problems/queue_full")
+        visitor.page.get_by_role("link", name="Paper subjects").click()
+        expect(visitor.page.locator("#bars tbody tr")).to_have_count(3)
+        assert not [asked for _, asked in visitor.asked if not asked.startswith((f"{url}/", "data:"))]
+        visitor.leave()
+
+
+def test_of_hundreds_of_labels_the_most_probable_are_shown_and_the_others_found(visit: Visit) -> None:
+    names = [f"s.{i}" for i in range(300)]
+    visitor = visit("/card")
+
+    def many_labels(route: Route) -> None:
+        card = route.fetch().json()
+        labels = [{"id": name, "name": name, "title": f"Subject {name[2:]}", "threshold": 0.9} for name in names]
+        route.fulfill(json=card | {"labels": labels})
+
+    def many_probabilities(route: Route) -> None:
+        result = route.fetch().json()
+        probabilities = {name: i / 300 for i, name in enumerate(names)}
+        route.fulfill(json=result | {"probabilities": probabilities, "labels": ["s.299", "s.0"]})
+
+    visitor.page.route("**/model", many_labels)
+    visitor.page.route("**/classify", many_probabilities)
+    visitor.go("/")
+    visitor.write("quantum star")
+    visitor.reads("Subject 299 (s.299) and Subject 0 (s.0)")
+    rows = visitor.page.locator("#bars tbody tr")
+    expect(rows).to_have_count(11)
+    expect(rows.first).to_contain_text("Subject 299 (s.299) assigned")
+    expect(rows.last).to_contain_text("Subject 0 (s.0) assigned")
+    visitor.page.get_by_label("Find a subject").fill("subject 15")
+    expect(rows).to_have_count(11)
+    expect(rows.first).to_contain_text("Subject 159")
+    expect(visitor.page.locator("#search-note")).to_have_text("11 of 300 subjects are shown.")

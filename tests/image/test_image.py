@@ -103,6 +103,6 @@ def open_to_all(folder: Path) -> None:
 
 def wait_for_version(url: str, version: str) -> None:
     until = time.monotonic() + 60
-    while (served := httpx.get(f"{url}/model", timeout=30).json()["version"]) != version:
+    while (served := httpx.post(f"{url}/classify", json=PAPER, timeout=30).json()["model"]["version"]) != version:
         assert time.monotonic() < until, f"{served} is still served"
         time.sleep(0.2)
