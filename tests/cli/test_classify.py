@@ -20,13 +20,13 @@ from tests.cli.command import ADDED, LABELS, ROWS, Command, read_csv, read_lines
 ROOT = Path(__file__).parents[2]
 
 
-def test_one_paper_is_told_for_people(papers: Command) -> None:
+def test_one_paper_is_described_for_people(papers: Command) -> None:
     ran = papers("classify", "--title", "quantum star")
     assert ran.out.startswith("Physics (ok)\n\n  0.9")
     assert len(ran.out.splitlines()) == 2 + 3
 
 
-def test_one_paper_is_told_for_programs(papers: Command, artefacts: Path) -> None:
+def test_one_paper_is_printed_as_json(papers: Command, artefacts: Path) -> None:
     answer = json.loads(papers("classify", "--abstract", "a proof", "--format", "jsonl").out)
     scores = Store(artefacts).open().classifier().scores([Paper("", "a proof")])[0]
     assert answer["labels"] == ["Mathematics"]
@@ -59,7 +59,7 @@ def test_several_labels_are_joined_in_csv_and_a_list_in_json(papers: Command, tm
     assert read_csv(tmp_path / "out.csv")[0]["labels"] == "; ".join(names)
 
 
-def test_every_row_says_what_made_it(papers: Command, artefacts: Path, tmp_path: Path) -> None:
+def test_every_row_names_its_model(papers: Command, artefacts: Path, tmp_path: Path) -> None:
     papers("classify", write_csv(tmp_path / "in.csv", ROWS), "-o", tmp_path / "out.csv")
     sha256 = Store(artefacts).open().sha256
     assert {row["model"] for row in read_csv(tmp_path / "out.csv")} == {f"tiny-subjects 1.0.0 {sha256[:12]}"}
@@ -74,7 +74,7 @@ def test_a_label_named_like_an_added_column_keeps_its_probability() -> None:
     }  # fmt: skip
 
 
-def test_what_a_person_should_look_at_is_counted(papers: Command, tmp_path: Path) -> None:
+def test_papers_that_need_a_look_are_counted(papers: Command, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", [*ROWS, {"ID": "4", "TITLE": "the and of"}])
     said = papers("classify", source, "-o", tmp_path / "out.csv").err.splitlines()
     assert said[0] == "reading titles from 'TITLE', abstracts from 'ABSTRACT'"
@@ -98,7 +98,7 @@ def test_every_format_becomes_every_other(papers: Command, tmp_path: Path, sourc
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_what_spreadsheets_save_is_read(papers: Command, tmp_path: Path, delimiter: str, encoding: str) -> None:
+def test_dialects_of_spreadsheets_are_read(papers: Command, tmp_path: Path, delimiter: str, encoding: str) -> None:
     lines = ("Schlüssel;title;abstract", '1;"a star; a ""particle"" é";"two', 'lines"', "2;proof;")
     content = "\r\n".join(lines).replace(";", delimiter)
     (tmp_path / "in.csv").write_bytes(content.encode(encoding))
@@ -111,7 +111,7 @@ def test_what_spreadsheets_save_is_read(papers: Command, tmp_path: Path, delimit
     assert [row["labels"] for row in rows] == ["Physics", "Mathematics"]
 
 
-def test_another_encoding_than_said_is_told_and_how_to_name_it(papers: Command, tmp_path: Path) -> None:
+def test_a_wrong_encoding_is_reported_with_the_option_that_names_it(papers: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("Schlüssel,title\n1,a star\n".encode("cp1252"))
     ran = papers("classify", tmp_path / "in.csv")
     assert (ran.status, "the names of its columns are not UTF-8" in ran.err) == (2, True)
@@ -156,7 +156,7 @@ def test_bad_rows_are_kept_apart_with_their_numbers_and_without_their_text(paper
     assert "secret" not in (tmp_path / "out.csv.errors.jsonl").read_text() + ran.err
 
 
-def test_bad_lines_of_json_hurt_no_other(papers: Command, tmp_path: Path) -> None:
+def test_a_bad_json_line_affects_no_other(papers: Command, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(
         '{"title": "star"}\n{"tit\n[]\n{"title": 5}\n{"title": null}\n{"title": "proof"}\n'
     )
@@ -202,7 +202,7 @@ def test_columns_are_found_in_any_case_or_named(papers: Command, tmp_path: Path)
         ([], "nothing to label"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_nothing_is_written(
+def test_an_error_is_reported_and_nothing_is_written(
     papers: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -216,7 +216,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
-def test_standard_input_without_a_format_is_asked_for_one(papers: Command, tmp_path: Path) -> None:
+def test_standard_input_needs_a_format(papers: Command, tmp_path: Path) -> None:
     assert "say --format csv or jsonl" in papers("classify", stdin=write_csv(tmp_path / "in", ROWS)).err
 
 
@@ -226,7 +226,7 @@ def test_a_prefix_keeps_the_new_columns_apart(papers: Command, tmp_path: Path) -
     assert header.startswith("title,Physics,predicted_labels,predicted_status,predicted_Computer Science")
 
 
-def test_force_replaces_the_output_and_its_faults(papers: Command, tmp_path: Path) -> None:
+def test_force_replaces_the_output_and_its_rejected_rows(papers: Command, tmp_path: Path) -> None:
     bad = write_csv(tmp_path / "bad.csv", [*ROWS, {"ID": "4"}])
     good = write_csv(tmp_path / "good.csv", ROWS)
     assert papers("classify", bad, "-o", tmp_path / "out.csv").status == 1
@@ -241,7 +241,7 @@ def test_progress_is_shown_on_a_terminal_only(papers: Command, tmp_path: Path) -
     assert papers("classify", source).err == "reading titles from 'TITLE', abstracts from 'ABSTRACT'\n"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(artefacts: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(artefacts: Path, tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "abstract": "x " * 250}] * 2000)
     program = f"{sys.executable} -m cli classify {source} --artefacts {artefacts} | head -n 1"
     ran = subprocess.run(program, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602

@@ -31,7 +31,7 @@ def test_every_format_is_labelled(papers: Command, tmp_path: Path, words: str) -
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_what_is_no_table_ends_with_one_sentence(papers: Command, tmp_path: Path, words: str) -> None:
+def test_a_file_that_is_no_table_is_refused_in_one_sentence(papers: Command, tmp_path: Path, words: str) -> None:
     case, sentence = REFUSED[words]
     path = tmp_path / case.name if words == "a file that is not there" else case.write(tmp_path)
     ran = papers("classify", path, "-o", tmp_path / "out.jsonl", "--title-column", "title")

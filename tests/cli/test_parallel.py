@@ -55,7 +55,7 @@ def test_no_more_is_begun_than_twice_the_threads() -> None:
         assert len(drawn) - taken <= 2 * 3
 
 
-def test_what_fails_in_a_thread_ends_the_stream_and_starts_nothing_more() -> None:
+def test_a_failure_in_a_thread_ends_the_stream() -> None:
     begun: list[int] = []
     lock = threading.Lock()
 
@@ -81,7 +81,7 @@ def test_chunks_are_drawn_as_they_are_asked_for() -> None:
     assert list(drawn) == [4, 5, 6, 7, 8, 9]
 
 
-def test_progress_tells_how_long_it_takes() -> None:
+def test_progress_shows_the_remaining_time() -> None:
     screen, now = Screen(), [0.0]
     progress = Progress(screen, total=100, before=50, clock=lambda: now[0])
     for now[0] in (0.1, 2.0):

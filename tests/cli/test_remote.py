@@ -72,7 +72,7 @@ def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         connect("http://127.0.0.1:1", tmp_path / "nowhere")
 
 
-def test_an_address_where_nobody_answers_is_told_at_once(papers: Command) -> None:
+def test_an_unreachable_service_is_reported_at_once(papers: Command) -> None:
     ran = papers("classify", "--title", "a star", "--url", "http://127.0.0.1:9")
     assert ran.status == 2
     assert ran.err == (
@@ -88,7 +88,7 @@ def test_an_address_where_nobody_answers_is_told_at_once(papers: Command) -> Non
         ("tomorrow's", "tomorrow's"),
     ],
 )
-def test_a_status_that_only_the_service_knows_is_told_and_kept(status: str, words: str) -> None:
+def test_an_unknown_status_is_kept(status: str, words: str) -> None:
     result: dict[str, object] = {
         "probabilities": {"A": 0.5}, "labels": ["A"], "status": status,
         "input": {"tokens": 1, "tokens_used": 1, "truncated": False, "abstract": False},
@@ -169,7 +169,7 @@ def remote(service: Busy, retries: Retries | None = None) -> RemoteLabeller:
     ],
     ids=lambda failure: str(failure)[:40],
 )  # fmt: skip
-def test_what_passes_by_itself_becomes_no_rejected_row(failure: httpx.Response) -> None:
+def test_a_transient_failure_rejects_no_row(failure: httpx.Response) -> None:
     assert remote(Busy(*[failure] * 7))([Paper("star")]) == [Prediction(["A"], "ok", [0.5], title_only=True)]
 
 

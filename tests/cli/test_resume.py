@@ -41,7 +41,7 @@ def test_a_cut_off_output_is_completed(papers: Command, tmp_path: Path, name: st
     assert _rejected(cut).read_bytes() == rejected
 
 
-def test_resuming_what_never_began_is_beginning(papers: Command, tmp_path: Path) -> None:
+def test_resume_without_an_output_starts_at_the_beginning(papers: Command, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", ROWS)
     assert papers("classify", source, "-o", tmp_path / "out.csv", "--resume").status == 0
     ran = papers("classify", source, "-o", tmp_path / "out.csv", "--resume")
@@ -81,7 +81,7 @@ def test_rows_of_another_model_are_not_added_to_those_that_are_there(
     assert b"1.0.0" not in target.read_bytes()
 
 
-def test_a_marked_csv_opens_in_spreadsheets_and_goes_on_as_well(papers: Command, tmp_path: Path) -> None:
+def test_a_csv_with_a_byte_order_mark_is_resumed(papers: Command, tmp_path: Path) -> None:
     source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
     papers("classify", source, "-o", target, "--bom")
     whole = target.read_bytes()

@@ -25,7 +25,7 @@ def test_every_kind_of_table_is_read(tmp_path: Path, words: str) -> None:
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_what_is_no_table_is_refused_in_one_sentence(tmp_path: Path, words: str) -> None:
+def test_a_file_that_is_no_table_is_refused_in_one_sentence(tmp_path: Path, words: str) -> None:
     case, sentence = REFUSED[words]
     path = tmp_path / case.name if words == "a file that is not there" else case.write(tmp_path)
     with pytest.raises(TableError) as caught:
