@@ -1,5 +1,6 @@
 """The image: built from a closed checkout, healthy under every user, reloaded, stopped, and served by replicas."""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ def test_a_version_published_on_the_host_is_loaded_by_a_signal(image: str, check
     open_to_all(store)
     files = [checkout / "docker-compose.yml", checkout / "deploy/compose.artefacts.yml"]
     port = free_port()
-    compose = Compose("papers-store", files, PORT=port, ARTEFACTS=str(store))
+    compose = Compose("papers-store", files, PORT=port, ARTEFACTS=str(store), MODEL="tiny-subjects")
     try:
         compose("up", "--detach", "--no-build", "papers")
         wait_until_healthy(compose.container("papers"))
@@ -85,6 +86,8 @@ def test_a_version_published_on_the_host_is_loaded_by_a_signal(image: str, check
             ("--env=HTTP_PROXY=http://192.0.2.1:3128", "--env=http_proxy=http://192.0.2.1:3128"), id="a proxy"
         ),
         pytest.param(("--env=PAPERS_HOST=127.0.0.1", "--env=PAPERS_PORT=9000"), id="another address"),
+        pytest.param(("--env=PAPERS_HOST=::",), id="IPv6 and IPv4"),
+        pytest.param(("--env=PAPERS_ALLOWED_HOSTS=papers.example",), id="names of hosts"),
         pytest.param(("--env=PAPERS_PROCESSES=2",), id="two processes"),
     ],
 )
@@ -93,6 +96,15 @@ def test_the_image_gets_healthy_with(image: str, options: tuple[str, ...]) -> No
     with container(*restrictions, *options, image) as name:
         wait_until_healthy(name)
         assert call("docker", "exec", name, "python", "healthcheck.py") == ""
+
+
+def test_the_health_check_needs_no_key(image: str, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"reader:{hashlib.sha256(b'a key').hexdigest()}\n")
+    open_to_all(tmp_path)
+    closed = ("--env=PAPERS_API_KEY_FILE=/run/keys/keys", "--env=PAPERS_OPEN_HEALTH=false")
+    with container(f"--volume={tmp_path}:/run/keys:ro", *closed, image) as name:
+        wait_until_healthy(name)
 
 
 def open_to_all(folder: Path) -> None:
