@@ -85,21 +85,30 @@ def read_labelled(
     Label columns must have these names; `categories`, label → archives, reads arXiv's layout. Raises
     DataError if the file has other labels, or no paper that can be used.
     """
-    data = DataConfig(
+    config = DataConfig(
         train=(Source(path=path),),
         labels=names,
         categories=dict(categories) if categories else None,
         keep_unlabelled=keep_unlabelled,
     )
-    reader = _Reader(data, seed=0)
-    reader.expect_labels(path, names)
-    papers = reader.read(data.train[0])
+    return read_file(config, names)[1:]
+
+
+def read_file(
+    config: DataConfig, expected: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], list[LabelledPaper], Counts]:
+    """Labels and cleaned papers of the first training file, and the counts of the cleaning; see `read_labelled`."""
+    source = config.train[0]
+    reader = _Reader(config, seed=0)
+    if expected:
+        reader.expect_labels(source.path, expected)
+    papers = reader.read(source)
     reader.require_same_labels()
-    counts = {key: count for key, count in reader.report[str(path)].items() if isinstance(count, int)}
+    counts = {key: count for key, count in reader.report[str(source.path)].items() if isinstance(count, int)}
     if not papers:
         reasons = ", ".join(f"{key} {count}" for key, count in counts.items() if count)
-        raise DataError(f"{path}: holds no paper that can be used ({reasons})")
-    return papers, counts
+        raise DataError(f"{source.path}: holds no paper that can be used ({reasons})")
+    return reader.labels, papers, counts
 
 
 class _Reader:

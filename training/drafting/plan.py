@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -132,7 +133,7 @@ class _Estimate:
         """The same plan with as many papers as fit into the budget."""
         tokens, epochs = too_long.fit_tokens, too_long.epochs
         sizes = range(_FEWEST, self._training, 100)
-        fitting = bisect_right(sizes, BUDGET_SECONDS, key=lambda size: self._costs(tokens, epochs, size).total)
+        fitting = bisect_right(sizes, BUDGET_SECONDS, key=lambda size: ceil(self._costs(tokens, epochs, size).total))
         return self.plan(tokens, epochs, sizes[max(0, fitting - 1)])
 
     def _costs(self, fit_tokens: int, epochs: int, training: int) -> Costs:

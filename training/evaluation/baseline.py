@@ -49,7 +49,8 @@ def probabilities(train: Papers, asked: Sequence[Paper]) -> NDArray[np.float32]:
     )
     model.fit([_text(paper) for paper in train.papers], train.targets)
     scores: NDArray[np.float32] = model.predict_proba([_text(paper) for paper in asked])
-    return scores
+    # Of a single label scikit-learn gives two columns, the first for papers without it.
+    return scores[:, -train.targets.shape[1] :]
 
 
 def _text(paper: Paper) -> str:

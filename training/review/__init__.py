@@ -1,0 +1,1 @@
+"""`python -m training review`: which labels of a file are probably wrong, and which papers to label next."""
