@@ -81,10 +81,10 @@ class LocalLabeller:
 
     def _label(self, paper: Paper) -> Result:
         try:
-            answer = self._classifier.answer(paper)
+            result = self._classifier.classify(paper)
         except PaperError as error:
             return Refusal(str(error))
-        names = [self.labels.names[i] for i in answer.decision.labels]
+        names = [self.labels.names[i] for i in result.decision.labels]
         # The shortest decimal that is this float32, as the service writes it too.
-        scores = [float(str(score)) for score in answer.measured.scores]
-        return Prediction(names, answer.decision.status, scores, answer.encoding.title_only)
+        scores = [float(str(score)) for score in result.output.scores]
+        return Prediction(names, result.decision.status, scores, result.encoding.title_only)

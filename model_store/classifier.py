@@ -21,15 +21,6 @@ class Result(NamedTuple):
     output: GraphOutput
     decision: Decision
 
-    @property
-    def measured(self) -> GraphOutput:
-        """The former name of `output`."""
-        return self.output
-
-
-# The former name.
-Answer = Result
-
 
 class Classifier:
     """Gives each label of a paper an independent probability."""
@@ -60,7 +51,3 @@ class Classifier:
         """Probabilities, shape (papers, labels)."""
         rows = [self.predict(encoding).scores for encoding in self.encode(papers)]
         return np.stack(rows) if rows else np.empty((0, len(self.manifest.labels)), dtype=np.float32)
-
-    # The former names.
-    measure = predict
-    answer = classify

@@ -1,4 +1,4 @@
-"""Papers with their recorded scores, replayed whenever an artefact is loaded."""
+"""Golden papers: papers with recorded scores, which are compared whenever an artefact is loaded."""
 
 from typing import Protocol
 
@@ -11,13 +11,15 @@ from model_store.papers import Paper
 
 
 class Scorer(Protocol):
-    """Anything that scores papers, shape (papers, labels)."""
+    """Something that scores papers."""
 
-    def scores(self, papers: list[Paper]) -> NDArray[np.float32]: ...
+    def scores(self, papers: list[Paper]) -> NDArray[np.float32]:
+        """Probabilities, shape (papers, labels)."""
+        ...
 
 
 class GoldenPaper(BaseModel):
-    """A paper and the scores the shipped graph gave it when it was published."""
+    """A paper and the scores that the published graph gave it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +33,7 @@ class GoldenPaper(BaseModel):
 
 
 class Golden(BaseModel):
-    """The truth of an artefact: what it must answer on any machine, within `tolerance`."""
+    """What an artefact must compute on every machine, within `tolerance`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,8 +44,8 @@ class Golden(BaseModel):
     def replay(self, scorer: Scorer) -> float:
         """Score all golden papers and return the largest difference found.
 
-        Raises GoldenMismatch if a score is off by more than the tolerance: a wrong tokenizer,
-        another label order, or a processor whose int8 arithmetic saturates.
+        Raises GoldenMismatch if a score differs by more than the tolerance. Reasons are a wrong
+        tokenizer, another order of the labels, or a processor whose int8 arithmetic saturates.
         """
         expected = np.array([golden.scores for golden in self.papers], dtype=np.float64)
         actual = scorer.scores([golden.paper for golden in self.papers])

@@ -40,7 +40,6 @@ class Label(BaseModel):
     title_threshold: float | None = Field(
         default=None, gt=0, lt=1, description="the same where there is no abstract; absent: as `threshold`"
     )
-
     few_papers: bool = Field(
         default=False, description="threshold and calibration rest on few papers and are drawn towards a common value"
     )
@@ -51,11 +50,11 @@ class Label(BaseModel):
 
 
 class UncertainRule(BaseModel):
-    """When a person should look.
+    """When a person should check a paper.
 
-    A paper is uncertain if no label reached its threshold, or if for some label the log-odds of
-    score and threshold lie closer together than `margin`. The other three say what the rule
-    meant on the validation papers.
+    A paper is uncertain if no label meets its threshold, or if the log-odds of some score and its
+    threshold are closer together than `margin`. The other three fields are what the rule gave on
+    the validation papers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,12 +76,8 @@ class GraphOutput(NamedTuple):
     """The layer at which the paper left the network; None where all papers pass all layers."""
 
 
-# The former name.
-Measured = GraphOutput
-
-
 class Decision(NamedTuple):
-    """Indices of the assigned labels, most probable first, and whether a person should look."""
+    """Indices of the assigned labels, most probable first, and whether a person should check them."""
 
     labels: tuple[int, ...]
     status: Status
@@ -128,13 +123,13 @@ def log_odds(scores: ArrayLike) -> NDArray[np.float64]:
 
 
 def closeness(scores: ArrayLike, thresholds: ArrayLike) -> NDArray[np.float64]:
-    """How close the closest call of each paper is, in log-odds; shape (papers,) from (papers, labels)."""
+    """The least distance of a score from its threshold, in log-odds; shape (papers,) from (papers, labels)."""
     distance = np.abs(log_odds(scores) - log_odds(thresholds))
     return np.asarray(distance.min(axis=-1))
 
 
 def assigned(scores: ArrayLike, thresholds: ArrayLike) -> NDArray[np.bool_]:
-    """Which labels reach their own threshold; shape (papers, labels) or (labels,)."""
+    """Which labels meet their own threshold; shape (papers, labels) or (labels,)."""
     return np.asarray(np.asarray(scores, dtype=np.float64) >= np.asarray(thresholds, dtype=np.float64))
 
 
@@ -149,13 +144,13 @@ def decide(
 ) -> Decision:
     """The decision for one paper from its scores, shape (labels,).
 
-    Labels are assigned to a text out of scope too: one in fifty of those is a false alarm, and
-    its reader should find what the others get. The status says that they are not to be trusted.
-    A withdrawn paper is never "ok": its text is a notice, or is not to be relied on.
+    A text out of scope is given labels as well, since some papers are marked so by mistake; the
+    status says that the labels are not to be relied on. A withdrawn paper is never "ok", because
+    its text is a notice or is not to be relied on.
     """
     thresholds = [label.threshold_for(title_only=title_only) for label in labels]
-    reached = np.flatnonzero(assigned(scores, thresholds))
-    ranked = tuple(int(i) for i in sorted(reached, key=lambda i: -scores[i]))
+    met = np.flatnonzero(assigned(scores, thresholds))
+    ranked = tuple(int(i) for i in sorted(met, key=lambda i: -scores[i]))
     if out_of_scope:
         return Decision(ranked, "out_of_scope")
     unclear = withdrawn or not ranked or bool(closeness(scores, thresholds) < rule.margin)

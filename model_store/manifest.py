@@ -8,6 +8,26 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 
 from model_store.labels import Decision, GraphOutput, Label, UncertainRule, decide
 from model_store.papers import InputFormat
+from model_store.quality import Calibration, CalibrationError, LabelQuality, Line, Quality, TitleQuality
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Calibration",
+    "CalibrationError",
+    "Caught",
+    "Exit",
+    "FileEntry",
+    "LabelQuality",
+    "Line",
+    "Manifest",
+    "Provenance",
+    "Quality",
+    "Quantization",
+    "Scope",
+    "ThresholdAim",
+    "TitleQuality",
+    "schema_of",
+]
 
 # 2 added calibration, the aim of the thresholds and the scope; 3 added prepared text, exits, figures on test papers
 # and titles, parents and URIs of labels. Earlier ones are read, with these absent.
@@ -25,89 +45,6 @@ class FileEntry(_Part):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class LabelQuality(_Part):
-    """How well one label is found; intervals are 95 % bootstrap."""
-
-    support: int = Field(ge=0, description="papers that carry the label")
-    precision: float
-    recall: float
-    f1: float
-    f1_interval: tuple[float, float]
-    average_precision: float
-    calibration_error: float | None = Field(default=None, description="see Quality")
-
-
-class TitleQuality(_Part):
-    """The validation papers without their abstracts; thresholds chosen on other papers than they are measured on."""
-
-    micro_f1: float = Field(description="with the thresholds that decide on titles alone")
-    micro_f1_common: float = Field(description="with the thresholds of papers with abstracts")
-    micro_f1_own: float = Field(description="with thresholds chosen on titles alone")
-    mean_average_precision: float
-    calibration_error: float
-
-
-class Quality(_Part):
-    """GraphOutput on the shipped file, through the same classifier that serves it."""
-
-    papers: int = Field(ge=1, description="papers that were measured on")
-    micro_f1: float
-    micro_f1_interval: tuple[float, float]
-    micro_f1_held_out: float | None = Field(
-        default=None, description="with thresholds chosen on other papers than they are measured on (5 folds)"
-    )
-    macro_f1: float
-    mean_average_precision: float
-    subset_accuracy: float
-    hamming_loss: float
-    calibration_error: float | None = Field(
-        default=None,
-        description="expected calibration error (15 bins of equal width, mean over labels), "
-        "calibrated on other papers than it is measured on (5 folds)",
-    )
-    titles: TitleQuality | None = None
-    most_probable: float | None = Field(
-        default=None, ge=0, le=1, description="share of papers that carry their most probable label"
-    )
-    primary_first: float | None = Field(
-        default=None, ge=0, le=1, description="share of papers whose primary label is the most probable one"
-    )
-    primary_among_five: float | None = Field(
-        default=None, ge=0, le=1, description="share of papers whose primary label is among the five most probable"
-    )
-    per_label: dict[str, LabelQuality] = Field(description="by label id")
-    baseline: dict[str, float] | None = Field(
-        default=None, description="TF-IDF with logistic regression, trained on the same papers"
-    )
-
-
-class CalibrationError(_Part):
-    """Expected calibration error, 15 bins, mean over labels, held out in 5 folds."""
-
-    equal_width: float
-    equal_mass: float
-
-
-class Line(_Part):
-    """Calibrated log-odds = slope x log-odds + intercept (Platt 1999); it is in the graph already, applied once."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-
-class Calibration(_Part):
-    """What was done so that of the papers given a probability of 0.7 some 70 % carry the label."""
-
-    method: Literal["none", "temperature", "platt"] = "none"
-    lines: dict[str, Line] = Field(default_factory=dict, description="by label id")
-    compared: dict[str, CalibrationError] = Field(
-        default_factory=dict, description="by method; isotonic regression for comparison alone"
-    )
-    chance: CalibrationError | None = Field(
-        default=None, description="what perfect probabilities would show on so few papers"
-    )
-
-
 class ThresholdAim(_Part):
     """What the thresholds were chosen for."""
 
@@ -123,7 +60,7 @@ class Caught(_Part):
 
 
 class Scope(_Part):
-    """When a text is unlike the training papers: beyond a distance that few papers reach.
+    """When a text is out of scope: if its distance from the training papers exceeds that of nearly all papers.
 
     The graph's output `distance` is the logarithm of the squared Mahalanobis distance of the mean
     hidden state of one layer from those of training papers (Lee et al. 2018), less what is usual
@@ -170,7 +107,7 @@ class Exit(_Part):
 
 
 class Quantization(_Part):
-    """What was done to the weights, and what it cost against fp32 on the validation papers."""
+    """How the weights were quantized, and the loss against fp32 on the validation papers."""
 
     scheme: str
     bytes_fp32: int
@@ -180,7 +117,7 @@ class Quantization(_Part):
 
 
 class Provenance(_Part):
-    """Enough to train it again."""
+    """What is needed to train it again."""
 
     base_encoder: str
     config: str = Field(description="the run's TOML, verbatim")
@@ -191,7 +128,7 @@ class Provenance(_Part):
 
 
 class Manifest(_Part):
-    """The contract as data. A label's position is its column in the scores."""
+    """Everything that serving has to know. A label's position is its column in the scores."""
 
     schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
@@ -213,7 +150,7 @@ class Manifest(_Part):
     files: dict[str, FileEntry]
 
     def decide(self, output: GraphOutput, *, title_only: bool, withdrawn: bool = False) -> Decision:
-        """The decision for one paper; `title_only` if the encoder saw no abstract."""
+        """The decision for one paper; `title_only` if the network got no abstract."""
         excluded = self.scope is not None and self.scope.excludes(output, title_only=title_only)
         return decide(
             output.scores,
@@ -250,5 +187,5 @@ class Manifest(_Part):
 
 
 def schema_of(document: dict[str, Any]) -> object:
-    """The schema version a manifest claims, before anything else of it is trusted."""
+    """The schema version that a manifest states, before anything else of it is validated."""
     return document.get("schema_version")

@@ -1,4 +1,4 @@
-"""Papers and the one way they become word pieces, in training and in serving alike."""
+"""Papers and how they are encoded as word pieces, the same in training and in serving."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -14,9 +14,6 @@ from model_store.text import Change, PlainText, PreparedText, collapse_whitespac
 Truncation = Literal["head", "tail", "head+tail"]
 Preparation = Literal["whitespace", "plain-text"]
 
-# The former name, for callers outside this package.
-tidy = collapse_whitespace
-
 # [CLS] title [SEP] abstract [SEP]
 _SPECIAL_TOKENS = 3
 
@@ -29,12 +26,12 @@ class Paper(NamedTuple):
 
 
 class InputFormat(BaseModel):
-    """How a paper is laid out for the encoder; part of the artefact, never a setting of the service.
+    """How the text of a paper is prepared and laid out; part of the artefact, since it changes scores.
 
     `head_tokens` is how many pieces of the abstract "head+tail" keeps from its beginning
-    (Sun et al. 2019, section 5.3.1, keep 128 of 510). With `chunks`, a long abstract is read in
-    parts, each beside the title (there, too: hierarchical methods); what exceeds their number is
-    cut off as `truncation` says.
+    (Sun et al. 2019, section 5.3.1, keep 128 of 510). With `chunks`, a long abstract is encoded in
+    parts, each of them after the title ("hierarchical methods" of that section). A text that is
+    longer than that is cut as `truncation` says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,25 +48,25 @@ class InputFormat(BaseModel):
         default=None,
         ge=1,
         le=64,
-        description="parts of `max_tokens` that a paper is read in, at most; absent: one",
+        description="largest number of parts of `max_tokens` for one paper; absent: one part",
     )
     cls_token: str = "[CLS]"
     sep_token: str = "[SEP]"
 
 
 class Encoding(NamedTuple):
-    """One paper as the encoder sees it."""
+    """One paper as the network gets it."""
 
     input_ids: list[int]
     token_type_ids: list[int]
     tokens: int
     """Word pieces of the text, special tokens not counted."""
     tokens_used: int
-    """Those of them that the encoder sees."""
+    """Those of them that the network gets; the others are cut off."""
     chunk_tokens: int | None = None
-    """All chunks but the last have so many ids, special ones included; absent: the paper is read as one."""
+    """Number of ids in each chunk but the last, special tokens included; None: the paper is one row."""
     unknown: int = 0
-    """Those of `tokens` that the tokenizer does not know."""
+    """Those of `tokens` that are not in the vocabulary."""
     changes: tuple[Change, ...] = ()
     """What the preparation dropped or replaced, in alphabetical order."""
     withdrawn: bool = False
@@ -81,18 +78,18 @@ class Encoding(NamedTuple):
 
     @property
     def title_only(self) -> bool:
-        """Whether the encoder sees no abstract."""
+        """Whether the network gets no abstract."""
         return 1 not in self.token_type_ids
 
     def rows(self) -> "Rows":
-        """What a graph reads: one row, or one per chunk, the last one filled up."""
+        """The inputs of the graph: one row, or one per chunk, of which the last is padded with zeros."""
         width = self.chunk_tokens or len(self.input_ids)
         count = -(-len(self.input_ids) // width)
-        filled = np.zeros((3, count, min(width, len(self.input_ids))), dtype=np.int64)
-        lines = (self.input_ids, [1] * len(self.input_ids), self.token_type_ids)
-        for row, line in zip(filled.reshape(3, -1), lines, strict=True):
-            row[: len(line)] = line
-        return Rows(*filled)
+        padded = np.zeros((3, count, min(width, len(self.input_ids))), dtype=np.int64)
+        ids = (self.input_ids, [1] * len(self.input_ids), self.token_type_ids)
+        for flat, values in zip(padded.reshape(3, -1), ids, strict=True):
+            flat[: len(values)] = values
+        return Rows(*padded)
 
 
 class Rows(NamedTuple):
@@ -104,7 +101,7 @@ class Rows(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Anything that turns papers into word pieces."""
+    """Something that encodes papers."""
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]: ...
 
@@ -112,9 +109,9 @@ class Encoder(Protocol):
 class PaperEncoder:
     """Prepares, tokenizes and lays out papers with one tokenizer and one format.
 
-    The tokenizer is told that special tokens written in a text are plain text: `[SEP]` in an
-    abstract must not act as a separator. That flag does not survive `tokenizer.json`, and files
-    may carry padding and truncation of their own, so all three are set here, on every load.
+    `[SEP]` in an abstract must not act as a separator, so the tokenizer is told to take special
+    tokens in a text for plain text. That flag is not saved in `tokenizer.json`, and such a file may
+    ask for padding and truncation, so all three are set here.
     """
 
     def __init__(self, tokenizer: Tokenizer, format_: InputFormat) -> None:
@@ -130,32 +127,22 @@ class PaperEncoder:
         self._unknown = -1 if unknown is None else unknown
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
-        """One encoding per paper, in order.
-
-        Raises PaperError if a paper has no text at all.
-        """
+        """One encoding per paper, in order; raises PaperError if a paper has no text."""
         prepared = [self.prepare(text) for paper in papers for text in paper]
         # All texts in one call: the tokenizer spreads them over its threads.
         pieces = self.tokenizer.encode_batch_fast([text.content for text in prepared], add_special_tokens=False)
-        return [
-            self._lay_out(paper, prepared[2 * i : 2 * i + 2], pieces[2 * i].ids, pieces[2 * i + 1].ids)
-            for i, paper in enumerate(papers)
-        ]
+        return [self._lay_out(prepared[i : i + 2], pieces[i].ids, pieces[i + 1].ids) for i in range(0, len(pieces), 2)]
 
     def prepare(self, text: str) -> PreparedText:
         """A title or an abstract as the tokenizer gets it; empty if it is missing or a placeholder."""
-        return (
-            self._plain_text(text)
-            if self.format.preparation == "plain-text"
-            else PreparedText(collapse_whitespace(text))
-        )
+        if self.format.preparation == "plain-text":
+            return self._plain_text(text)
+        return PreparedText(collapse_whitespace(text))
 
     def _is_word(self, word: str) -> bool:
         return any(self.tokenizer.token_to_id(form) is not None for form in (word, word.lower()))
 
-    def _lay_out(
-        self, paper: Paper, prepared: Sequence[PreparedText], title: list[int], abstract: list[int]
-    ) -> Encoding:
+    def _lay_out(self, prepared: Sequence[PreparedText], title: list[int], abstract: list[int]) -> Encoding:
         if not title and not abstract:
             raise PaperError("the paper has neither a title nor an abstract; give at least one of them")
         room = self.format.max_tokens - _SPECIAL_TOKENS
@@ -163,13 +150,13 @@ class PaperEncoder:
         kept_title = title[: room // 2 if self.format.chunks and abstract else room]
         width = room - len(kept_title)
         kept_abstract = self._cut(abstract, width * (self.format.chunks or 1))
-        first = [self._cls, *kept_title, self._sep]
-        seconds = [[*kept_abstract[i : i + width], self._sep] for i in range(0, len(kept_abstract), max(1, width))] or [
-            []
-        ]
+        title_part = [self._cls, *kept_title, self._sep]
+        starts = range(0, len(kept_abstract), max(1, width))
+        # Without an abstract there is one part, which is empty.
+        abstract_parts = [[*kept_abstract[i : i + width], self._sep] for i in starts] or [[]]
         return Encoding(
-            input_ids=[piece for second in seconds for piece in first + second],
-            token_type_ids=[kind for second in seconds for kind in [0] * len(first) + [1] * len(second)],
+            input_ids=[piece for part in abstract_parts for piece in title_part + part],
+            token_type_ids=[kind for part in abstract_parts for kind in [0] * len(title_part) + [1] * len(part)],
             tokens=len(title) + len(abstract),
             tokens_used=len(kept_title) + len(kept_abstract),
             chunk_tokens=self.format.max_tokens if self.format.chunks else None,

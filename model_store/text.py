@@ -1,10 +1,11 @@
-"""Plain text from what databases, publishers and PDF files deliver: the "plain-text" preparation.
+"""The "plain-text" preparation: reduces texts of databases, publishers and PDF files to plain text.
 
-Every step takes time linear in its input, also for texts made to be slow: regular expressions have
-no nested or adjacent unbounded repetitions of the same characters, and normalization is done by
-`tokenizers`, because `unicodedata.normalize` takes quadratic time on long runs of combining marks.
+Every step takes time linear in the length of its input, whatever the input is. Regular expressions
+have no nested or adjacent unbounded repetitions of the same characters, and `tokenizers` normalizes
+Unicode, because `unicodedata.normalize` takes quadratic time on long runs of combining marks.
 
-Its results are part of the scores of an artefact. Change it under a new name in `Preparation`.
+The scores of an artefact depend on what these functions return. Another behaviour needs another
+name in `Preparation`.
 """
 
 import re

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from model_store.labels import Measured
+from model_store.labels import GraphOutput
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper
 
 
 class Classifier(Protocol):
-    """A loaded artefact; `encode` and `measure` may be called from several threads at once."""
+    """A loaded artefact; `encode` and `predict` may be called from several threads at once."""
 
     manifest: Manifest
     sha256: str
@@ -18,6 +18,6 @@ class Classifier(Protocol):
         """One encoding per paper; raises PaperError for a paper without text."""
         ...
 
-    def measure(self, encoding: Encoding) -> Measured:
+    def predict(self, encoding: Encoding) -> GraphOutput:
         """Probabilities and distance of one paper."""
         ...

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, Protocol
 
-from model_store.labels import Decision, Measured
+from model_store.labels import Decision, GraphOutput
 from model_store.manifest import Manifest
 from model_store.papers import Encoding
 
@@ -14,7 +14,7 @@ class Scored(NamedTuple):
     """A paper that went through the network, and how many seconds each stage took."""
 
     encoding: Encoding
-    measured: Measured
+    measured: GraphOutput
     queue_s: float
     encode_s: float
     infer_s: float

@@ -147,7 +147,7 @@ def _score(classifier: Classifier, paper: Paper, created: float, failed: Callabl
         return encoding
     encoded = time.monotonic()
     try:
-        measured = classifier.measure(encoding)
+        measured = classifier.predict(encoding)
     except Exception as error:
         # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
         failed(error)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from app.inference.classifier import Classifier
 from app.settings import Settings
-from model_store.labels import Measured
+from model_store.labels import GraphOutput
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
 
@@ -25,11 +25,11 @@ class Interposed:
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
         return self._real.encode(papers)
 
-    def measure(self, encoding: Encoding) -> Measured:
+    def predict(self, encoding: Encoding) -> GraphOutput:
         self._before(encoding)
         with self._lock:
             self.scored += 1
-        return self._real.measure(encoding)
+        return self._real.predict(encoding)
 
 
 def slow(store: Store, seconds: float) -> Interposed:

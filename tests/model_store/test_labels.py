@@ -18,7 +18,7 @@ def test_labels_at_or_above_their_threshold_are_assigned_most_probable_first() -
     assert decision.status == "ok"
 
 
-def test_a_paper_no_label_fits_is_uncertain() -> None:
+def test_a_paper_without_a_label_is_uncertain() -> None:
     assert decide(np.array([0.01, 0.01, 0.01]), LABELS, RULE) == ((), "uncertain")
 
 
@@ -31,19 +31,19 @@ def test_a_score_of_exactly_one_is_no_close_call() -> None:
 
 
 @given(SCORES)
-def test_a_label_is_assigned_if_and_only_if_it_reaches_its_own_threshold(scores: np.ndarray) -> None:
+def test_a_label_is_assigned_if_and_only_if_it_meets_its_own_threshold(scores: np.ndarray) -> None:
     decision = decide(scores, LABELS, RULE)
     assert set(decision.labels) == {i for i, label in enumerate(LABELS) if scores[i] >= label.threshold}
 
 
 @given(SCORES)
-def test_without_a_label_or_with_a_close_call_and_only_then_a_person_should_look(scores: np.ndarray) -> None:
+def test_a_paper_is_uncertain_if_and_only_if_it_has_no_label_or_a_close_call(scores: np.ndarray) -> None:
     close = closeness(scores, [label.threshold for label in LABELS]) < RULE.margin
     decision = decide(scores, LABELS, RULE)
     assert (decision.status == "uncertain") == (not decision.labels or bool(close))
 
 
-def test_many_papers_are_decided_as_one_by_one() -> None:
+def test_several_papers_are_assigned_the_same_labels_as_one_by_one() -> None:
     scores = np.array([[0.5, 0.1, 0.9], [0.1, 0.3, 0.2]])
     assert assigned(scores, [0.5, 0.2, 0.7]).tolist() == [[True, False, True], [False, True, False]]
 
@@ -99,7 +99,7 @@ def test_a_label_may_have_a_title_a_parent_and_a_uri() -> None:
         Label(id="a", name="a", threshold=0.5, uri="no uri")
 
 
-def test_a_title_alone_is_decided_by_thresholds_of_its_own_where_there_are_any() -> None:
+def test_a_title_alone_has_thresholds_of_its_own() -> None:
     labels = [LABELS[0].model_copy(update={"title_threshold": 0.3}), *LABELS[1:]]
     scores = np.array([0.4, 0.01, 0.01])
     rule = RULE.model_copy(update={"margin": 0.0})

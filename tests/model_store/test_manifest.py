@@ -1,4 +1,4 @@
-"""The manifest: what it keeps, and that nothing odd gets past it."""
+"""Reading and validating manifests."""
 
 import json
 from pathlib import Path
@@ -38,13 +38,13 @@ def refused(changed: dict[str, Any]) -> set[object]:
     return set()
 
 
-def test_a_manifest_survives_being_written_and_read() -> None:
+def test_a_manifest_is_the_same_after_writing_and_reading() -> None:
     manifest = builders.manifest()
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
 
 
 @given(st.sampled_from(FIELDS), JSON)
-def test_a_field_is_either_valid_or_refused_by_its_name(field: str, value: object) -> None:
+def test_an_invalid_field_is_named(field: str, value: object) -> None:
     assert refused(document() | {field: value}) <= {field}
 
 
@@ -57,7 +57,7 @@ def test_every_required_field_is_required(field: str) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_whatever_stands_in_the_file_the_refusal_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+def test_any_invalid_file_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(ArtefactError, match=r"manifest\.json"):
         Artefact(tmp_path)
@@ -68,7 +68,7 @@ def test_the_calibration_of_schema_1_is_read_as_a_method() -> None:
     assert Manifest.model_validate(document).calibration.method == "none"
 
 
-def test_beyond_the_distance_of_its_own_kind_a_text_is_out_of_scope() -> None:
+def test_papers_and_titles_have_scope_thresholds_of_their_own() -> None:
     manifest, scores = builders.manifest(), np.array([0.9, 0.1, 0.1], dtype=np.float32)
     statuses = [manifest.decide(GraphOutput(scores, 0.75), title_only=alone).status for alone in (False, True)]
     assert statuses == ["out_of_scope", "ok"]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from model_store.errors import PaperError
-from model_store.papers import Encoding, InputFormat, Paper, PaperEncoder, Truncation, tidy
+from model_store.papers import Encoding, InputFormat, Paper, PaperEncoder, Truncation
+from model_store.text import collapse_whitespace
 from tests import builders
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -36,7 +37,7 @@ def test_a_missing_abstract_leaves_no_empty_segment() -> None:
     assert words(made, encoding.input_ids) == "[CLS] a proof [SEP]"
 
 
-def test_a_long_abstract_is_read_in_chunks_each_beside_the_title() -> None:
+def test_each_chunk_of_a_long_abstract_follows_the_title() -> None:
     made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=8, chunks=3))
     (encoding,) = made.encode([Paper("star proof", "the a of we and b c .")])
     rows = encoding.rows()
@@ -51,7 +52,7 @@ def test_a_long_abstract_is_read_in_chunks_each_beside_the_title() -> None:
 
 
 @pytest.mark.parametrize(("truncation", "kept"), [("head", "the a of we and b"), ("tail", "we and b c . ,")])
-def test_what_exceeds_the_chunks_is_cut_and_told(truncation: Truncation, kept: str) -> None:
+def test_a_text_longer_than_all_chunks_is_truncated(truncation: Truncation, kept: str) -> None:
     made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=8, chunks=2, truncation=truncation))
     (encoding,) = made.encode([Paper("star proof", "the a of we and b c . ,")])
     assert [row.split(" [SEP] ")[1].removesuffix(" [SEP]") for row in _rows(made, encoding)] == [
@@ -67,7 +68,7 @@ def test_the_longest_title_leaves_every_chunk_room_for_the_abstract() -> None:
 
 
 @pytest.mark.parametrize("chunks", [None, 1, 5])
-def test_a_paper_that_fits_is_one_row_chunks_or_not(chunks: int | None) -> None:
+def test_a_short_paper_is_one_row_with_and_without_chunks(chunks: int | None) -> None:
     made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=12, chunks=chunks))
     (encoding,) = made.encode([Paper("a proof", "of a theorem")])
     assert _rows(made, encoding) == ["[CLS] a proof [SEP] of a theorem [SEP]"]
@@ -84,7 +85,7 @@ def test_a_special_token_written_in_a_text_stays_text() -> None:
     assert words(made, encoding.input_ids) == "[CLS] a [ sep ] b [SEP] [ cls ] c [SEP]"
 
 
-def test_settings_left_in_a_tokenizer_file_do_not_count() -> None:
+def test_truncation_and_padding_in_a_tokenizer_file_are_ignored() -> None:
     words_file = builders.tokenizer()
     words_file.enable_truncation(max_length=3)
     words_file.enable_padding(length=20)
@@ -97,7 +98,7 @@ def test_settings_left_in_a_tokenizer_file_do_not_count() -> None:
     ("truncation", "kept"),
     [("head", "the a of we and"), ("tail", "b c . , quantum"), ("head+tail", "the a . , quantum")],
 )
-def test_a_long_abstract_is_cut_as_the_format_says_and_the_cut_is_told(truncation: Truncation, kept: str) -> None:
+def test_a_long_abstract_is_truncated_as_the_format_says(truncation: Truncation, kept: str) -> None:
     made = encoder(max_tokens=10, truncation=truncation)
     (encoding,) = made.encode([Paper("star proof", "the a of we and b c . , quantum")])
     assert words(made, encoding.input_ids) == f"[CLS] star proof [SEP] {kept} [SEP]"
@@ -124,11 +125,11 @@ def test_a_tokenizer_without_the_format_s_special_tokens_is_refused() -> None:
 
 
 def test_white_space_of_any_kind_is_one_space() -> None:
-    assert tidy(" a\n\n b\u00a0\t c ") == "a b c"
+    assert collapse_whitespace(" a\n\n b\u00a0\t c ") == "a b c"
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
-def test_a_paper_is_encoded_alike_alone_and_among_others(texts: list[tuple[str, str]]) -> None:
+def test_a_paper_has_the_same_encoding_alone_and_among_others(texts: list[tuple[str, str]]) -> None:
     made = encoder()
     papers = [Paper("a" + title, abstract) for title, abstract in texts]
     assert made.encode(papers) == [made.encode([paper])[0] for paper in papers]
@@ -141,6 +142,6 @@ def test_no_encoding_is_longer_than_the_format_allows(title: str, abstract: str)
     assert encoding.tokens_used <= encoding.tokens
 
 
-def test_an_encoding_knows_whether_it_has_an_abstract() -> None:
+def test_an_encoding_tells_whether_it_has_an_abstract() -> None:
     papers = [Paper("a star"), Paper("a star", "of"), Paper("", "of a star")]
     assert [encoding.title_only for encoding in encoder().encode(papers)] == [True, False, False]

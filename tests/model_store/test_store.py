@@ -36,7 +36,7 @@ def test_latest_is_the_highest_number_not_the_last_in_the_alphabet(store: Store)
     assert store.versions() == ["1.0.0", "1.9.0", "1.10.0"]
 
 
-def test_models_of_several_names_are_kept_apart(store: Store) -> None:
+def test_a_store_holds_several_models(store: Store) -> None:
     store.publish(builders.manifest("3.0.0", name="arxiv-subjects"), builders.files())
     assert store.names() == ["arxiv-subjects", "tiny-subjects"]
     assert store.versions("tiny-subjects") == ["1.0.0"]
@@ -60,7 +60,7 @@ def test_a_store_of_the_older_layout_is_read(store: Store) -> None:
     assert store.versions("tiny-subjects") == ["1.0.0", "1.1.0"]
 
 
-def test_a_version_is_never_published_over(store: Store) -> None:
+def test_a_published_version_is_never_replaced(store: Store) -> None:
     before = (folder(store) / "manifest.json").read_bytes()
     with pytest.raises(VersionExists, match="raise the version"):
         store.publish(builders.manifest(), builders.files())
@@ -123,7 +123,7 @@ def test_a_stray_file_is_refused(store: Store) -> None:
         store.open()
 
 
-def test_a_listed_file_that_could_run_is_refused(store: Store) -> None:
+def test_a_listed_file_that_is_executable_code_is_refused(store: Store) -> None:
     (folder(store) / "weights.pkl").write_bytes(b"")
     document = manifest(store)
     document["files"]["weights.pkl"] = {"bytes": 0, "sha256": "0" * 64}
@@ -175,7 +175,7 @@ def test_two_labels_of_one_name_are_refused(store: Store) -> None:
         store.open()
 
 
-def test_a_machine_that_computes_otherwise_is_told(store: Store) -> None:
+def test_a_machine_with_other_scores_is_refused(store: Store) -> None:
     artefact = store.open()
     golden = artefact.golden()
     off = golden.papers[0].model_copy(update={"scores": (0.9, 0.9, 0.9)})
@@ -183,13 +183,13 @@ def test_a_machine_that_computes_otherwise_is_told(store: Store) -> None:
         golden.model_copy(update={"papers": (off,)}).replay(artefact.classifier())
 
 
-def test_golden_scores_of_another_shape_are_told() -> None:
+def test_golden_scores_of_another_shape_are_refused() -> None:
     golden = Golden.model_validate({"tolerance": 0.1, "papers": [{"title": "a", "scores": [0.5]}]})
     with pytest.raises(GoldenMismatch, match="shape"):
         golden.replay(builders.classifier())
 
 
-def test_scores_do_not_depend_on_order_or_company(store: Store) -> None:
+def test_scores_do_not_depend_on_order_or_batch(store: Store) -> None:
     classifier = store.open().classifier()
     papers = [Paper("quantum star"), Paper("the proof", "of a theorem"), Paper("software " * 50)]
     together = classifier.scores(papers)

@@ -193,8 +193,8 @@ def test_an_encoding_tells_what_was_changed_and_what_is_unknown() -> None:
 
 def test_a_withdrawn_paper_is_uncertain_at_best() -> None:
     classifier = builders.classifier(InputFormat(max_tokens=32, preparation="plain-text"))
-    assert classifier.answer(Paper("star", "quantum particle plasma")).decision.status == "ok"
-    answer = classifier.answer(Paper("star [withdrawn]", "quantum particle plasma star quantum particle plasma"))
+    assert classifier.classify(Paper("star", "quantum particle plasma")).decision.status == "ok"
+    answer = classifier.classify(Paper("star [withdrawn]", "quantum particle plasma star quantum particle plasma"))
     assert answer.encoding.withdrawn
     assert answer.decision.status == "uncertain"
 

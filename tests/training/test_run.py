@@ -108,7 +108,7 @@ class TestWholeRun:
         assert scope.false_alarms < 0.1
         _, papers = read_papers(folder / "validation.csv.gz")
         strange = [Paper("[MASK] zxcv [MASK]", "qwer uiop asdf hjkl " * 5)]
-        statuses = [classifier.answer(paper).decision.status for paper in [*strange, *papers.papers]]
+        statuses = [classifier.classify(paper).decision.status for paper in [*strange, *papers.papers]]
         assert statuses[0] == "out_of_scope"
         assert statuses[1:].count("out_of_scope") <= 3
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model_store.classifier import Answer, Classifier
+from model_store.classifier import Classifier, Result
 from model_store.errors import PaperError
 from training.data.papers import LabelledPaper
 from training.errors import DataError
@@ -49,7 +49,7 @@ def ask(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -
     names = [label.name for label in manifest.labels]
     return Answers(
         truth=np.array([[name in paper.labels for name in names] for paper in papers]),
-        scores=np.stack([answer.measured.scores for answer in answers]),
+        scores=np.stack([answer.output.scores for answer in answers]),
         decisions=np.array([[i in answer.decision.labels for i in range(len(names))] for answer in answers]),
         statuses=np.array([answer.decision.status for answer in answers]),
         tokens=np.array([answer.encoding.tokens for answer in answers]),
@@ -57,8 +57,8 @@ def ask(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -
     )
 
 
-def _ask(classifier: Classifier, labelled: LabelledPaper) -> Answer:
+def _ask(classifier: Classifier, labelled: LabelledPaper) -> Result:
     try:
-        return classifier.answer(labelled.paper)
+        return classifier.classify(labelled.paper)
     except PaperError as error:
         raise DataError(f"row {labelled.row}: {error}") from None
