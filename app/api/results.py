@@ -83,7 +83,7 @@ def _error(outcome: PaperError | InferenceError, pointer: str) -> ServiceError:
 
 def _fields(paper: Submitted, prediction: Prediction, labels: Sequence[Label], top: int | None) -> dict[str, object]:
     encoding, scored, decision = prediction
-    scores = scored.measured.scores
+    scores = scored.output.scores
     shown = range(len(labels)) if top is None else _most_probable(scores, top, decision)
     return {
         "id": paper.id,
@@ -98,7 +98,7 @@ def _fields(paper: Submitted, prediction: Prediction, labels: Sequence[Label], t
             unknown=encoding.unknown,
             changes=list(encoding.changes),
             withdrawn=encoding.withdrawn,
-            layer=scored.measured.layer,
+            layer=scored.output.layer,
         ),
     }
 

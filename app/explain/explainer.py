@@ -69,7 +69,7 @@ class Explainer:
         answer = self._engine.answer(Scores(classifier, [full]))
         if not isinstance(answer.outcomes[0], Prediction) or not isinstance(full, Scored):
             return Explanation(answer, [])
-        whole = log_odds(full.measured.scores)
+        whole = log_odds(full.output.scores)
         return Explanation(answer, [(part, _weights(whole, result)) for part, result in zip(parts, rest, strict=True)])
 
     @asynccontextmanager
@@ -90,4 +90,4 @@ def _weights(whole: Weights, result: Scored | PaperError | InferenceError) -> We
         return None
     if isinstance(result, InferenceError):
         raise result
-    return np.asarray(whole - log_odds(result.measured.scores))
+    return np.asarray(whole - log_odds(result.output.scores))

@@ -4,8 +4,9 @@ Rules rather than a model: small, the same everywhere, linear in the length of t
 join or split sentences wrongly but never lose a character.
 """
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from model_store.papers import Paper
@@ -45,15 +46,12 @@ class Passage(NamedTuple):
     sentences: int = 1
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    """Start and end of each sentence in code points, the white space after it included.
+def sentence_bounds(text: str) -> list[int]:
+    """Where the sentences begin, in code points, and the end of the text: n + 1 numbers for n sentences.
 
-    Together they cover the text. A text of white space only has none.
+    The white space after a sentence belongs to it. A text of white space only has no sentences and no bounds.
     """
-    if not text.strip():
-        return []
-    starts = [0, *_starts(text)]
-    return list(zip(starts, [*starts[1:], len(text)], strict=True))
+    return [0, *_starts(text), len(text)] if text.strip() else []
 
 
 def passages(paper: Paper, max_passages: int) -> list[Passage]:
@@ -62,26 +60,29 @@ def passages(paper: Paper, max_passages: int) -> list[Passage]:
     The first three quarters are single sentences, since abstracts say first what they are about. A
     passage never spans both fields, so there may be one more than `max_passages`.
     """
-    single = [Passage("title", *span) for span in sentences(paper.title)]
-    single += [Passage("abstract", *span) for span in sentences(paper.abstract)]
-    if len(single) <= max_passages:
-        return single
-    unjoined = max_passages * 3 // 4
-    return single[:unjoined] + list(_joined(single[unjoined:], max_passages - unjoined))
+    # Bounds are plain integers: a text may have 50,000 sentences, and as many tuples would set off
+    # the garbage collector, which stops all threads for as long as it takes.
+    fields: list[tuple[Field, list[int]]] = [
+        ("title", sentence_bounds(paper.title)),
+        ("abstract", sentence_bounds(paper.abstract)),
+    ]
+    count = sum(max(0, len(bounds) - 1) for _, bounds in fields)
+    single = count if count <= max_passages else max_passages * 3 // 4
+    size = -(-(count - single) // max(1, max_passages - single)) or 1
+    found: list[Passage] = []
+    before = 0
+    for field, bounds in fields:
+        last = max(0, len(bounds) - 1)
+        cuts = [i for i in range(last) if i == 0 or before + i <= single or (before + i - single) % size == 0]
+        found += [Passage(field, bounds[i], bounds[j], j - i) for i, j in itertools.pairwise([*cuts, last])]
+        before += last
+    return found
 
 
 def without(paper: Paper, passage: Passage) -> Paper:
     """The paper with this passage left out."""
     text: str = getattr(paper, passage.field)
     return paper._replace(**{passage.field: text[: passage.start] + text[passage.end :]})
-
-
-def _joined(single: Sequence[Passage], groups: int) -> Iterator[Passage]:
-    size = -(-len(single) // groups)
-    for i in range(0, len(single), size):
-        for field in ("title", "abstract"):
-            if row := [passage for passage in single[i : i + size] if passage.field == field]:
-                yield Passage(row[0].field, row[0].start, row[-1].end, len(row))
 
 
 def _starts(text: str) -> Iterator[int]:

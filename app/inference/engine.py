@@ -179,7 +179,7 @@ class Engine:
 
     def _predict(self, manifest: Manifest, scored: Scored) -> Prediction:
         encoding = scored.encoding
-        decision = manifest.decide(scored.measured, title_only=encoding.title_only, withdrawn=encoding.withdrawn)
+        decision = manifest.decide(scored.output, title_only=encoding.title_only, withdrawn=encoding.withdrawn)
         self._observer.classified(manifest, scored, decision)
         return Prediction(encoding, scored, decision)
 

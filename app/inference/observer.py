@@ -14,7 +14,7 @@ class Scored(NamedTuple):
     """A paper that went through the network, and how many seconds each stage took."""
 
     encoding: Encoding
-    measured: GraphOutput
+    output: GraphOutput
     queue_s: float
     encode_s: float
     infer_s: float

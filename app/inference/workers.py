@@ -147,14 +147,14 @@ def _score(classifier: Classifier, paper: Paper, created: float, failed: Callabl
         return encoding
     encoded = time.monotonic()
     try:
-        measured = classifier.predict(encoding)
+        output = classifier.predict(encoding)
     except Exception as error:
         # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
         failed(error)
         return InferenceFailed("The network failed on this paper.")
-    if not np.isfinite(measured.scores).all():
+    if not np.isfinite(output.scores).all():
         return InferenceFailed("The network gave no numbers for this paper.")
-    return Scored(encoding, measured, began - created, encoded - began, time.monotonic() - encoded)
+    return Scored(encoding, output, began - created, encoded - began, time.monotonic() - encoded)
 
 
 def _encode(

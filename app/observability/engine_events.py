@@ -30,7 +30,7 @@ class EngineEvents:
         self._telemetry.answer(
             decision.status,
             [manifest.labels[i].id for i in decision.labels],
-            {label.id: float(p) for label, p in zip(manifest.labels, scored.measured.scores, strict=True)},
+            {label.id: float(p) for label, p in zip(manifest.labels, scored.output.scores, strict=True)},
         )
 
     def state(self, waiting_papers: int, ready: bool) -> None:

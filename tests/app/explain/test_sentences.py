@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.explain.sentences import passages, sentences, without
+from app.explain.sentences import passages, sentence_bounds, without
 from model_store.papers import Paper
 
 # Rich in what the rules look at, with characters outside of the basic plane.
 PROSE = st.text(st.sampled_from("aZ9 .!?…$\\()[]\"'”\n\t,e𝒳é") | st.characters(codec="utf-8"), max_size=80)
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    return list(itertools.pairwise(sentence_bounds(text)))
 
 
 def cut(text: str) -> list[str]:
