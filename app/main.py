@@ -84,7 +84,9 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
 
 
 def _versions(settings: Settings) -> Versions:
-    return Versions.open(Store(settings.artefacts), settings.version, workers=settings.threads)
+    return Versions.open(
+        Store(settings.artefacts), settings.version, settings.model, settings.threads, settings.manifest_sha256
+    )
 
 
 def _engine_options(settings: Settings) -> EngineOptions:

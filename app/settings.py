@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +19,7 @@ LOCAL_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 
 # A host name or address without scheme, port and path; `*.` at the start stands for any name below a domain.
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -36,15 +36,14 @@ def _split_list(value: Any) -> Any:
 
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     for origin in origins:
-        url = urlsplit(origin)
-        if origin != f"{url.scheme}://{url.netloc}" or url.scheme not in ("http", "https") or "@" in url.netloc:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(
-                f"an origin is a scheme, a host and perhaps a port, without a path or a slash at its end, such as "
+                "an origin is a scheme, a host and perhaps a port, without a path or a slash at its end, such as "
                 f"https://library.example; {origin!r} is not one"
             )
-        if origin != origin.lower() or origin.endswith((":80", ":443", ":")):
+        if origin != origin.lower() or origin.endswith((":80", ":443")):
             raise ValueError(
-                f"browsers send an origin in lower case and without a default port; {origin!r} never matches"
+                f"browsers send origins in lower case and without a default port; {origin!r} never matches"
             )
     return origins
 
@@ -73,7 +72,8 @@ class Settings(BaseModel):
     root_path: Annotated[str, AfterValidator(_check_root_path)] = ""
     """The path below which a proxy serves the service."""
     artefacts: Path = Path(model_store.__file__).parent / "artefacts"
-    model: str = Field(default="arxiv-subjects", min_length=1)
+    model: str | None = Field(default=None, min_length=1)
+    """The name of a model in the store; if unset, its only one, or arxiv-subjects."""
     version: str = Field(default="latest", min_length=1)
     manifest_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """The only manifest that is accepted; any if unset."""

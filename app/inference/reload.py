@@ -23,22 +23,27 @@ class Versions:
         wanted: str = "latest",
         name: str | None = None,
         workers: int = 1,
+        sha256: str | None = None,
     ) -> None:
         self.current = current
         self._store = store
         self._wanted = wanted
         self._name = name
         self._workers = workers
+        self._sha256 = sha256
 
     @classmethod
-    def open(cls, store: Store, wanted: str, name: str | None = None, workers: int = 1) -> Self:
+    def open(
+        cls, store: Store, wanted: str, name: str | None = None, workers: int = 1, sha256: str | None = None
+    ) -> Self:
         """Start with the wanted version ("latest": the newest) of a model; raises ArtefactError.
 
-        `workers` is the number of threads that will share the classifier.
+        `workers` is the number of threads that will share the classifier; `sha256` that of the only manifest
+        that is accepted, any if None.
         """
-        current = _load(store, name, wanted, workers)
+        current = _load(store, name, wanted, workers, sha256)
         # Where the store's only model was meant, that one is meant as long as this process runs.
-        return cls(current, store, wanted, current.manifest.name, workers)
+        return cls(current, store, wanted, current.manifest.name, workers, sha256)
 
     def successor(self) -> Classifier | None:
         """The wanted version, loaded and verified beside the current one; None if that is the current one.
@@ -49,7 +54,7 @@ class Versions:
             return None
         if self._store.resolve(self._name, self._wanted).version == self.current.manifest.version:
             return None
-        return _load(self._store, self._name, self._wanted, self._workers)
+        return _load(self._store, self._name, self._wanted, self._workers, self._sha256)
 
 
 class Reloader:
@@ -108,5 +113,5 @@ def threads_per_run(workers: int) -> int:
     return min(workers, _MAX_THREADS_PER_RUN)
 
 
-def _load(store: Store, name: str | None, wanted: str, workers: int) -> Classifier:
-    return store.open(name, wanted).proven(threads=threads_per_run(workers))
+def _load(store: Store, name: str | None, wanted: str, workers: int, sha256: str | None) -> Classifier:
+    return store.open(name, wanted, sha256).proven(threads=threads_per_run(workers))

@@ -256,6 +256,21 @@ def test_a_second_interrupt_stops_at_once(tmp_path: Path, store: Store) -> None:
         assert "stopped without waiting for accepted work" in service.messages()
 
 
+def test_clients_that_do_not_read_do_not_hold_up_a_termination(tmp_path: Path, store: Store) -> None:
+    with (
+        running(tmp_path, artefacts=store.root, threads=1, drain_notice_s=0) as service,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(5):
+            stuck = stack.enter_context(socket.socket())
+            stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stuck.connect(("127.0.0.1", service.port))
+            stuck.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: papers\r\n\r\n" * 8)
+        time.sleep(0.3)
+        service.signal(signal.SIGTERM)
+        assert service.process.wait(15) == 0
+
+
 def test_a_drain_ends_at_its_limit(tmp_path: Path, store: Store) -> None:
     with running(tmp_path, SLOW, "0.5", artefacts=store.root, threads=1, drain_timeout_s=0.5) as service:
         with ThreadPoolExecutor() as pool:
