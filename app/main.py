@@ -1,6 +1,7 @@
 """The composition root: `create_app` builds the parts of one service and puts them together."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -10,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi.telemetry import TelemetryConfig
+from starlette._utils import get_route_path
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -28,6 +30,7 @@ from app.api.middleware import (
     ResponseHeadersMiddleware,
 )
 from app.api.reload import Reloader
+from app.api.root_path import RootPathMiddleware
 from app.explain.explainer import Explainer
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine
@@ -40,6 +43,8 @@ from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.store import Store
 
 _OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
+# Any other query may contain a text.
+_TRACEABLE_QUERY = re.compile(rb"(top=[0-9]{1,9})?")
 
 
 def create_app(settings: Settings, classifier: Classifier | None = None, telemetry: Telemetry | None = None) -> FastAPI:
@@ -65,6 +70,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
         description=openapi.DESCRIPTION,
         version=openapi.API_VERSION,
         lifespan=lifespan,
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -109,6 +115,7 @@ def _middleware(state: State) -> list[Middleware]:
     """From outside to inside; each is described in its class."""
     settings, engine = state["settings"], state["engine"]
     return [
+        Middleware(RootPathMiddleware, root_path=settings.root_path),
         Middleware(RequestLogMiddleware, telemetry=state["telemetry"], paths=_api_paths()),
         Middleware(ResponseHeadersMiddleware, health=engine.health),
         Middleware(HeadMiddleware),
@@ -153,8 +160,9 @@ def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
     paths = _api_paths()
 
     def is_excluded(scope: MutableMapping[str, Any]) -> bool:
-        # A span holds path and query as they came. Other paths and queries than ours may contain a text.
-        return scope["type"] == "http" and (scope["path"] not in paths or bool(scope["query_string"]))
+        # A span holds path and query as they came. Other paths than ours may contain a text.
+        is_ours = get_route_path(scope) in paths and _TRACEABLE_QUERY.fullmatch(scope["query_string"])
+        return scope["type"] == "http" and not is_ours
 
     return {
         "tracing": on,

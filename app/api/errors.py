@@ -185,11 +185,11 @@ def problem_type(error: type[ServiceError]) -> ProblemType:
     return next(PROBLEMS[base] for base in error.__mro__ if base in PROBLEMS)
 
 
-def problem(error: ServiceError, request_id: str) -> Problem:
-    """The problem document of one error."""
+def problem(error: ServiceError, request_id: str, root_path: str = "") -> Problem:
+    """The problem document of one error; `root_path` is the prefix below which a proxy serves the service."""
     kind = problem_type(type(error))
     return Problem(
-        type=f"/problems/{kind.code}",
+        type=f"{root_path}/problems/{kind.code}",
         title=kind.title,
         status=kind.status,
         detail=error.detail,
@@ -202,9 +202,11 @@ def problem(error: ServiceError, request_id: str) -> Problem:
     )
 
 
-def problem_response(error: ServiceError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(
+    error: ServiceError, request_id: str, headers: Mapping[str, str] | None = None, root_path: str = ""
+) -> Response:
     """The response for one error, with the headers that belong to it and those given."""
-    document = problem(error, request_id)
+    document = problem(error, request_id, root_path)
     own = error.headers if isinstance(error, ApiError) else {}
     retry_after = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     content = document.model_dump(exclude_none=True)

@@ -58,4 +58,4 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
 def _respond(request: Request, error: ServiceError) -> Response:
     record = record_of(request.scope)
     record.problems.append(problem_type(type(error)).code)
-    return problem_response(error, record.id)
+    return problem_response(error, record.id, root_path=record.root_path)

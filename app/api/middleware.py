@@ -219,7 +219,7 @@ async def _respond(
 ) -> None:
     record = record_of(scope)
     record.problems.append(problem_type(type(error)).code)
-    answer = problem_response(error, record.id, headers)
+    answer = problem_response(error, record.id, headers, record.root_path)
     await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
     await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": more_body})
 

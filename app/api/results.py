@@ -74,7 +74,7 @@ def explain_out(paper: Submitted, explanation: Explanation, top: int | None) -> 
 
 def _failure(paper_id: str | None, error: ServiceError, record: Record) -> FailureOut:
     record.problems.append(problem_type(type(error)).code)
-    return FailureOut(id=paper_id, error=problem(error, record.id))
+    return FailureOut(id=paper_id, error=problem(error, record.id, record.root_path))
 
 
 def _error(outcome: PaperError | InferenceError, pointer: str) -> ServiceError:

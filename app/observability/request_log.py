@@ -24,6 +24,8 @@ class Record:
     began: float = field(default_factory=time.monotonic)
     status: int | None = None
     """Of the answer, once it has begun."""
+    root_path: str = ""
+    """The prefix below which a proxy serves the service."""
     key_name: str | None = None
     papers: int = 0
     tokens: int = 0
@@ -57,6 +59,7 @@ def open_record(scope: Scope) -> Record:
     record = Record(
         id=request_id(headers.get("x-request-id", "")),
         trace_id=trace.group(1) if trace else _trace_begun_here(),
+        root_path=scope.get("root_path", ""),
     )
     scope.setdefault("state", {})["record"] = record
     return record

@@ -124,7 +124,7 @@ def test_the_only_sentence_has_no_weight(client: Client) -> None:
 
 
 def test_a_new_version_is_loaded_by_those_who_have_a_key(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "keys").write_text(f"operator:{hashlib.sha256(b'a key').hexdigest()}\n")
+    (tmp_path / "keys").write_text(f"operator:{hashlib.sha256(b'a key').hexdigest()}:reload\n")
     locked = settings.model_copy(update={"api_key_file": tmp_path / "keys"})
     with served(locked) as transport:
         operator = Client(api_key="a key", transport=transport)

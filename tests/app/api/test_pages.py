@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 from starlette.testclient import TestClient
 
@@ -15,7 +16,7 @@ def test_the_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs")
     assert "http" not in page.text.replace("http-equiv", "")
     for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
-        assert client.get(path).status_code == 200, path
+        assert client.get(urljoin("/docs", path)).status_code == 200, path
 
 
 def test_no_script_stands_within_a_page_and_the_policy_forbids_it(client: TestClient) -> None:
