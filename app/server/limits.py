@@ -170,10 +170,11 @@ class _Watch:
 
     def stop_at_end(self, send: Send) -> Send:
         async def sending(message: Message) -> None:
-            # uvicorn reports a disconnect after the last message, too.
+            await send(message)
+            # uvicorn reports a disconnect after the last message, too. Not before it is sent: whoever waits for a
+            # message meanwhile, as FileResponse does, would take the end of the watch for a disconnect.
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 self.stop()
-            await send(message)
 
         return sending
 

@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.request_log import open_record
@@ -146,6 +148,24 @@ def test_what_follows_the_answer_is_not_cancelled() -> None:
     # uvicorn reports a disconnect as soon as the answer is complete.
     assert call(DisconnectMiddleware(app), [chunk(b"1", more=False), DISCONNECT]).status == 200
     assert done == [True]
+
+
+def test_the_last_part_of_a_file_is_sent_to_a_client_that_reads_slowly(tmp_path: Path) -> None:
+    path = tmp_path / "style.css"
+    path.write_bytes(b"p { margin: 0 }")
+    sent: list[Message] = []
+    requests = iter([chunk(b"", more=False)])
+
+    async def receive() -> Message:
+        return next(requests, None) or await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        await asyncio.sleep(0.01)
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [HOST]}
+    asyncio.run(DisconnectMiddleware(FileResponse(path))(scope, receive, send))  # type: ignore[arg-type]
+    assert [message.get("body") for message in sent] == [None, path.read_bytes()]
 
 
 def test_work_without_end_is_a_504() -> None:
