@@ -20,9 +20,10 @@ clean_up() {
         daemon=$(<"$work/pid")
         docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null || true
         kill "$daemon" && timeout 30 tail --pid="$daemon" --follow /dev/null || true
-        umount "$work"/exec/netns/* 2>/dev/null || true
     fi
-    rm -rf "$work" 2>/dev/null || true
+    # The engine and debootstrap, if they were interrupted, leave mounts behind.
+    awk -v below="$work/" 'index($2, below) == 1 {print $2}' /proc/mounts | sort --reverse | xargs --no-run-if-empty umount || true
+    rm --recursive --force --one-file-system "$work" || true
 }
 trap clean_up EXIT
 
