@@ -1,1 +1,1 @@
-"""The page as people meet it: in a browser."""
+"""Tests of the pages in a browser."""

@@ -1,4 +1,4 @@
-"""A real browser before the service over the tiny artefact; skipped where there is no browser."""
+"""A browser and a service with the tiny artefact; skipped where there is no browser."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def visit(browser: Browser, service: Running) -> Iterator[Visit]:
-    """Opens a path of the service in a browser of its own; whatever goes wrong in the page fails the test."""
+    """Opens a path of the service in a new browser context; any error in the page fails the test."""
     visitors: list[Visitor] = []
 
     def open_page(path: str = "/", url: str = service.url, **options: object) -> Visitor:

@@ -1,11 +1,11 @@
-"""The documentation in a browser: it works offline, and its examples run as they stand."""
+"""The documentation in a browser: it loads nothing from elsewhere, and its examples can be executed."""
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
 
 
-def test_the_examples_run_as_they_stand(visit: Visit) -> None:
+def test_the_documented_examples_succeed_when_executed(visit: Visit) -> None:
     visitor = visit("/docs")
     for path in ("/classify", "/classify/batch", "/explain"):
         operation = visitor.page.locator(".opblock", has=visitor.page.locator(f'[data-path="{path}"]'))

@@ -1,4 +1,4 @@
-"""The page in a real browser: typing, examples, evidence, links, keys, and what a busy service does to it."""
+"""The page in a browser: typing, examples, evidence, links, keys, and a busy service."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from tests.browser.prefix import below_a_path
 UNCERTAIN = "No subject A person should check"
 
 
-def test_typing_moves_the_bars_and_tells_the_decision(visit: Visit) -> None:
+def test_typing_updates_the_bars_and_the_decision(visit: Visit) -> None:
     visitor = visit()
     visitor.write("quantum quantum quantum star", "A particle.")
     visitor.reads("Physics")
@@ -31,20 +31,20 @@ def test_typing_moves_the_bars_and_tells_the_decision(visit: Visit) -> None:
     visitor.reads("Enter a title or an abstract.")
 
 
-def test_a_close_call_and_a_cut_are_told_in_words(visit: Visit) -> None:
+def test_a_truncated_text_is_reported(visit: Visit) -> None:
     visitor = visit()
     visitor.write("star and of the a b the", "we " * 50)
     expect(visitor.page.locator("#notes")).to_contain_text("the model read 29 of 57 word pieces")
 
 
-def test_typing_letter_by_letter_asks_few_questions(visit: Visit) -> None:
+def test_typing_letter_by_letter_sends_few_requests(visit: Visit) -> None:
     visitor = visit()
     visitor.page.get_by_label("Title", exact=True).press_sequentially("quantum star particle plasma", delay=15)
     visitor.reads("Physics")
     assert visitor.questions("/classify") <= 3
 
 
-def test_every_example_gets_a_decision(visit: Visit) -> None:
+def test_every_example_is_classified(visit: Visit) -> None:
     visitor = visit()
     examples = visitor.page.locator("#examples button")
     expect(examples.nth(6)).to_be_attached()  # the page draws them once its script runs
@@ -55,7 +55,7 @@ def test_every_example_gets_a_decision(visit: Visit) -> None:
     expect(visitor.page.locator("#decision strong")).not_to_be_empty()
 
 
-def test_evidence_is_shown_by_words_and_signs(visit: Visit) -> None:
+def test_evidence_is_marked_by_words_and_signs(visit: Visit) -> None:
     visitor = visit()
     visitor.write("𝒳 proof of the theorem algebra.", "We star the network. The and of.")
     visitor.press("Why?")
@@ -65,7 +65,7 @@ def test_evidence_is_shown_by_words_and_signs(visit: Visit) -> None:
     expect(visitor.page.locator("#evidence")).to_be_hidden()
 
 
-def test_a_link_reopens_the_result_and_its_text_stays_in_the_browser(visit: Visit) -> None:
+def test_a_link_reopens_the_text_without_sending_it_in_a_url(visit: Visit) -> None:
     visitor = visit()
     visitor.write("quantum star & plasma #1", "A particle: 100 % é𝒳.")
     visitor.reads("Physics")
@@ -78,12 +78,12 @@ def test_a_link_reopens_the_result_and_its_text_stays_in_the_browser(visit: Visi
     assert not [url for _, url in other.asked if "plasma" in url.partition("#")[0]]
 
 
-def test_a_link_of_another_version_says_so(visit: Visit) -> None:
+def test_a_link_made_with_another_version_says_so(visit: Visit) -> None:
     visitor = visit("/#title=star&version=0.9.0")
     expect(visitor.page.locator("#link-note")).to_contain_text("made with version 0.9.0")
 
 
-def test_what_the_text_preparation_changed_is_told_in_words(visit: Visit) -> None:
+def test_changes_by_the_text_preparation_are_reported(visit: Visit) -> None:
     visitor = visit()
     prepared = {"unknown": 2, "changes": ["markup", "hyphenation", "of_tomorrow"], "withdrawn": True}
 
@@ -108,9 +108,7 @@ def test_what_the_text_preparation_changed_is_told_in_words(visit: Visit) -> Non
         ("of_tomorrow", "Physics of tomorrow", "says “of tomorrow”, a status that this page does not know"),
     ],
 )
-def test_a_status_beside_ok_and_uncertain_is_told_in_words(
-    visit: Visit, status: str, decision: str, remark: str
-) -> None:
+def test_other_statuses_are_explained(visit: Visit, status: str, decision: str, remark: str) -> None:
     visitor = visit()
     visitor.page.route("**/classify", lambda route: route.fulfill(json=route.fetch().json() | {"status": status}))
     visitor.write("quantum star")
@@ -118,7 +116,7 @@ def test_a_status_beside_ok_and_uncertain_is_told_in_words(
     expect(visitor.page.locator("#notes")).to_contain_text(remark)
 
 
-def test_a_busy_service_is_waited_for_in_calm(visit: Visit) -> None:
+def test_a_request_is_repeated_when_the_service_is_busy(visit: Visit) -> None:
     visitor = visit()
     busy = {"detail": "Too many papers are waiting.", "code": "queue_full"}
     refusals: list[int] = []
@@ -135,7 +133,7 @@ def test_a_busy_service_is_waited_for_in_calm(visit: Visit) -> None:
     visitor.reads("Physics")
 
 
-def test_a_model_that_changes_while_the_page_is_open_brings_its_own_labels(visit: Visit) -> None:
+def test_a_new_model_replaces_the_labels_of_an_open_page(visit: Visit) -> None:
     visitor = visit("/card")
     asked: list[int] = []
 
@@ -155,13 +153,13 @@ def test_a_model_that_changes_while_the_page_is_open_brings_its_own_labels(visit
     expect(visitor.page.locator("#bars tbody tr")).to_have_count(3)
 
 
-def test_a_refusal_is_told_in_the_service_s_words(visit: Visit) -> None:
+def test_a_refusal_is_shown_with_the_detail_of_the_service(visit: Visit) -> None:
     visitor = visit()
     visitor.write("star " * 500)
     expect(visitor.page.locator("#decision")).to_contain_text("expected at most 2000")
 
 
-def test_the_card_is_a_page_to_read(visit: Visit) -> None:
+def test_the_card_page_shows_the_model_card(visit: Visit) -> None:
     visitor = visit("/card")
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
     expect(visitor.page.get_by_role("row", name="Mathematics")).to_contain_text("0.50")
@@ -170,7 +168,7 @@ def test_the_card_is_a_page_to_read(visit: Visit) -> None:
     expect(visitor.page.locator("#card")).to_contain_text("Texts that are not papers, marked")
 
 
-def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
+def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
     visitor = visit()
     keyboard = visitor.page.keyboard
     keyboard.press("Tab")
@@ -189,7 +187,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     expect(visitor.page.locator("#evidence")).to_be_focused()
 
 
-def test_nothing_comes_from_another_host(visit: Visit) -> None:
+def test_nothing_is_loaded_from_another_host(visit: Visit) -> None:
     visitor = visit()
     visitor.write("quantum star")
     visitor.reads("Physics")
@@ -200,7 +198,7 @@ def test_nothing_comes_from_another_host(visit: Visit) -> None:
 
 # In the dark only the colours differ.
 @pytest.mark.parametrize(("scheme", "rules"), [("light", None), ("dark", {"runOnly": ["color-contrast"]})])
-def test_axe_finds_nothing(visit: Visit, scheme: str, rules: dict[str, list[str]] | None) -> None:
+def test_axe_finds_no_accessibility_violations(visit: Visit, scheme: str, rules: dict[str, list[str]] | None) -> None:
     visitor = visit(color_scheme=scheme, reduced_motion="reduce")
     visitor.write("proof of the theorem algebra.", "We star the network.")
     visitor.press("Why?")
@@ -219,7 +217,7 @@ def test_axe_finds_nothing(visit: Visit, scheme: str, rules: dict[str, list[str]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_runs_over_the_edge(visit: Visit, width: int) -> None:
+def test_nothing_overflows_the_window(visit: Visit, width: int) -> None:
     visitor = visit(viewport={"width": width, "height": 844})
     visitor.write("proof of the theorem algebra.", "We star the network. " + "x" * 300)
     visitor.press("Why?")
@@ -236,7 +234,7 @@ def locked(tmp_path: Path) -> Iterator[Running]:
         yield service
 
 
-def test_a_key_is_asked_for_only_where_one_is_needed(visit: Visit, locked: Running) -> None:
+def test_a_key_is_requested_only_if_the_service_requires_one(visit: Visit, locked: Running) -> None:
     expect(visit().page.locator("#key")).to_be_hidden()
     visitor = visit(url=locked.url)
     field = visitor.page.get_by_label("This service asks for an API key")
@@ -273,7 +271,7 @@ def test_the_pages_work_below_a_path_of_a_proxy(visit: Visit, service: Running) 
         visitor.leave()
 
 
-def test_of_hundreds_of_labels_the_most_probable_are_shown_and_the_others_found(visit: Visit) -> None:
+def test_of_hundreds_of_labels_the_most_probable_are_shown_and_the_others_can_be_searched(visit: Visit) -> None:
     names = [f"s.{i}" for i in range(300)]
     visitor = visit("/card")
 

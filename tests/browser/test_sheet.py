@@ -1,4 +1,4 @@
-"""A spreadsheet through the page: CSV in, labelled CSV out; the parser against Python's own."""
+"""Labelling a CSV file on the page; the CSV parser compared with Python's."""
 
 import csv
 import io
@@ -89,7 +89,7 @@ def test_a_csv_comes_back_labelled_with_its_columns_kept(visit: Visit, tmp_path:
     assert rows[1]["problem"] == "neither a title nor an abstract"
 
 
-def test_what_a_person_should_look_at_is_counted_and_the_model_named(visit: Visit, tmp_path: Path) -> None:
+def test_papers_to_check_are_counted_and_the_model_is_named(visit: Visit, tmp_path: Path) -> None:
     visitor = visit()
     statuses = iter(["ok", "uncertain", "out_of_scope", "of_tomorrow"])
 
@@ -110,7 +110,7 @@ def test_what_a_person_should_look_at_is_counted_and_the_model_named(visit: Visi
 
 
 @pytest.mark.parametrize("status", [408, 413, 504])
-def test_a_batch_that_is_too_slow_or_too_large_is_sent_as_halves(visit: Visit, status: int) -> None:
+def test_a_batch_that_is_too_slow_or_too_large_is_halved(visit: Visit, status: int) -> None:
     visitor = visit()
     sizes: list[int] = []
 
@@ -143,7 +143,7 @@ def test_a_paper_that_could_not_be_classified_just_now_is_sent_again_by_itself(v
     assert sizes == [2, 1]
 
 
-def test_a_table_is_made_by_one_model(visit: Visit) -> None:
+def test_a_table_is_labelled_by_one_model(visit: Visit) -> None:
     visitor = visit()
     asked: list[Route] = []
 
@@ -162,7 +162,7 @@ def test_a_table_is_made_by_one_model(visit: Visit) -> None:
     )
 
 
-def test_no_cell_of_the_download_is_taken_for_a_formula(visit: Visit, tmp_path: Path) -> None:
+def test_no_cell_of_the_download_is_a_formula(visit: Visit, tmp_path: Path) -> None:
     visitor = visit()
     give(visitor, b"title,note\nstar,=1+1\nstar,+49 30\nstar,-12.5\nstar,@SUM(A1)\nstar,\t=2\nstar,a=b\n")
     visitor.press("Label the papers")
@@ -170,7 +170,7 @@ def test_no_cell_of_the_download_is_taken_for_a_formula(visit: Visit, tmp_path: 
     assert notes == ["'=1+1", "'+49 30", "-12.5", "'@SUM(A1)", "'\t'=2", "a=b"]
 
 
-def test_papers_go_in_batches_of_the_service_s_limit(visit: Visit) -> None:
+def test_papers_are_sent_in_batches_of_the_service_s_limit(visit: Visit) -> None:
     visitor = visit()
     give(visitor, b"title\n" + b"star\n" * 10)
     visitor.press("Label the papers")
@@ -178,7 +178,7 @@ def test_papers_go_in_batches_of_the_service_s_limit(visit: Visit) -> None:
     assert visitor.questions("/classify/batch") == 3
 
 
-def test_the_table_sorts_by_the_column_that_is_pressed(visit: Visit) -> None:
+def test_the_table_is_sorted_by_the_column_that_is_clicked(visit: Visit) -> None:
     visitor = visit()
     give(visitor, b"title\nstar\nproof\nstar star star quantum\n")
     visitor.press("Label the papers")
@@ -189,7 +189,7 @@ def test_the_table_sorts_by_the_column_that_is_pressed(visit: Visit) -> None:
     expect(visitor.page.locator("#rows tbody tr").last).to_contain_text("proof")
 
 
-def test_a_long_file_can_be_stopped_and_gone_on_with(visit: Visit) -> None:
+def test_labelling_can_be_stopped_and_continued(visit: Visit) -> None:
     visitor = visit()
     held: list[Route] = []
     visitor.page.route("**/classify/batch", lambda route: held.append(route) if len(held) == 1 else _pass(held, route))
@@ -207,7 +207,7 @@ def _pass(held: list[Route], route: Route) -> None:
     route.continue_()
 
 
-def test_a_file_without_rows_is_refused_in_words(visit: Visit) -> None:
+def test_a_file_without_rows_is_refused(visit: Visit) -> None:
     visitor = visit()
     for content in (b"", b"title\n", b"\n\n"):
         give(visitor, b"title\nstar\n")
@@ -225,7 +225,7 @@ def test_columns_are_chosen_and_old_spreadsheets_are_read(visit: Visit, tmp_path
     assert (row["Titel"], row["Land"], row["labels"]) == ("star", "Österreich", "Physics")
 
 
-def test_the_parser_reads_what_python_writes_and_the_other_way_round(visit: Visit) -> None:
+def test_the_page_and_python_read_each_other_s_csv(visit: Visit) -> None:
     chance = random.Random(5)
     tables = [[[chance.choice(CELLS) for _ in range(3)] for _ in range(4)] for _ in range(60)]
     texts = [(_csv(table, ",;\t"[i % 3], ("\r\n", "\n")[i % 2]), ",;\t"[i % 3]) for i, table in enumerate(tables)]
@@ -241,7 +241,7 @@ def _csv(table: list[list[str]], delimiter: str, line_end: str) -> str:
     return text.getvalue()
 
 
-def test_a_broken_row_is_told_with_its_line(visit: Visit) -> None:
+def test_a_broken_row_is_reported_with_its_line(visit: Visit) -> None:
     read = 'async (text) => [...(await import("/web/csv.js")).rows(text)].map((row) => [row.line, row.fault])'
     told = visit("/card").page.evaluate(read, 'a,b\n"x\ny",1\n"c"d,2\n\n"never,3\nz,4\n')
     assert told == [

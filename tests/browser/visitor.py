@@ -1,4 +1,4 @@
-"""A person at the page: types, reads, and notices what goes wrong. Knows the page by its labels and ids."""
+"""A page in a browser as the tests use it, found by its labels and ids; collects its errors and requests."""
 
 import re
 from typing import Any
@@ -6,19 +6,19 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, expect
 
-# Only what never comes waits so long; a busy machine must not fail a test.
-PATIENCE_MS = 30_000
+# Long enough for a busy machine.
+TIMEOUT_MS = 30_000
 
 
 class Visitor:
-    """One visit in a fresh profile."""
+    """A page in a browser context of its own."""
 
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.url = url
         self._context = browser.new_context(**options)
         self.page = self._context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
+        self.page.set_default_timeout(TIMEOUT_MS)
+        expect.set_options(timeout=TIMEOUT_MS)
         self.faults: list[str] = []
         self.asked: list[tuple[str, str]] = []
         self.page.on("request", lambda request: self.asked.append((request.method, request.url)))
@@ -33,7 +33,7 @@ class Visitor:
         self.page.get_by_role("textbox", name="Abstract").fill(abstract)
 
     def reads(self, decision: str) -> None:
-        """Wait until this is the decision."""
+        """Wait until the decision is this text."""
         expect(self.page.locator("#decision")).to_have_text(decision)
 
     def bar(self, label: str) -> Locator:
@@ -43,7 +43,7 @@ class Visitor:
         self.page.get_by_role("button", name=name).click()
 
     def questions(self, path: str) -> int:
-        """How often the page has asked the service this."""
+        """How often the page has requested this path."""
         return sum(urlsplit(url).path == path for _, url in self.asked)
 
     def leave(self) -> None:

@@ -1,4 +1,4 @@
-"""Transports for the clients under test: to the real application in this process, and to a script of replies."""
+"""Transports for the clients under test: to the application in this process, and to scripted responses."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ Scripted = httpx.Response | httpx.RequestError
 
 
 class Bridge(httpx.BaseTransport):
-    """To an application that runs in this process."""
+    """A transport to an application in this process."""
 
     def __init__(self, application: TestClient) -> None:
         self._application = application
@@ -34,7 +34,7 @@ def served(settings: Settings) -> Iterator[Bridge]:
 
 
 class Script:
-    """Replies in order, the last one for ever; keeps the requests."""
+    """Returns the replies in order, the last one repeatedly; records the requests."""
 
     def __init__(self, *replies: Scripted) -> None:
         self._replies = list(replies)
@@ -48,8 +48,8 @@ class Script:
         return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
 
 
-class Naps:
-    """A clock that only sleeping moves, and the sleeping; remembers how long."""
+class FakeSleep:
+    """A fake clock and sleep function; only sleeping advances the clock, and each pause is recorded."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -62,7 +62,7 @@ class Naps:
 
 
 def problem(status: int, code: str, **more: object) -> httpx.Response:
-    """A refusal as the service words it."""
+    """A response with a problem document, as the service sends it."""
     document = {
         "type": f"/problems/{code}",
         "title": "t",
@@ -75,7 +75,7 @@ def problem(status: int, code: str, **more: object) -> httpx.Response:
 
 
 def sized(limit: int, seen: list[int]) -> Callable[[httpx.Request], httpx.Response]:
-    """A service whose body limit only so many papers pass; `seen` gets the size of every batch."""
+    """A service that refuses larger batches as too large; `seen` records the size of every batch."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         papers = json.loads(request.content)["papers"]

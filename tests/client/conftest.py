@@ -1,4 +1,4 @@
-"""Both clients over the real service with the tiny artefact."""
+"""A client of the application with the tiny artefact."""
 
 from collections.abc import Iterator
 from pathlib import Path

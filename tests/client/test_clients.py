@@ -21,7 +21,7 @@ PAPERS = [Paper("quantum star", id=str(i)) if i % 7 else Paper("a proof", "algeb
 
 
 def awaited(settings: Settings, ask: Callable[[AsyncClient], Awaitable[T]]) -> T:
-    """What `ask` gets from a service in this process."""
+    """The result of `ask` with a service in this process."""
 
     async def run() -> T:
         app = create_app(settings)
@@ -50,7 +50,7 @@ def test_many_papers_come_back_in_order_in_batches_of_the_services_limit(client:
     assert answers[0] == client.classify(*PAPERS[0][:2], paper_id="0")
 
 
-def test_a_bad_paper_is_a_value_and_hurts_no_other(client: Client) -> None:
+def test_an_invalid_paper_is_a_failure_and_does_not_affect_others(client: Client) -> None:
     bad = [Paper(" ", id="blank"), Paper("a" * 3000), Paper("half a pair \ud800")]
     good, *failures, last = client.classify_many([PAPERS[0], *bad, PAPERS[1]])
     assert isinstance(good, Result)
@@ -59,7 +59,7 @@ def test_a_bad_paper_is_a_value_and_hurts_no_other(client: Client) -> None:
     assert failures[0].id == "blank"
 
 
-def test_papers_are_drawn_as_answers_are_taken(client: Client) -> None:
+def test_papers_are_taken_from_the_iterable_as_results_are_consumed(client: Client) -> None:
     drawn: list[int] = []
 
     def papers() -> Iterator[Paper]:
@@ -79,14 +79,14 @@ def test_a_bad_single_paper_raises_with_status_code_and_detail(client: Client) -
     assert caught.value.problem is not None
 
 
-def test_the_card_and_readiness_are_told(client: Client) -> None:
+def test_the_card_and_readiness_are_returned(client: Client) -> None:
     assert client.ready()
     card = client.card()
     assert [label.name for label in card.labels] == ["Computer Science", "Physics", "Mathematics"]
     assert card.labels[0].f1_interval == [0.8, 1.0]
 
 
-def test_the_awaiting_client_gives_the_same_answers(settings: Settings, client: Client) -> None:
+def test_the_async_client_returns_the_same_results(settings: Settings, client: Client) -> None:
     async def ask(asynchronous: AsyncClient) -> list[object]:
         many = [answer async for answer in asynchronous.classify_many(PAPERS)]
         return [
@@ -107,7 +107,7 @@ def test_the_awaiting_client_gives_the_same_answers(settings: Settings, client: 
     assert awaited(settings, ask) == expected
 
 
-def test_evidence_comes_with_the_answer_and_finds_its_sentences_in_the_text(client: Client) -> None:
+def test_evidence_refers_to_sentences_of_the_text(client: Client) -> None:
     paper = Paper("𝒳 proof of the theorem.", "Algebra, a manifold. We star the network.", "a/1")
     explained = client.explain(*paper)
     assert Result(**{name: getattr(explained, name) for name in Result.model_fields}) == client.classify(*paper)
@@ -123,7 +123,7 @@ def test_the_only_sentence_has_no_weight(client: Client) -> None:
     assert sentence.weight is None
 
 
-def test_a_new_version_is_loaded_by_those_who_have_a_key(settings: Settings, tmp_path: Path) -> None:
+def test_a_new_version_is_loaded_with_a_key(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(f"operator:{hashlib.sha256(b'a key').hexdigest()}:reload\n")
     locked = settings.model_copy(update={"api_key_file": tmp_path / "keys"})
     with served(locked) as transport:
@@ -136,7 +136,7 @@ def test_a_new_version_is_loaded_by_those_who_have_a_key(settings: Settings, tmp
             Client(transport=transport).reload()
 
 
-def test_the_awaiting_client_reloads_too_and_hears_a_refusal(settings: Settings) -> None:
+def test_the_async_client_raises_when_a_reload_is_refused(settings: Settings) -> None:
     with pytest.raises(ServiceError, match="403 forbidden"):
         awaited(settings, lambda client: client.reload())
 
@@ -150,7 +150,7 @@ def test_the_key_is_sent_as_the_service_expects(settings: Settings, tmp_path: Pa
             Client(api_key="another", transport=transport).classify("star")
 
 
-def test_a_service_that_is_not_there_is_said_to_be_unreachable() -> None:
+def test_a_service_that_is_not_there_is_unreachable() -> None:
     with Client("http://somebody:secret@127.0.0.1:9") as client:
         assert not client.ready()
         with pytest.raises(
@@ -161,6 +161,6 @@ def test_a_service_that_is_not_there_is_said_to_be_unreachable() -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://", "http://a:b"])
-def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+def test_an_invalid_url_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="expected one like http"):
         Client(url)

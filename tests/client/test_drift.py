@@ -1,4 +1,4 @@
-"""The client's shapes against the OpenAPI document: every field of one is a field of the other, of the same type."""
+"""The client's models and the OpenAPI document have the same fields with the same types."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def kind(schema: dict[str, Any]) -> Any:
-    """What a schema says of a type, without words, bounds and the null of absent fields."""
+    """The type that a schema describes, without descriptions, bounds and null."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return NAMES.get(name, name)
@@ -48,7 +48,7 @@ def kind(schema: dict[str, Any]) -> Any:
 
 
 def fields(schema: dict[str, Any]) -> dict[str, Any]:
-    """Name to type, and whether it is always there."""
+    """Type of every field, and whether it is required."""
     required = schema.get("required", [])
     found = {name: (kind(field), name in required) for name, field in schema["properties"].items()}
     if "probabilities" in found:
@@ -65,9 +65,7 @@ def free(what: Any) -> bool:
 
 
 @pytest.mark.parametrize("shape", COUNTERPARTS, ids=lambda shape: shape.__name__)
-def test_every_field_is_in_the_document_and_every_field_of_the_document_is_here(
-    shape: type[BaseModel], document: dict[str, Any]
-) -> None:
+def test_client_and_document_have_the_same_fields(shape: type[BaseModel], document: dict[str, Any]) -> None:
     described = document["components"]["schemas"][COUNTERPARTS[shape]]
     assert fields(shape.model_json_schema()) == fields(described)
 
@@ -89,7 +87,7 @@ def test_a_result_of_a_batch_is_a_result_without_its_model(document: dict[str, A
     assert {*schemas["BatchOut"]["properties"]} == {*exchanges._Batch.model_fields}
 
 
-def test_the_paths_are_there(document: dict[str, Any]) -> None:
+def test_the_paths_exist(document: dict[str, Any]) -> None:
     posted, got = ("/classify", "/classify/batch", "/explain", "/admin/reload"), ("/model", "/readyz")
     assert all("post" in document["paths"][path] for path in posted)
     assert all("get" in document["paths"][path] for path in got)

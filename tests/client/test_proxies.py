@@ -44,6 +44,6 @@ def test_an_unusable_proxy_is_one_sentence_that_names_the_variable(variables: di
 
 
 @pytest.mark.parametrize("url", ["ftp://papers.example", "papers.example", "http://"])
-def test_a_url_that_is_none_is_refused(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="the service's URL is"):
         Client(url)
