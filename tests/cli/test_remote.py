@@ -21,7 +21,7 @@ from model_store.papers import Paper
 from tests import builders
 from tests.app.running import running
 from tests.cli.command import ROWS, Command, write_csv
-from tests.client.bridges import Naps, problem, served
+from tests.client.bridges import FakeSleep, problem, served
 
 
 class Mixed(httpx.BaseTransport):
@@ -156,7 +156,7 @@ class Busy:
 
 def remote(service: Busy, retries: Retries | None = None) -> RemoteLabeller:
     """A labeller whose pauses take no time."""
-    naps, transport = Naps(), httpx.MockTransport(service)
+    naps, transport = FakeSleep(), httpx.MockTransport(service)
     return RemoteLabeller(Client(transport=transport, sleep=naps, clock=naps.clock, retries=retries or RETRIES))
 
 
