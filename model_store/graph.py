@@ -14,8 +14,10 @@ from model_store.runtime import onnxruntime
 # Names of a graph's outputs; the second may be absent.
 PROBABILITIES = "probabilities"
 DISTANCE = "distance"
-# Output of a part and input of the next one: hidden states of shape (rows, tokens, size).
+# Hidden states of shape (rows, tokens, size): the input of a part, and the output of the one before it. They need
+# two names, since a part in the middle has both.
 HIDDEN = "hidden"
+NEXT_HIDDEN = "next_hidden"
 
 Array = NDArray[np.generic]
 
@@ -99,7 +101,7 @@ class ExitingGraph:
             distance = float(outputs[DISTANCE][0]) if DISTANCE in outputs else distance
             if exit_.leaves(closeness(scores, thresholds), title_only=encoding.title_only):
                 break
-            inputs = {**inputs, HIDDEN: outputs[HIDDEN]}
+            inputs = {**inputs, HIDDEN: outputs[NEXT_HIDDEN]}
         return GraphOutput(scores, distance, exit_.layer)
 
 

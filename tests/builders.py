@@ -63,9 +63,9 @@ def graph(pull: float = 12.0) -> bytes:
 
 def parts() -> dict[str, bytes]:
     """The same network in two parts: log-odds after the first are half of those after the second."""
-    hidden = _value("hidden", FLOAT, "tokens", len(LABELS))
-    nodes = [*_looked_up("hidden"), *_averaged("hidden"), *_unknown_share()]
-    first_outputs = [_probabilities(), _value("distance", FLOAT), hidden]
+    hidden, next_hidden = (_value(name, FLOAT, "tokens", len(LABELS)) for name in ("hidden", "next_hidden"))
+    nodes = [*_looked_up("next_hidden"), *_averaged("next_hidden"), *_unknown_share()]
+    first_outputs = [_probabilities(), _value("distance", FLOAT), next_hidden]
     constants = [*_table(12.0), *_constants(0.5)]
     return {
         GRAPH: _model(nodes, [_value("input_ids", INTEGER, "tokens")], first_outputs, constants),

@@ -92,7 +92,7 @@ def _score(options: argparse.Namespace) -> None:
 def _execute(options: argparse.Namespace) -> None:
     store = Store(options.store)
     if options.command in ("run", "publish", "check"):
-        check_version(read_config(options.config)[0], store)
+        check_version(read_config(options.config)[0], store, options.artefact)
     run = TrainingRun.open(options.config, options.runs)
     check_run(run.config, run.corpus)
     if options.command == "pretrain" or (options.command == "run" and run.config.pretrain):
@@ -104,7 +104,8 @@ def _execute(options: argparse.Namespace) -> None:
     if options.command in ("run", "baseline"):
         sys.stdout.write(json.dumps({"baseline": stages.measure_baseline(run)}, indent=2) + "\n")
     if options.command in ("run", "publish"):
-        sys.stdout.write(f"{stages.publish(run, store)}\n")
+        for folder in stages.publish(run, store, options.artefact):
+            sys.stdout.write(f"{folder}\n")
 
 
 if __name__ == "__main__":

@@ -140,6 +140,8 @@ def _add_stage(stage: argparse.ArgumentParser) -> None:
     _add_run(stage)
     stage.add_argument("--store", type=Path, default=STORE, help="where artefacts go (default: %(default)s)")
     stage.add_argument("--resume", action="store_true", help="go on where an earlier call was cut off")
+    what = "publish only this one of the run's artefacts (default: that of `name`, and all of [[publish]])"
+    stage.add_argument("--artefact", metavar="NAME", help=what)
 
 
 def _add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

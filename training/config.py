@@ -39,7 +39,9 @@ class FeaturesConfig(_Section):
     )
     layers: int = Field(default=1, ge=1, description="how many layers are read, counted down from `top`")
     join: Literal["concat", "mean", "max"] = Field(default="concat", description="how several layers are joined")
-    pool: Literal["cls", "mean"] = Field(default="cls", description="a layer's CLS vector, or the mean over all tokens")
+    pool: Literal["cls", "mean", "cls+mean"] = Field(
+        default="cls", description="a layer's CLS vector, the mean over all tokens, or both side by side"
+    )
     chunks: Literal["mean", "max", "attention"] = Field(
         default="mean", description="how chunks are joined where `input.chunks` asks for some (section 5.3.1)"
     )
@@ -124,6 +126,10 @@ class ExitsConfig(_Section):
     teacher: float = Field(
         default=0.5, ge=0, le=1, description="share of an exit's loss that the last head's scores teach, not the labels"
     )
+    micro_f1_loss: float = Field(
+        default=0.001, ge=0, description="of the published artefact, against reading every paper with all layers"
+    )
+    heads: int = Field(default=2, ge=0, description="exits that are published, at most; 0: none")
 
 
 class PretrainConfig(_Section):
@@ -254,11 +260,41 @@ class ScopeConfig(_Section):
 
 
 class Gates(_Section):
-    """What the quantized graph must hold against fp32 before it is published."""
+    """Limits of what quantization may cost against fp32 on the validation papers.
+
+    A gate is missed only if the measured figure is beyond its limit by more than chance explains. Then the next scheme
+    of quantization is tried; if none is good enough, the best is published with a warning, or, if `strict`, none is.
+    """
 
     micro_f1_loss: float = Field(default=0.003, description="at most this much below fp32")
     flipped: float = Field(default=0.03, description="at most this share of papers with a changed decision")
-    bytes: int = Field(default=35_000_000, description="of the quantized graph, at most")
+    size: float = Field(default=0.4, gt=0, description="of the quantized graph, at most this share of fp32's bytes")
+    bytes: int | None = Field(default=None, ge=1, description="of the quantized graph, at most; absent: any")
+    strict: bool = Field(default=False, description="publish nothing if a gate is missed")
+
+
+class ArtefactConfig(_Section):
+    """A further artefact made of the same fitted network, under a name of its own."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    cut_after: int | None = Field(
+        default=None, ge=1, description="leave out the layers above this one, which must be among the exits"
+    )
+    labels: Literal["labels", "categories"] = Field(
+        default="labels", description='"categories": those of the auxiliary head'
+    )
+    validation: Path | None = Field(
+        default=None, description="papers with categories that were not trained on; absent: the run's validation papers"
+    )
+    test: Path | None = Field(default=None, description="papers with categories that are only reported on")
+    limits: tuple[str, ...] | None = Field(default=None, description="absent: as of the run")
+
+    @model_validator(mode="after")
+    def _head_exists(self) -> "ArtefactConfig":
+        if self.cut_after is not None and self.labels == "categories":
+            raise ValueError("`cut_after` goes with the labels, not with categories: exits have no head for these")
+        return self
 
 
 class RunConfig(_Section):
@@ -285,6 +321,7 @@ class RunConfig(_Section):
     thresholds: ThresholdsConfig = ThresholdsConfig()
     scope: ScopeConfig | None = None
     gates: Gates = Gates()
+    publish: tuple[ArtefactConfig, ...] = Field(default=(), description="further artefacts of the same network")
     golden: tuple[GoldenPaper, ...] = Field(min_length=1)
     golden_tolerance: float = Field(default=0.02, gt=0, lt=1, description="processors round fp32 differently")
     uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")

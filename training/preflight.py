@@ -18,9 +18,16 @@ from training.model.pretrained import EncoderFacts, read_encoder, read_tokenizer
 _LONGEST_NAME = 1000
 
 
-def check_version(config: RunConfig, store: Store) -> None:
-    """Refuse a version that is taken and a store that cannot be written, before any data is read."""
-    store.check_free(config.name, config.version)
+def check_version(config: RunConfig, store: Store, name: str | None = None) -> None:
+    """Refuse a version that is taken and a store that cannot be written, before any data is read.
+
+    With `name`, only this one of the run's artefacts is to be published; ConfigError if the run has none of this name.
+    """
+    versions = {config.name: config.version} | {wanted.name: wanted.version for wanted in config.publish}
+    if name is not None and name not in versions:
+        raise ConfigError(f"the run has no artefact {name!r}; it has {', '.join(versions)}")
+    for one in versions if name is None else [name]:
+        store.check_free(one, versions[one])
     there = next(path for path in (store.root, *store.root.absolute().parents) if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise ConfigError(f"{store.root} cannot be written, so nothing could be published; name another --store")

@@ -30,7 +30,8 @@ from training.fitting.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
 from training.model.pretrained import not_loadable
 from training.provenance import Inputs, record, require_same
-from training.publishing.publish import publish as publish_network
+from training.publishing.edition import further_edition, main_edition
+from training.publishing.publish import publish as publish_edition
 from training.run import TrainingRun
 
 _LOG = logging.getLogger("training")
@@ -104,11 +105,31 @@ def measure_baseline(run: TrainingRun) -> dict[str, float]:
     return figures
 
 
-def publish(run: TrainingRun, store: Store) -> Path:
-    """Quantize the fitted network, check its gates and publish it; returns the artefact's folder."""
-    network = load_fitted(run)
-    figures = json.loads(run.dir.baseline.read_text()) if run.dir.baseline.exists() else measure_baseline(run)
-    return publish_network(run, network, load_tokenizer(run.config.encoder.source), figures, store)
+def publish(run: TrainingRun, store: Store, name: str | None = None) -> list[Path]:
+    """Quantize the fitted network, check its gates and publish it, and then the further artefacts of [[publish]].
+
+    With `name`, only the artefact of this name. Returns their folders.
+    """
+    main = main_edition(run, load_fitted(run), _baseline(run))
+    editions = [
+        main,
+        *(further_edition(main, run, wanted) for wanted in run.config.publish if name in (None, wanted.name)),
+    ]
+    chosen = [edition for edition in editions if name in (None, edition.name)]
+    return [publish_edition(run, edition, load_tokenizer(run.config.encoder.source), store) for edition in chosen]
+
+
+def _baseline(run: TrainingRun) -> dict[str, float] | None:
+    """Figures of the baseline, measured if they are not there yet; None if there can be none."""
+    if run.dir.baseline.exists():
+        figures: dict[str, float] = json.loads(run.dir.baseline.read_text())
+        return figures
+    try:
+        return measure_baseline(run)
+    except ValueError as error:
+        # Few or very short papers leave TF-IDF no word; the network is published all the same.
+        _LOG.warning("no baseline: %s", error)
+        return None
 
 
 def write_network_scores(run: TrainingRun, path: Path) -> None:

@@ -76,10 +76,10 @@ class TestWholeRun:
         card = Store(folder / "store").open().card()
         for heading in (
             "## Quality",
-            "## What a probability is worth",
+            "## Calibration",
             "## Titles without abstracts",
-            "## When a person should look",
-            "## What is out of scope",
+            "## Uncertain papers",
+            "## Out of scope",
             "## Quantization",
             "TF-IDF",
         ):

@@ -3,12 +3,15 @@
 import csv
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from model_store.graph import Graph
+from model_store.papers import Encoding
 from tests import builders
 
 LABELS = tuple(label.name for label in builders.LABELS)
@@ -98,3 +101,8 @@ abstract = "of the theorem"
         text = text.replace(f"[{section}]\n", f"[{section}]\n{lines}\n")
     path.write_text(text)
     return path
+
+
+def scores(graph: Graph, encodings: Sequence[Encoding]) -> NDArray[np.float32]:
+    """Probabilities of papers one by one, shape (papers, labels)."""
+    return np.stack([graph(encoding).scores for encoding in encodings])

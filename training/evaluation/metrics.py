@@ -16,18 +16,19 @@ Metric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 
 
 def quality(targets: NDArray[np.float32], scores: NDArray[np.floating], labels: Sequence[Label], seed: int) -> Quality:
-    """Everything the manifest says about quality, decided by the labels' own thresholds."""
+    """The manifest's figures, decided by the thresholds of the labels; a label without papers has precision 0."""
     truth, decisions = targets > 0, assigned(scores, [label.threshold for label in labels])
     precision, recall, f1, support = precision_recall_fscore_support(truth, decisions, average=None, zero_division=0)
     rng = np.random.default_rng(seed)
+    intervals = _f1_intervals(truth, decisions, rng)
     per_label = {
         label.id: LabelQuality(
             support=int(support[i]),
             precision=float(precision[i]),
             recall=float(recall[i]),
             f1=float(f1[i]),
-            f1_interval=interval(truth[:, [i]], decisions[:, [i]], micro_f1, rng),
-            average_precision=float(average_precision_score(truth[:, i], scores[:, i])),
+            f1_interval=intervals[i],
+            average_precision=_average_precision(truth[:, i], scores[:, i]),
         )
         for i, label in enumerate(labels)
     }
@@ -36,7 +37,7 @@ def quality(targets: NDArray[np.float32], scores: NDArray[np.floating], labels: 
         micro_f1=micro_f1(truth, decisions),
         micro_f1_interval=interval(truth, decisions, micro_f1, rng),
         macro_f1=float(f1.mean()),
-        mean_average_precision=float(np.mean([label.average_precision for label in per_label.values()])),
+        mean_average_precision=mean_average_precision(targets, scores),
         subset_accuracy=float((truth == decisions).all(axis=1).mean()),
         hamming_loss=float(hamming_loss(truth, decisions)),
         per_label=per_label,
@@ -44,7 +45,7 @@ def quality(targets: NDArray[np.float32], scores: NDArray[np.floating], labels: 
 
 
 def headline(targets: NDArray[np.float32], scores: NDArray[np.floating], cuts: Sequence[float]) -> dict[str, float]:
-    """The three figures two models are compared by."""
+    """The three figures that models are compared by."""
     truth, decisions = targets > 0, assigned(scores, cuts)
     return {
         "micro_f1": micro_f1(truth, decisions),
@@ -54,8 +55,18 @@ def headline(targets: NDArray[np.float32], scores: NDArray[np.floating], cuts: S
 
 
 def mean_average_precision(targets: NDArray[np.float32], scores: NDArray[np.floating]) -> float:
-    """Average precision, averaged over labels."""
-    return float(average_precision_score(targets > 0, scores, average="macro"))
+    """Average precision, averaged over the labels that some paper has."""
+    present = (targets > 0).any(axis=0)
+    return float(average_precision_score(targets[:, present] > 0, scores[:, present], average="macro"))
+
+
+def _average_precision(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    return float(average_precision_score(truth, scores)) if truth.any() else 0.0
+
+
+def most_probable_is_right(targets: NDArray[np.float32], scores: NDArray[np.floating]) -> float:
+    """Share of papers that have the label of their highest score."""
+    return float((targets[np.arange(len(scores)), scores.argmax(axis=1)] > 0).mean())
 
 
 def micro_f1(truth: NDArray[np.bool_], decisions: NDArray[np.bool_]) -> float:
@@ -72,3 +83,36 @@ def interval(
     draws = rng.integers(0, len(truth), size=(_RESAMPLES, len(truth)))
     low, high = np.percentile([metric(truth[draw], decisions[draw]) for draw in draws], _BOUNDS)
     return float(low), float(high)
+
+
+def interval_of_difference(
+    truth: NDArray[np.bool_], first: NDArray[np.bool_], other: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[float, float]:
+    """95 % interval of micro-F1 of `first` less that of `other`, resampling the same papers for both."""
+    weights = _resampled(len(truth), rng)
+    values = [
+        _f1(weights @ (truth & decisions).sum(axis=1), weights @ (truth.sum(axis=1) + decisions.sum(axis=1)))
+        for decisions in (first, other)
+    ]
+    low, high = np.percentile(values[0] - values[1], _BOUNDS)
+    return float(low), float(high)
+
+
+def _f1_intervals(
+    truth: NDArray[np.bool_], decisions: NDArray[np.bool_], rng: np.random.Generator
+) -> list[tuple[float, float]]:
+    """95 % intervals of the F1 of each label, all from the same resamples."""
+    weights = _resampled(len(truth), rng)
+    both = weights @ (truth & decisions).astype(np.float32)
+    values = _f1(both, weights @ (truth.astype(np.float32) + decisions))
+    lows, highs = np.percentile(values, _BOUNDS, axis=0)
+    return list(zip(lows.tolist(), highs.tolist(), strict=True))
+
+
+def _resampled(papers: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """How often each paper is drawn in each resample, (resamples, papers): weights instead of copies of the papers."""
+    return rng.multinomial(papers, np.full(papers, 1 / papers), size=_RESAMPLES).astype(np.float32)
+
+
+def _f1(both: NDArray[np.floating], total: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(2 * both / np.maximum(total, 1))

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from training.config import ExitsConfig, HeadConfig
+from training.config import ExitsConfig, FeaturesConfig, HeadConfig
+from training.model.features import mean_state
+
+FEATURES = FeaturesConfig(pool="cls+mean")
+"""What the head of an exit reads of its layer."""
 
 
 class Exits(nn.Module):
@@ -60,6 +64,4 @@ class Exits(nn.Module):
 
 def exit_features(states: Tensor, attention_mask: Tensor) -> Tensor:
     """CLS and mean state side by side, (papers, 2 * size), from the states of one layer (papers, tokens, size)."""
-    mask = attention_mask.unsqueeze(-1).to(states.dtype)
-    mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
-    return torch.cat([states[:, 0], mean], dim=-1)
+    return torch.cat([states[:, 0], mean_state(states, attention_mask)], dim=-1)

@@ -1,4 +1,4 @@
-"""What the head reads of the encoder: vectors of one layer or of several, of CLS or of all tokens."""
+"""Features: the vectors of one layer or several that the head reads, of the CLS token or of all tokens."""
 
 from typing import Any
 
@@ -9,21 +9,29 @@ from training.config import FeaturesConfig
 
 
 def size(config: FeaturesConfig, hidden_size: int) -> int:
-    """How many numbers stand for a text."""
-    return hidden_size * config.layers if config.join == "concat" else hidden_size
+    """The number of features of a text."""
+    vectors = config.layers if config.join == "concat" else 1
+    return hidden_size * vectors * (2 if config.pool == "cls+mean" else 1)
 
 
 def read(output: Any, attention_mask: Tensor, config: FeaturesConfig) -> Tensor:
-    """Features of shape (texts, size) from the encoder's output, which holds `hidden_states` if several are read."""
+    """Features (texts, size) from the encoder's output; it must have `hidden_states` if several layers are read."""
     layers = output.hidden_states[-config.layers :] if config.layers > 1 else (output.last_hidden_state,)
-    vectors = [_pool(layer, attention_mask) if config.pool == "mean" else layer[:, 0] for layer in layers]
+    vectors = [_pooled(layer, attention_mask, config) for layer in layers]
     if config.join == "concat":
         return torch.cat(vectors, dim=-1)
     stacked = torch.stack(vectors)
     return stacked.mean(dim=0) if config.join == "mean" else stacked.amax(dim=0)
 
 
-def _pool(layer: Tensor, attention_mask: Tensor) -> Tensor:
-    """The mean over the tokens that are no padding, shape (texts, hidden)."""
+def _pooled(layer: Tensor, attention_mask: Tensor, config: FeaturesConfig) -> Tensor:
+    if config.pool == "cls":
+        return layer[:, 0]
+    mean = mean_state(layer, attention_mask)
+    return mean if config.pool == "mean" else torch.cat([layer[:, 0], mean], dim=-1)
+
+
+def mean_state(layer: Tensor, attention_mask: Tensor) -> Tensor:
+    """The mean of the states (texts, tokens, hidden) over the tokens that are no padding, shape (texts, hidden)."""
     mask = attention_mask.unsqueeze(-1).to(layer.dtype)
     return (layer * mask).sum(dim=1) / mask.sum(dim=1)

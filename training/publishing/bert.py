@@ -7,14 +7,16 @@ keys and values of all tokens, but everything else for the CLS token alone.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 from onnx import TensorProto
 from torch import nn
 from transformers import BertModel
 
-from model_store.classifier import PROBABILITIES
+from model_store.graph import HIDDEN, NEXT_HIDDEN, PROBABILITIES
 from training.config import FeaturesConfig
+from training.model import exits
 from training.model.chunks import ChunkJoin
 from training.model.network import SubjectNetwork
 from training.publishing.graph_writer import FEATURES, GraphWriter
@@ -33,14 +35,34 @@ def bert_graph(network: SubjectNetwork, layer: int | None = None) -> bytes:
     A network that reads papers in chunks gives a graph with inputs (chunks, tokens). With a layer given
     (0 is the embeddings), a second output `features` (1, hidden size) is the mean of that layer's states.
     """
+    (graph,) = bert_parts(network, layer, exit_layers=())
+    return graph
+
+
+def bert_parts(network: SubjectNetwork, layer: int | None, exit_layers: Sequence[int]) -> list[bytes]:
+    """The graph cut after the layers in `exit_layers`, in their order.
+
+    Each part has the probabilities of its own head. All parts but the last also have the output
+    `next_hidden` (1, tokens, hidden size), which is the only input of the next, `hidden`.
+    """
+    layers = len(cast("BertModel", network.encoder).encoder.layer)
+    return [_part(network, layer, first, last) for first, last in pairwise([0, *exit_layers, layers])]
+
+
+def _part(network: SubjectNetwork, layer: int | None, first: int, last: int) -> bytes:
+    """The graph from the states of layer `first`, 0 being the embeddings, to the head on layer `last`."""
     graph = _BertGraph(network)
-    layers = len(graph.bert.encoder.layer)
-    # Everything but the last layer's CLS state is needed by those who read a mean.
-    cls_only = network.features_config.pool == "cls" and layer != layers
-    states = graph.states(graph.embeddings(), range(1, layers + 1), cls_only=cls_only)
-    graph.write_probabilities(graph.joined_features(states))
-    if layer is not None:
-        graph.write_features(states[layer])
+    value = graph.embeddings() if first == 0 else graph.hidden_input()
+    at_end = last == len(graph.bert.encoder.layer)
+    config = network.features_config if at_end else exits.FEATURES
+    # All states of the last layer are needed if there is a mean to be taken, or another layer to come.
+    cls_only = at_end and config.pool == "cls" and layer != last
+    states = graph.states(value, range(first + 1, last + 1), cls_only=cls_only)
+    graph.write_probabilities(graph.joined_features(states, config), graph.head(last))
+    if layer is not None and first <= layer <= last and (first == 0 or layer > first):
+        graph.write_features(states[layer - first])
+    if not at_end:
+        graph.write_hidden(states[-1])
     return graph.writer.model()
 
 
@@ -59,35 +81,40 @@ class _BertGraph:
         self.network = network
         self.bert = cast("BertModel", network.encoder)
         self.writer = GraphWriter()
-        # A fixed 1 makes the runtime refuse several papers at once, whose padding would be read as text.
-        shape = ["chunks" if network.chunks else 1, "tokens"]
-        self._ids, self._mask, self._types = (
-            self.writer.input(name, shape, TensorProto.INT64)
-            for name in ("input_ids", "attention_mask", "token_type_ids")
-        )
-        # The last chunk of a paper is padded.
-        self._padding = self.writer.node("Cast", self._mask, to=TensorProto.INT32) if network.chunks else ""
         self._zero = self.writer.weight("zero", [0])
         self._one = self.writer.weight("one", [1])
+        self._mask = self._padding = ""
 
     def embeddings(self) -> str:
         """Add word, position and type embeddings; returns (rows, tokens, hidden size)."""
         write, parts = self.writer, self.bert.embeddings
-        tokens = write.node("Shape", self._ids, start=1, end=2, name="tokens")
+        # A fixed 1 makes the runtime refuse several papers at once, whose padding would be read as text.
+        shape = ["chunks" if self.network.chunks else 1, "tokens"]
+        ids, self._mask, types = (
+            write.input(name, shape, TensorProto.INT64) for name in ("input_ids", "attention_mask", "token_type_ids")
+        )
+        if self.network.chunks:
+            # The last chunk of a paper is padded.
+            self._padding = write.node("Cast", self._mask, to=TensorProto.INT32)
+        tokens = write.node("Shape", ids, start=1, end=2, name="tokens")
         numbers = write.weight("positions", range(parts.position_embeddings.num_embeddings))
         positions = write.node("Slice", numbers, self._zero, tokens)
-        words, types, places = (
+        word, kind, place = (
             write.node(
                 "Gather", write.weight(f"embeddings_{name}_weight", table.weight), rows, name=f"embeddings_{name}"
             )
             for name, table, rows in (
-                ("words", parts.word_embeddings, self._ids),
-                ("types", parts.token_type_embeddings, self._types),
+                ("words", parts.word_embeddings, ids),
+                ("types", parts.token_type_embeddings, types),
                 ("positions", parts.position_embeddings, positions),
             )
         )
-        total = write.node("Add", write.node("Add", words, types), places)
+        total = write.node("Add", write.node("Add", word, kind), place)
         return write.normalize(parts.LayerNorm, total, "embeddings")
+
+    def hidden_input(self) -> str:
+        """Add the states that the part before this one ended with."""
+        return self.writer.input(HIDDEN, [1, "tokens", self.bert.config.hidden_size])
 
     def states(self, value: str, layers: Sequence[int], *, cls_only: bool) -> list[_State]:
         """Add encoder layers, counted from 1; returns the state before them and that of each.
@@ -126,17 +153,23 @@ class _BertGraph:
         # SkipLayerNormalization, which on CPUs takes eight times as long as LayerNormalization.
         return self.writer.normalize(norm, self.writer.node("Sum", value, previous), name)
 
-    def joined_features(self, states: Sequence[_State]) -> str:
-        """Add what the head reads, as [features] says; returns (1, features)."""
-        config = self.network.features_config
+    def head(self, layer: int) -> nn.Sequential:
+        """The head that reads the states of a layer."""
+        if layer == len(self.bert.encoder.layer) or self.network.exits is None:
+            return self.network.head
+        return cast("nn.Sequential", self.network.exits.heads[str(layer)])
+
+    def joined_features(self, states: Sequence[_State], config: FeaturesConfig) -> str:
+        """Add the features that a head reads; returns (1, features)."""
         vectors = [self._vector(state, config) for state in states[-config.layers :]]
         features = vectors[0] if len(vectors) == 1 else self._joined(vectors, config)
         return features if self.network.chunks is None else self._joined_chunks(self.network.chunks, features)
 
     def _vector(self, state: _State, config: FeaturesConfig) -> str:
-        if config.pool == "mean":
-            return self._mean(state.value, rows=True)
-        return state.value if state.cls_only else self._cls(state.value)
+        if config.pool == "cls":
+            return state.value if state.cls_only else self._cls(state.value)
+        mean = self._mean(state.value, rows=True)
+        return mean if config.pool == "mean" else self.writer.node("Concat", self._cls(state.value), mean, axis=-1)
 
     def _joined(self, vectors: Sequence[str], config: FeaturesConfig) -> str:
         if config.join == "concat":
@@ -155,10 +188,10 @@ class _BertGraph:
         weights = write.node("Softmax", write.linear(second, inner, "chunks_outer"), axis=0)
         return write.node("ReduceSum", write.node("Mul", features, weights), self._zero)
 
-    def write_probabilities(self, features: str) -> None:
-        """Add the head and its sigmoid, and make this an output."""
+    def write_probabilities(self, features: str, head: nn.Sequential) -> None:
+        """Add a head and its sigmoid, and make this an output."""
         write = self.writer
-        for number, module in enumerate(self.network.head):
+        for number, module in enumerate(head):
             if isinstance(module, nn.Linear):
                 features = write.linear(module, features, f"head_{number}")
             elif isinstance(module, nn.ReLU):
@@ -168,6 +201,10 @@ class _BertGraph:
     def write_features(self, state: _State) -> None:
         """Add the mean state of all tokens, and make it an output."""
         self.writer.output(self._mean(state.value, rows=False), FEATURES, [1, self.bert.config.hidden_size])
+
+    def write_hidden(self, state: _State) -> None:
+        """Make the states of all tokens an output."""
+        self.writer.output(state.value, NEXT_HIDDEN, [1, "tokens", self.bert.config.hidden_size])
 
     def _cls(self, value: str) -> str:
         return self.writer.node(

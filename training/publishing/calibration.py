@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: a line in log-odds per label, and how far off the result still is."""
+"""Calibration: a line in log-odds per label, and how far the resulting probabilities are off."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from model_store.labels import log_odds
 from model_store.manifest import Calibration, CalibrationError, Line
@@ -20,6 +19,9 @@ Fit = Callable[[Targets, Scores], Callable[[Scores], Scores]]
 _BINS = 15
 # Draws of targets from the probabilities themselves.
 _DRAWS = 20
+# The line of all labels counts as much as this many papers that have a label.
+_PRIOR_POSITIVES = 10
+_NEWTON_STEPS, _LONGEST_STEP, _RIDGE = 100, 1.0, 1e-6
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,52 @@ class Lines:
 def fit_lines(targets: Targets, scores: Scores, method: Method) -> Lines:
     """One line per label; both arguments have shape (papers, labels).
 
-    Platt 1999 fits slope and intercept; a temperature (Guo et al. 2017) is the slope alone. Platt's
-    softened targets (his section 2.2) keep the line finite where a label is told without any error.
+    Platt 1999 fits slope and intercept; a temperature (Guo et al. 2017) is the slope alone. A label that few papers
+    have is drawn towards the line of all labels together, which counts as much as `_PRIOR_POSITIVES` papers.
     """
     labels = targets.shape[1]
     if method == "none":
         return Lines(np.ones(labels), np.zeros(labels))
-    fitted = [_line(targets[:, i] > 0, log_odds(scores[:, i]), with_intercept=method == "platt") for i in range(labels)]
+    free = np.array([True, method == "platt"])
+    odds, soft = log_odds(scores), _soft(targets)
+    pooled, information = _fit_line(odds.ravel(), soft.ravel(), free, np.array([1.0, 0.0]), np.zeros((2, 2)))
+    # Fisher information grows with the papers, so this share of it is what so few papers would tell.
+    information *= min(1.0, _PRIOR_POSITIVES / max(1.0, float((targets > 0).sum())))
+    fitted = [_fit_line(odds[:, i], soft[:, i], free, pooled, information)[0] for i in range(labels)]
     slopes, intercepts = np.array(fitted).T
     return Lines(slopes, intercepts)
 
 
-def _line(truth: NDArray[np.bool_], odds: NDArray[np.float64], *, with_intercept: bool) -> tuple[float, float]:
-    positives, negatives = int(truth.sum()), int((~truth).sum())
-    soft = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    # Every paper counts as both: as a positive by its soft target, as a negative by the rest of it.
-    model = LogisticRegression(C=1e6, fit_intercept=with_intercept, max_iter=1000)
-    model.fit(np.tile(odds, 2)[:, None], np.repeat([1, 0], len(odds)), sample_weight=np.concatenate([soft, 1 - soft]))
-    return float(model.coef_[0, 0]), float(np.ravel(model.intercept_)[0]) if with_intercept else 0.0
+def _soft(targets: Targets) -> NDArray[np.float64]:
+    """Platt's softened targets (his section 2.2), which keep a line finite where a label has no errors."""
+    positives = (targets > 0).sum(axis=0)
+    return np.asarray(np.where(targets > 0, (positives + 1) / (positives + 2), 1 / (len(targets) - positives + 2)))
+
+
+def _fit_line(
+    odds: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    free: NDArray[np.bool_],
+    start: NDArray[np.float64],
+    information: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Slope and intercept by Newton's method, and the Fisher information of the data (2, 2).
+
+    A Gaussian prior has its mean at `start` and `information` as its precision. Only parameters that are `free` move.
+    """
+    design = np.stack([odds, np.ones_like(odds)], axis=1)
+    line, both = start.copy(), np.ix_(free, free)
+    for _ in range(_NEWTON_STEPS):
+        promised = (1 + np.tanh(design @ line / 2)) / 2
+        weights = promised * (1 - promised)
+        curvature = (design * weights[:, None]).T @ design
+        slope = design.T @ (targets - promised) - information @ (line - start)
+        step = np.linalg.solve((curvature + information + _RIDGE * np.eye(2))[both], slope[free])
+        # Far from the optimum the curvature is nearly none, and an unbounded step would overshoot for good.
+        line[free] += step * min(1.0, _LONGEST_STEP / float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-8:
+            break
+    return line, curvature
 
 
 def fit_isotonic(targets: Targets, scores: Scores) -> Callable[[Scores], Scores]:
@@ -66,7 +96,7 @@ def fit_isotonic(targets: Targets, scores: Scores) -> Callable[[Scores], Scores]
 
 
 def held_out(targets: Targets, scores: Scores, fit: Fit, seed: int) -> Scores:
-    """What `fit` makes of each paper when it was fitted on the other folds; shape as `scores`."""
+    """Scores of each paper by the `fit` of the other folds; shape as `scores`."""
     found = np.empty(scores.shape, dtype=np.float64)
     for others, fold in folds(len(scores), seed):
         found[fold] = fit(targets[others], scores[others])(scores[fold])
@@ -82,9 +112,9 @@ def calibration_errors(targets: Targets, scores: Scores, *, equal_mass: bool = F
 def calibration_error(truth: NDArray[np.bool_], scores: Scores, *, equal_mass: bool = False) -> float:
     """Expected calibration error of one label; both arguments have shape (papers,).
 
-    In each bin the share of papers that carry the label is held against the mean probability. Bins
-    are fifteen of equal width (Naeini et al. 2015), or of equally many papers, where the many scores
-    near zero do not drown the rest (Nixon et al. 2019).
+    In each bin the share of papers with the label is compared with the mean probability. There are fifteen bins of
+    equal width (Naeini et al. 2015), or with equally many papers each, which resolves the many scores near zero (Nixon
+    et al. 2019).
     """
     steps = np.linspace(0, 1, _BINS + 1)[1:-1]
     bins = np.digitize(scores, np.quantile(scores, steps) if equal_mass else steps)
@@ -101,7 +131,7 @@ def mean_error(targets: Targets, scores: Scores) -> CalibrationError:
 
 
 def held_out_by_method(targets: Targets, scores: Scores, seed: int) -> dict[str, Scores]:
-    """What every method makes of papers it was not fitted on, isotonic regression among them."""
+    """Scores of every method, and of isotonic regression, for papers that it was not fitted on."""
     fits: dict[str, Fit] = {name: _fit(name) for name in METHODS} | {"isotonic": fit_isotonic}
     return {name: held_out(targets, scores, fit, seed) for name, fit in fits.items()}
 
@@ -109,7 +139,7 @@ def held_out_by_method(targets: Targets, scores: Scores, seed: int) -> dict[str,
 def calibration(
     targets: Targets, predicted: Mapping[str, Scores], labels: Sequence[str], method: Method, lines: Lines, seed: int
 ) -> Calibration:
-    """What the manifest says: the lines in the graph, and errors of `held_out_by_method` side by side."""
+    """The manifest's entry: the lines in the graph, and the errors of `held_out_by_method` side by side."""
     return Calibration(
         method=method,
         lines={
@@ -126,7 +156,7 @@ def _fit(method: Method) -> Fit:
 
 
 def _chance(scores: Scores, seed: int) -> CalibrationError:
-    """The error that remains when targets are drawn from the probabilities themselves: none could do better."""
+    """The error of targets that are drawn from the probabilities themselves, which no calibration could lower."""
     rng = np.random.default_rng(seed)
     drawn = [mean_error((rng.random(scores.shape) < scores).astype(np.float32), scores) for _ in range(_DRAWS)]
     return CalibrationError(

@@ -1,34 +1,47 @@
-"""The model card: the manifest told to people, in Markdown."""
+"""The model card: the manifest as Markdown for people (Mitchell et al. 2019, Model Cards for Model Reporting)."""
 
-from model_store.manifest import Calibration, CalibrationError, Manifest, Quality, Scope, TitleQuality
+from collections.abc import Sequence
+
+from model_store.labels import Label
+from model_store.manifest import Calibration, CalibrationError, Exit, Manifest, Quality, Scope, TitleQuality
 
 LABELS = "labels.png"
 RELIABILITY = "reliability.png"
-"""Pictures that the card shows, to be kept beside it; `training.report` draws them."""
+"""Pictures that the card shows and that are kept beside it; `training.publishing.report` draws them."""
+
+# A longer table is folded, so that the sections below it are found.
+_OPEN_ROWS = 30
+_NONE = "–"
+_FIGURES = (
+    ("micro_f1", "micro-F1"),
+    ("macro_f1", "macro-F1"),
+    ("mean_average_precision", "mean average precision"),
+    ("subset_accuracy", "all labels right"),
+    ("hamming_loss", "Hamming loss"),
+    ("calibration_error", "expected calibration error"),
+    ("most_probable", "most probable label is right"),
+    ("primary_first", "primary label is the most probable"),
+    ("primary_among_five", "primary label is among the five most probable"),
+)
 
 
 def card(manifest: Manifest) -> str:
     """Everything a user should know before relying on the artefact."""
-    q, rule, cost = manifest.quality, manifest.uncertain, manifest.quantization
     sections = [
         f"# {manifest.name} {manifest.version}",
-        f"Gives every paper (title and abstract) one independent probability per subject. Fine-tuned from "
-        f"`{manifest.provenance.base_encoder}`, licence {manifest.licence}, made {manifest.created}.",
-        "## Quality\n\n"
-        f"Measured on {q.papers} validation papers with this very file and its own thresholds, which were chosen "
-        f"on the same papers{_aim(manifest)}.{_held_out(q)}\n\n{_headline(q)}\n\n{_per_label(manifest)}\n\n"
-        f"![F1 by label]({LABELS})",
-        f"## What a probability is worth\n\n{_calibration(manifest.calibration)}\n\n![reliability]({RELIABILITY})",
-        *([f"## Titles without abstracts\n\n{_titles(q.titles)}"] if q.titles else []),
-        "## When a person should look\n\n"
-        f"A paper is marked *uncertain* if no label reaches its threshold or if one lies closer to it than "
-        f"{rule.margin:.2f} in log-odds. Of the validation papers that is {rule.share:.1%}; of those, "
-        f"{rule.error_rate_uncertain:.1%} have at least one wrong label, of the others {rule.error_rate_ok:.1%}.",
-        *([f"## What is out of scope\n\n{_scope(manifest.scope)}"] if manifest.scope else []),
-        "## Quantization\n\n"
-        f"{cost.scheme}. {manifest.files['model.onnx'].bytes / 1e6:.1f} MB instead of {cost.bytes_fp32 / 1e6:.1f} MB. "
-        f"Micro-F1 {q.micro_f1:.4f} against {cost.micro_f1_fp32:.4f} in fp32; {cost.flipped:.1%} of papers get another "
-        f"decision; the largest change of any score is {cost.largest_change:.2f}.",
+        f"Gives every paper (title and abstract) an independent probability for each of {len(manifest.labels)} labels. "
+        f"Fine-tuned from `{manifest.provenance.base_encoder}`, licence {manifest.licence}, made {manifest.created}.",
+        f"## Quality\n\n{_quality(manifest)}",
+        f"## Calibration\n\n{_calibration(manifest.calibration)}\n\n![reliability]({RELIABILITY})",
+        *(
+            [f"## Titles without abstracts\n\n{_titles(manifest, manifest.quality.titles)}"]
+            if manifest.quality.titles
+            else []
+        ),
+        f"## Uncertain papers\n\n{_uncertain(manifest)}",
+        *([f"## Out of scope\n\n{_scope(manifest.scope)}"] if manifest.scope else []),
+        *([f"## Early exits\n\n{_exits(manifest.exits)}"] if manifest.exits else []),
+        f"## Quantization\n\n{_quantization(manifest)}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in manifest.limits or ("None stated.",)),
         "## Data\n\n" + "\n".join(f"- {_file(name, facts)}" for name, facts in manifest.provenance.data.items()),
         f"## How it was made\n\n```toml\n{manifest.provenance.config.strip()}\n```",
@@ -36,19 +49,47 @@ def card(manifest: Manifest) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _headline(q: Quality) -> str:
-    low, high = q.micro_f1_interval
-    rows = [
-        ("micro-F1", "micro_f1", f"{q.micro_f1:.4f} (95 % interval {low:.3f} to {high:.3f})"),
-        ("macro-F1", "macro_f1", f"{q.macro_f1:.4f}"),
-        ("mean average precision", "mean_average_precision", f"{q.mean_average_precision:.4f}"),
-        ("all labels right", "subset_accuracy", f"{q.subset_accuracy:.1%}"),
-        ("Hamming loss", "hamming_loss", f"{q.hamming_loss:.4f}"),
-    ]
-    baseline = q.baseline or {}
-    lines = ["| | this model | TF-IDF with logistic regression, same papers |", "|---|---|---|"]
-    lines += [f"| {name} | {value} | {_number(baseline.get(key))} |" for name, key, value in rows]
+def _quality(manifest: Manifest) -> str:
+    q = manifest.quality
+    if manifest.test:
+        introduction = (
+            f"Measured with this very file on {manifest.test.papers} test papers, by which nothing was chosen, and on "
+            f"{q.papers} validation papers, which chose the thresholds{_aim(manifest)} and the calibration."
+        )
+    else:
+        introduction = (
+            f"Measured with this very file on {q.papers} validation papers, which also chose the thresholds"
+            f"{_aim(manifest)} and the calibration: expect a little less on other papers."
+        )
+    if q.micro_f1_held_out is not None:
+        introduction += (
+            f" With thresholds chosen on other validation papers than they are measured on, micro-F1 is "
+            f"{q.micro_f1_held_out:.4f}."
+        )
+    return f"{introduction}\n\n{_headline(manifest)}\n\n{_per_label(manifest)}\n\n![F1 by label]({LABELS})"
+
+
+def _headline(manifest: Manifest) -> str:
+    baseline = manifest.quality.baseline or {}
+    columns: list[tuple[str, Sequence[str]]] = []
+    if manifest.test:
+        columns.append(("test papers", _column(manifest.test)))
+    columns.append(("validation papers", _column(manifest.quality)))
+    columns.append(
+        ("TF-IDF with logistic regression, validation papers", [_number(baseline.get(key)) for key, _ in _FIGURES])
+    )
+    lines = ["| | " + " | ".join(name for name, _ in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for row, (_, name) in enumerate(_FIGURES):
+        cells = [column[row] for _, column in columns]
+        if any(cell != _NONE for cell in cells):
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _column(q: Quality) -> list[str]:
+    cells = [_number(getattr(q, key)) for key, _ in _FIGURES]
+    low, high = q.micro_f1_interval
+    return [f"{cells[0]} (95 % interval {low:.3f} to {high:.3f})", *cells[1:]]
 
 
 def _aim(manifest: Manifest) -> str:
@@ -56,10 +97,27 @@ def _aim(manifest: Manifest) -> str:
     return " for the best F1 of each label" if aim.at_least is None else f" for a precision of at least {aim.at_least}"
 
 
-def _held_out(q: Quality) -> str:
-    if q.micro_f1_held_out is None:
-        return ""
-    return f" With thresholds chosen on other papers than they are measured on, micro-F1 is {q.micro_f1_held_out:.4f}."
+def _per_label(manifest: Manifest) -> str:
+    lines = [
+        "| label | papers | threshold | title alone | precision | recall | F1 (95 % interval) | average precision |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for label in manifest.labels:
+        q = manifest.quality.per_label[label.id]
+        lines.append(
+            f"| {_name(label)} | {q.support}{' (few)' if label.few_papers else ''} | {label.threshold:.3f} "
+            f"| {label.threshold_for(title_only=True):.3f} | {q.precision:.3f} | {q.recall:.3f} "
+            f"| {q.f1:.3f} ({q.f1_interval[0]:.3f} to {q.f1_interval[1]:.3f}) | {q.average_precision:.3f} |"
+        )
+    table = "By label, on the validation papers:\n\n" + "\n".join(lines)
+    if len(manifest.labels) <= _OPEN_ROWS:
+        return table
+    return f"<details><summary>All {len(manifest.labels)} labels</summary>\n\n{table}\n\n</details>"
+
+
+def _name(label: Label) -> str:
+    name = f"{label.name}: {label.title}" if label.title else label.name
+    return name.replace("|", "\\|")
 
 
 def _calibration(calibration: Calibration) -> str:
@@ -69,7 +127,7 @@ def _calibration(calibration: Calibration) -> str:
     return (
         f"Calibrated by the method *{calibration.method}*, inside the graph. Expected calibration error (15 bins, mean "
         "over labels), each fifth of the validation papers calibrated on the others:\n\n"
-        "| method | bins of equal width | of equally many papers |\n|---|---|---|\n" + "\n".join(rows)
+        "| method | bins of equal width | bins of equally many papers |\n|---|---|---|\n" + "\n".join(rows)
     )
 
 
@@ -81,13 +139,23 @@ def _errors(error: CalibrationError) -> str:
     return f"{error.equal_width:.4f} | {error.equal_mass:.4f}"
 
 
-def _titles(titles: TitleQuality) -> str:
-    better = "own" if titles.micro_f1_own > titles.micro_f1_common else "common"
+def _titles(manifest: Manifest, titles: TitleQuality) -> str:
+    own = any(label.title_threshold is not None for label in manifest.labels)
     return (
-        f"Without their abstracts the same papers get a micro-F1 of {titles.micro_f1:.4f} and a mean average precision "
-        f"of {titles.mean_average_precision:.4f}; the calibration error is {titles.calibration_error:.4f}. "
-        f"They are decided by {better} thresholds: {titles.micro_f1_own:.4f} with their own, "
-        f"{titles.micro_f1_common:.4f} with those of papers with abstracts, both chosen on other papers."
+        f"Without their abstracts the validation papers get a micro-F1 of {titles.micro_f1:.4f} and a mean average "
+        f"precision of {titles.mean_average_precision:.4f}; the calibration error is {titles.calibration_error:.4f}. "
+        f"They are decided by {'thresholds of their own' if own else 'the thresholds of whole papers'}: micro-F1 is "
+        f"{titles.micro_f1_own:.4f} with their own and {titles.micro_f1_common:.4f} with those of whole papers, both "
+        "chosen on other papers."
+    )
+
+
+def _uncertain(manifest: Manifest) -> str:
+    rule = manifest.uncertain
+    return (
+        "A paper is marked *uncertain*, for a person to look at, if no label reaches its threshold or if one is closer "
+        f"to it than {rule.margin:.2f} in log-odds. Of the validation papers that is {rule.share:.1%}; of those, "
+        f"{rule.error_rate_uncertain:.1%} have at least one wrong label, of the others {rule.error_rate_ok:.1%}."
     )
 
 
@@ -95,37 +163,44 @@ def _scope(scope: Scope) -> str:
     rows = [f"| {kind} | {found.texts} | {found.caught:.0%} |" for kind, found in sorted(scope.kinds.items())]
     rows.append(f"| **all of these** | {scope.caught.texts} | {scope.caught.caught:.1%} |")
     if scope.near_misses:
-        rows.append(
-            f"| near misses: scholarly, other fields | {scope.near_misses.texts} | {scope.near_misses.caught:.0%} |"
-        )
+        rows.append(f"| scholarly, of other fields | {scope.near_misses.texts} | {scope.near_misses.caught:.0%} |")
     return (
-        "A text is marked *out of scope* if it reads less like the training papers than nearly all papers do: by the "
-        f"Mahalanobis distance of layer {scope.layer}'s mean hidden state, held against what is usual at its length. "
-        "Nothing but training papers taught it that. It keeps its labels, for the few papers it is wrong about: of "
-        f"held-out validation papers {scope.false_alarms:.1%} are marked, without "
-        f"abstracts {scope.title_false_alarms:.1%}. Of texts that are no papers (training/out_of_scope, testing half):"
+        "A text is marked *out of scope* if it is less like the training papers than nearly all papers are, by the "
+        f"Mahalanobis distance of the mean state of layer {scope.layer} from those of training papers of its length. "
+        f"It still gets labels. Of held-out validation papers {scope.false_alarms:.1%} are marked, without abstracts "
+        f"{scope.title_false_alarms:.1%}. Of texts that are no papers (training/out_of_scope, testing half):"
         "\n\n"
         "| kind | texts | marked |\n|---|---|---|\n" + "\n".join(rows)
     )
 
 
-def _per_label(manifest: Manifest) -> str:
-    lines = [
-        "| label | papers | threshold | title alone | precision | recall | F1 (95 % interval) | average precision |",
-        "|---|---|---|---|---|---|---|---|",
+def _exits(exits: Sequence[Exit]) -> str:
+    layers = sum(exit_.share * exit_.layer for exit_ in exits)
+    rows = [
+        f"| {exit_.layer} | {exit_.share:.1%} | {'–' if exit_ is exits[-1] else f'{exit_.margin:.2f}'} "
+        f"| {_number(exit_.micro_f1)} |"
+        for exit_ in exits
     ]
-    for label in manifest.labels:
-        q = manifest.quality.per_label[label.id]
-        lines.append(
-            f"| {label.name} | {q.support} | {label.threshold:.3f} "
-            f"| {label.threshold_for(title_only=True):.3f} | {q.precision:.3f} | {q.recall:.3f} "
-            f"| {q.f1:.3f} ({q.f1_interval[0]:.3f} to {q.f1_interval[1]:.3f}) | {q.average_precision:.3f} |"
-        )
-    return "\n".join(lines)
+    return (
+        "A paper leaves the network after a layer if all its scores there are at least a margin away from their "
+        f"thresholds, in log-odds. In the mean a paper takes {layers:.2f} of {exits[-1].layer} layers. Shares are "
+        "those of validation papers by margins chosen on others; the last column is micro-F1 if all left there.\n\n"
+        "| layer | papers that leave | margin | micro-F1 |\n|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _quantization(manifest: Manifest) -> str:
+    cost = manifest.quantization
+    size = sum(entry.bytes for name, entry in manifest.files.items() if name.endswith(".onnx"))
+    return (
+        f"{cost.scheme}. {size / 1e6:.1f} MB instead of {cost.bytes_fp32 / 1e6:.1f} MB. Micro-F1 is "
+        f"{manifest.quality.micro_f1:.4f} against {cost.micro_f1_fp32:.4f} in fp32; {cost.flipped:.1%} of papers get "
+        f"another decision; the largest change of any score is {cost.largest_change:.2f}."
+    )
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return _NONE if value is None else f"{value:.4f}"
 
 
 def _file(name: str, facts: object) -> str:

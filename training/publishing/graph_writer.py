@@ -1,6 +1,6 @@
 """Writes an ONNX graph node by node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -86,8 +86,3 @@ class GraphWriter:
     def _unique(self, name: str) -> str:
         count = self._counts[name] = self._counts.get(name, 0) + 1
         return name if count == 1 else f"{name}_{count}"
-
-
-def constants(values: Mapping[str, ArrayLike]) -> list[TensorProto]:
-    """Initializers in fp32, for a graph that exists already."""
-    return [numpy_helper.from_array(np.asarray(value, dtype=np.float32), name) for name, value in values.items()]

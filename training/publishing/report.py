@@ -1,4 +1,4 @@
-"""Pictures of a run: how it learned, how far its probabilities can be believed, how well each label is found."""
+"""Pictures of a run: its learning curve, the reliability of its probabilities, the quality of each label."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,8 @@ from training.evaluation.reliability import bins
 from training.publishing.card import LABELS, RELIABILITY
 
 _LARGEST_POINT = 100
+# More would not be readable; also the most bars.
+_MOST_LINES, _MOST_BARS = 12, 40
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
@@ -41,13 +43,20 @@ def draw(
 
 
 def _labels(manifest: Manifest) -> Figure:
-    figure, axes = _sheet("F1 by label, with 95 % intervals", (7, 0.5 * len(manifest.labels) + 1.2))
-    qualities = [manifest.quality.per_label[label.id] for label in manifest.labels]
-    names = [f"{label.name} ({q.support})" for label, q in zip(manifest.labels, qualities, strict=True)]
-    f1 = np.array([q.f1 for q in qualities])
-    # A percentile interval may, rarely, leave its own figure out; a bar's whisker cannot be negative.
-    reach = np.maximum(np.abs(np.array([q.f1_interval for q in qualities]).T - f1), 0)
-    axes.barh(names, f1, xerr=reach, color=_COLOURS[0], ecolor="0.25", capsize=3)
+    """Of many labels, those found worst and best."""
+    found = [(label, manifest.quality.per_label[label.id]) for label in manifest.labels]
+    title = "F1 by label, with 95 % intervals"
+    if len(found) > _MOST_BARS:
+        ordered = sorted((pair for pair in found if pair[1].support), key=lambda pair: -pair[1].f1)
+        found = ordered[: _MOST_BARS // 2] + ordered[-_MOST_BARS // 2 :]
+        title += f": the {_MOST_BARS // 2} best and worst of {len(manifest.labels)}"
+    figure, axes = _sheet(title, (7, 0.3 * len(found) + 1.2))
+    names = [f"{label.title or label.name} ({quality.support})" for label, quality in found]
+    f1 = np.array([quality.f1 for _, quality in found])
+    # A percentile interval may, rarely, leave its own figure out; matplotlib refuses negative lengths.
+    reach = np.maximum(np.abs(np.array([quality.f1_interval for _, quality in found]).T - f1), 0)
+    axes.barh(range(len(found)), f1, xerr=reach, color=_COLOURS[0], ecolor="0.25", capsize=3)
+    axes.set_yticks(range(len(found)), names, parse_math=False)
     axes.set(xlim=(0, 1), xlabel="F1 on the validation papers (their number in brackets)")
     axes.invert_yaxis()
     return figure
@@ -56,33 +65,40 @@ def _labels(manifest: Manifest) -> Figure:
 def _reliability(
     manifest: Manifest, targets: NDArray[np.float32], scores: NDArray[np.floating], calibrated: NDArray[np.floating]
 ) -> Figure:
+    """One line for each label; of many labels, one for all together."""
     figure = Figure(figsize=(11, 5.5))
     sheets = figure.subplots(1, 2, sharey=True)
-    method = manifest.calibration.method
-    for axes, given, title in zip(
-        sheets,
-        (scores, calibrated),
-        ("What a probability is worth: as learned", f"as served (calibration: {method}, held out)"),
-        strict=True,
-    ):
+    titles = ("Reliability before calibration", f"as served (calibration: {manifest.calibration.method}, held out)")
+    for axes, given, title in zip(sheets, (scores, calibrated), titles, strict=True):
         _plain(axes, title)
-        axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="as promised")
-        for i, label in enumerate(manifest.labels):
-            promised, observed, papers = np.array(
-                [(found.promised, found.observed, found.papers) for found in bins(targets[:, i] > 0, given[:, i])]
-            ).T
-            colour = _COLOURS[i % len(_COLOURS)]
-            axes.plot(promised, observed, color=colour, alpha=0.4, label=label.name)
-            # Few papers make a point jump by chance alone.
-            axes.scatter(promised, observed, np.minimum(papers, _LARGEST_POINT), color=colour)
+        axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="perfect")
+        for name, truth, column in _lines(manifest, targets, given):
+            _draw_line(axes, name, truth, column, len(axes.lines) - 1)
         axes.set(
             xlabel=f"probability given (a point's area: its papers, up to {_LARGEST_POINT})",
             xlim=(-0.05, 1.05),
             ylim=(-0.05, 1.05),
         )
-    sheets[0].set_ylabel("share of papers that carry the label")
+    sheets[0].set_ylabel("share of papers with the label")
     sheets[0].legend(frameon=False, fontsize="small")
     return figure
+
+
+def _lines(
+    manifest: Manifest, targets: NDArray[np.float32], scores: NDArray[np.floating]
+) -> list[tuple[str, NDArray[np.bool_], NDArray[np.floating]]]:
+    if len(manifest.labels) > _MOST_LINES:
+        return [("all labels", targets.ravel() > 0, scores.ravel())]
+    return [(label.name, targets[:, i] > 0, scores[:, i]) for i, label in enumerate(manifest.labels)]
+
+
+def _draw_line(axes: Axes, name: str, truth: NDArray[np.bool_], scores: NDArray[np.floating], number: int) -> None:
+    found = bins(truth, scores)
+    promised, observed, papers = np.array([(part.promised, part.observed, part.papers) for part in found]).T
+    colour = _COLOURS[number % len(_COLOURS)]
+    axes.plot(promised, observed, color=colour, alpha=0.4, label=name)
+    # Points of few papers scatter by chance alone, so their size tells how many there are.
+    axes.scatter(promised, observed, np.minimum(papers, _LARGEST_POINT), color=colour)
 
 
 def _learning(metrics: Path) -> Figure:

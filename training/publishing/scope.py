@@ -1,4 +1,4 @@
-"""What is out of scope: a distance from the training papers, and how well it tells texts that are no papers."""
+"""Scope: a distance from the training papers, and how well it separates them from texts that are no papers."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,14 @@ from model_store.manifest import Caught, Scope
 from model_store.papers import Paper
 from training.data.folds import folds
 
-# Words of the abstract that a training paper keeps, in turn; None keeps all. The detector has to know how
-# papers of every length read, or it takes shortness for strangeness.
+# Words of the abstract that a training paper keeps, in turn; None keeps all. Without papers of every length the
+# detector would take any short text for an unusual one.
 _LENGTHS = (None, 0, None, 12, None, 25, None, 50)
 _NEAR = "near misses"
 
 
 class Text(BaseModel):
-    """A text that is no paper of the corpus. The tuning half may guide choices; figures come from the testing half."""
+    """A text that is no paper of the corpus; choices are made by the tuning half, figures are of the testing half."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class Text(BaseModel):
 
     @property
     def paper(self) -> Paper:
-        """As it would be submitted."""
+        """The text as it would be submitted."""
         return Paper(self.title, self.abstract)
 
 
@@ -46,9 +46,9 @@ class Distances(NamedTuple):
 class Detector(NamedTuple):
     """Measures how far a text is from training papers of its own length.
 
-    The squared Mahalanobis distance of its mean hidden state (Lee et al. 2018, section 2.1, with
-    one class), as a logarithm, less what is usual at that length: means over few word pieces
-    scatter more, and without this every short paper would be a stranger.
+    This is the squared Mahalanobis distance of its mean hidden state (Lee et al. 2018, section 2.1, with one class), as
+    a logarithm, less the usual value at that length: means over few word pieces scatter more, so that every short paper
+    would otherwise be far.
     """
 
     mean: NDArray[np.float64]
@@ -63,10 +63,10 @@ class Detector(NamedTuple):
 
 
 def fit_detector(features: NDArray[np.floating], tokens: NDArray[np.integer]) -> Detector:
-    """Learn from training papers; arguments as for a detector's call. No other text is needed.
+    """Fit a detector to training papers; arguments as for its call. No other text is needed.
 
-    What is usual at a length is taken from papers that mean and covariance were not fitted on (5
-    folds): a paper is closer to what was fitted on it, and a short one by more.
+    The usual value at a length comes from papers that mean and covariance were not fitted on (5 folds): distances of
+    papers that were fitted on are too small, most of all for short ones.
     """
     distances = np.empty(len(features))
     for others, fold in folds(len(features), seed=0):
@@ -103,7 +103,7 @@ def _cut(paper: Paper, words: int | None) -> Paper:
 
 
 def read_texts() -> list[Text]:
-    """The texts that are no papers, which come with this package; see their README."""
+    """The texts in `training/out_of_scope` that are no papers of the corpus; see the README there."""
     folder = resources.files("training") / "out_of_scope"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".jsonl")), key=lambda file: file.name)
     lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
@@ -113,7 +113,7 @@ def read_texts() -> list[Text]:
 def scope(
     papers: Distances, texts: Sequence[Text], distances: NDArray[np.float64], layer: int, false_alarms: float, seed: int
 ) -> Scope:
-    """The rule and how good it is; `papers` are validation papers, `distances` those of `texts`."""
+    """The rule and its figures; `papers` are distances of validation papers, `distances` those of `texts`."""
     threshold, title_threshold = (float(np.quantile(found, 1 - false_alarms)) for found in papers)
     caught = [
         bool(distance > (threshold if text.abstract.strip() else title_threshold))
@@ -141,7 +141,7 @@ def _caught(found: Sequence[bool]) -> Caught:
 
 
 def _held_out_alarms(distances: NDArray[np.float64], share: float, seed: int) -> float:
-    """Share beyond the threshold that the other folds give."""
+    """Share of papers beyond the threshold that is chosen on the other folds."""
     alarms = 0
     for others, fold in folds(len(distances), seed):
         alarms += int((distances[fold] > np.quantile(distances[others], 1 - share)).sum())

@@ -4,23 +4,24 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
-from model_store.labels import UncertainRule, assigned, closeness
+from model_store.labels import UncertainRule, assigned, closeness, log_odds
 from training.config import ThresholdsConfig
 from training.data.folds import folds
-from training.errors import GateError
 
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
 
 # Between these a threshold stays meaningful; outside, a rare label's few positives dictate it.
 _LOWEST, _HIGHEST = 0.05, 0.95
+# The threshold of all labels counts as much as this many papers that have a label.
+_PRIOR_POSITIVES = 10
 
 
 def best_thresholds(targets: Targets, scores: Scores) -> list[float]:
     """Per label the threshold of highest F1; both arguments have shape (papers, labels).
 
-    Between two scores any threshold does the same; the middle is taken, since it is the one that
-    new papers are least likely to fall on the wrong side of.
+    All thresholds between two neighbouring scores decide alike; the middle is chosen, as the one that scores of new
+    papers are least likely to be on the wrong side of.
     """
     return [_best_threshold(targets[:, i], scores[:, i]) for i in range(targets.shape[1])]
 
@@ -32,32 +33,53 @@ def _best_threshold(targets: Targets, scores: Scores) -> float:
     return float(np.clip(_middle_below(cuts, best), _LOWEST, _HIGHEST))
 
 
-def choose(targets: Targets, scores: Scores, wanted: ThresholdsConfig) -> list[float]:
-    """Per label the threshold that is asked for; raises GateError where no threshold reaches the precision."""
-    if wanted.at_least is None:
-        return best_thresholds(targets, scores)
-    return [_precise_threshold(targets[:, i], scores[:, i], wanted.at_least, i) for i in range(targets.shape[1])]
+def choose(targets: Targets, scores: Scores, config: ThresholdsConfig) -> list[float]:
+    """The threshold of each label, as configured.
+
+    For the best F1, the threshold of a label is drawn towards that of all labels together, which counts as much as
+    `_PRIOR_POSITIVES` papers: the best cut of a handful of papers is mostly chance. Where no threshold reaches the
+    configured precision, the result is the one of highest precision; see `out_of_reach`.
+    """
+    if config.at_least is not None:
+        return [_precise_threshold(targets[:, i], scores[:, i], config.at_least) for i in range(targets.shape[1])]
+    positives = (targets > 0).sum(axis=0)
+    own = np.array(
+        [_best_threshold(targets[:, i], scores[:, i]) if positives[i] else 0.5 for i in range(len(positives))]
+    )
+    pooled = _best_threshold(targets.ravel(), scores.ravel()) if positives.any() else 0.5
+    share = positives / (positives + _PRIOR_POSITIVES)
+    odds = share * log_odds(own) + (1 - share) * log_odds(pooled)
+    return [float(threshold) for threshold in 1 / (1 + np.exp(-odds))]
 
 
-def _precise_threshold(targets: Targets, scores: Scores, at_least: float, label: int) -> float:
+def out_of_reach(targets: Targets, scores: Scores, config: ThresholdsConfig) -> dict[int, float]:
+    """The labels that no threshold gives the configured precision, with the best that one gives."""
+    if config.at_least is None:
+        return {}
+    best = {i: _best_precision(targets[:, i], scores[:, i]) for i in range(targets.shape[1])}
+    return {i: precision for i, precision in best.items() if precision < config.at_least}
+
+
+def _best_precision(targets: Targets, scores: Scores) -> float:
+    return float(precision_recall_curve(targets, scores)[0][:-1].max()) if targets.any() else 0.0
+
+
+def _precise_threshold(targets: Targets, scores: Scores, at_least: float) -> float:
+    if not targets.any():
+        return _HIGHEST
     precision, _, cuts = precision_recall_curve(targets, scores)
-    reached = np.flatnonzero(precision[:-1] >= at_least)
-    if not reached.size:
-        raise GateError(
-            f"not published: no threshold gives label {label} (counted from 0) a precision of {at_least}, "
-            f"the best is {precision[:-1].max():.3f}; lower [thresholds] at_least"
-        )
+    reached = np.flatnonzero(precision[:-1] >= min(at_least, precision[:-1].max()))
     return float(np.clip(_middle_below(cuts, int(reached[0])), _LOWEST, 1 - 1e-6))
 
 
 def _middle_below(cuts: Scores, chosen: int) -> float:
-    """The middle between the score that was chosen and the one below it, or none: on a score, rounding would decide."""
+    """The middle between the chosen score and the one below it; on a score, rounding would decide."""
     below = cuts[chosen - 1] if chosen > 0 else 0.0
     return float((below + cuts[chosen]) / 2)
 
 
 def held_out_decisions(
-    targets: Targets, chosen_on: Scores, scores: Scores, wanted: ThresholdsConfig, seed: int
+    targets: Targets, chosen_on: Scores, scores: Scores, config: ThresholdsConfig, seed: int
 ) -> NDArray[np.bool_]:
     """Decisions on each paper by thresholds chosen on the other folds; shape (papers, labels).
 
@@ -65,12 +87,12 @@ def held_out_decisions(
     """
     found = np.zeros(targets.shape, dtype=np.bool_)
     for others, fold in folds(len(scores), seed):
-        found[fold] = assigned(scores[fold], choose(targets[others], chosen_on[others], wanted))
+        found[fold] = assigned(scores[fold], choose(targets[others], chosen_on[others], config))
     return found
 
 
 def uncertain_rule(targets: Targets, scores: Scores, thresholds: list[float], share: float) -> UncertainRule:
-    """The rule that marks about `share` of the validation papers, with what it meant on them."""
+    """The rule that marks about `share` of the validation papers, with its error rates on them."""
     decisions = assigned(scores, thresholds)
     wrong = (decisions != (targets > 0)).any(axis=1)
     unlabelled = ~decisions.any(axis=1)

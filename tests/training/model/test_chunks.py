@@ -19,15 +19,15 @@ from training.config import EncoderConfig, FeaturesConfig, HeadConfig, Quantizat
 from training.data.batches import Collator, EncodedPapers
 from training.data.papers import Papers
 from training.model.chunks import ChunkJoin, Join
-from training.model.graft import graft
 from training.model.network import SubjectNetwork, load_network
 from training.publishing.calibration import Lines
 from training.publishing.export import export_graph
+from training.publishing.gates import hold_parity
 from training.publishing.graph_writer import FEATURES
 from training.publishing.publish import network_scores
 from training.publishing.quantization import quantize
 from training.publishing.scope import Detector
-from training.publishing.verify import graph_scores, hold_parity
+from training.publishing.served_graph import served_graph
 
 FORMAT = InputFormat(max_tokens=16, chunks=4)
 # One chunk, one that is full, three, and more than four.
@@ -89,9 +89,9 @@ def test_the_exported_graph_joins_the_same(tmp_path: Path, join: Join) -> None:
     encodings = PaperEncoder(builders.tokenizer(), FORMAT).encode(PAPERS)
     assert [len(encoding.rows().input_ids) for encoding in encodings] == [1, 1, 3, 4]
     graph = export_graph(net)
-    scores = graph_scores(OnnxGraph(graph), encodings, "fp32")
+    scores = tiny.scores(OnnxGraph(graph), encodings)
     hold_parity(network_scores(net, encodings), scores)
-    int8 = graph_scores(OnnxGraph(quantize(graph, QuantizationConfig())), encodings, "int8")
+    int8 = tiny.scores(OnnxGraph(quantize(graph, QuantizationConfig())), encodings)
     np.testing.assert_allclose(int8, scores, atol=0.1)
 
 
@@ -106,7 +106,7 @@ def test_the_distance_of_a_paper_is_taken_over_the_tokens_of_all_its_chunks(tmp_
     expected_mean = states.hidden_states[1][mask.bool()].mean(dim=0)
     assert means[2].tolist() == pytest.approx(expected_mean.tolist(), abs=1e-5)
     detector = Detector(np.zeros(32), np.eye(32), (0.1, 0.2, 0.3))
-    served = OnnxGraph(graft(bare, Lines(np.ones(3), np.zeros(3)), detector, chunked=True))
+    served = OnnxGraph(served_graph(bare, Lines(np.ones(3), np.zeros(3)), detector, chunked=True))
     expected = detector(means, np.array([len(encoding.input_ids) for encoding in encodings]))
     assert [served(encoding).distance for encoding in encodings] == pytest.approx(expected.tolist(), abs=1e-4)
 

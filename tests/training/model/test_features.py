@@ -14,9 +14,9 @@ from training.config import EncoderConfig, FeaturesConfig, HeadConfig, Quantizat
 from training.errors import ConfigError
 from training.model.network import SubjectNetwork, load_network
 from training.publishing.export import export_graph
+from training.publishing.gates import hold_parity
 from training.publishing.publish import network_scores
 from training.publishing.quantization import quantize
-from training.publishing.verify import graph_scores, hold_parity
 
 IDS = torch.tensor([[2, 19, 20, 3], [2, 21, 3, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
@@ -93,9 +93,9 @@ def test_the_exported_graph_reads_the_same(tmp_path: Path, features: FeaturesCon
     net = network(tmp_path, features)
     encodings = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=32)).encode(PAPERS)
     graph = export_graph(net)
-    scores = graph_scores(OnnxGraph(graph), encodings, "fp32")
+    scores = tiny.scores(OnnxGraph(graph), encodings)
     hold_parity(network_scores(net, encodings), scores)
-    int8 = graph_scores(OnnxGraph(quantize(graph, QuantizationConfig())), encodings, "int8")
+    int8 = tiny.scores(OnnxGraph(quantize(graph, QuantizationConfig())), encodings)
     np.testing.assert_allclose(int8, scores, atol=0.1)
 
 

@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel
 from model_store.classifier import OnnxGraph
 from model_store.papers import Encoding, InputFormat, Paper, PaperEncoder
 from tests import builders
+from tests.training import tiny
 from training.config import FeaturesConfig, HeadConfig
 from training.model.network import SubjectNetwork
 from training.publishing.bert import bert_graph, is_supported
@@ -20,7 +21,6 @@ from training.publishing.export import export_graph
 from training.publishing.graph_writer import FEATURES
 from training.publishing.publish import network_scores
 from training.publishing.torch_export import torch_graph
-from training.publishing.verify import graph_scores
 
 PAPERS = [Paper("a quantum star", "of the plasma"), Paper("proof"), Paper("theorem", "the compiler " * 30)]
 LAYERS = 3
@@ -59,7 +59,7 @@ def optimized(graph: bytes, path: Path) -> onnx.GraphProto:
 def test_probabilities_and_features_are_those_of_the_network(activation: str, pool: str, layer: int) -> None:
     net = network(FeaturesConfig.model_validate({"pool": pool}), hidden_act=activation)
     graph, papers = OnnxGraph(bert_graph(net, layer)), encodings()
-    np.testing.assert_allclose(graph_scores(graph, papers, "graph"), network_scores(net, papers), atol=1e-5)
+    np.testing.assert_allclose(tiny.scores(graph, papers), network_scores(net, papers), atol=1e-5)
     for paper in papers:
         ids, mask, types = (torch.from_numpy(rows) for rows in paper.rows())
         with torch.no_grad():
@@ -109,5 +109,5 @@ def test_several_papers_at_once_are_refused() -> None:
 def test_an_encoder_that_cannot_be_written_is_exported_by_torch() -> None:
     net, papers = network(hidden_act="silu"), encodings()
     assert not is_supported(net.encoder)
-    scores = graph_scores(OnnxGraph(export_graph(net)), papers, "graph")
+    scores = tiny.scores(OnnxGraph(export_graph(net)), papers)
     np.testing.assert_allclose(scores, network_scores(net, papers), atol=1e-5)

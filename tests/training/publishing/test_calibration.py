@@ -7,7 +7,6 @@ from model_store.classifier import OnnxGraph
 from model_store.labels import log_odds
 from model_store.papers import Paper, PaperEncoder
 from tests import builders
-from training.model.graft import graft
 from training.publishing.calibration import (
     Lines,
     calibration,
@@ -17,6 +16,7 @@ from training.publishing.calibration import (
     held_out,
     held_out_by_method,
 )
+from training.publishing.served_graph import served_graph
 
 
 def overconfident(papers: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -79,5 +79,5 @@ def test_the_graph_applies_the_lines_once() -> None:
     lines = Lines(np.array([0.5, 1.0, 2.0]), np.array([0.0, -1.0, 0.5]))
     (encoding,) = PaperEncoder(builders.tokenizer(), builders.INPUT).encode([Paper("a quantum algorithm")])
     bare = OnnxGraph(builders.graph())(encoding).scores
-    served = OnnxGraph(graft(builders.graph(), lines, None))(encoding).scores
+    served = OnnxGraph(served_graph(builders.graph(), lines, None))(encoding).scores
     assert log_odds(served) == pytest.approx(lines.slopes * log_odds(bare) + lines.intercepts, abs=1e-4)

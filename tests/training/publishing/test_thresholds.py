@@ -8,11 +8,11 @@ from sklearn.metrics import f1_score
 
 from model_store.labels import Label, assigned, decide
 from training.config import ThresholdsConfig
-from training.errors import GateError
 from training.publishing.thresholds import (
     best_thresholds,
     choose,
     held_out_decisions,
+    out_of_reach,
     uncertain_rule,
 )
 
@@ -75,10 +75,26 @@ def test_a_precision_is_reached_with_the_lowest_threshold_that_does() -> None:
         assert targets[more, i].mean() < 0.8
 
 
-def test_a_precision_out_of_reach_is_an_error_that_says_what_can_be_had() -> None:
-    targets, scores = np.array([[1.0], [0.0]]), np.array([[0.2], [0.7]])
-    with pytest.raises(GateError, match=r"precision of 0\.8, the best is 0\.500"):
-        choose(targets, scores, PRECISE)
+def test_where_a_precision_is_out_of_reach_the_best_one_is_taken_and_reported() -> None:
+    targets, scores = np.array([[1.0], [0.0], [0.0]]), np.array([[0.5], [0.7], [0.2]])
+    assert choose(targets, scores, PRECISE) == [pytest.approx(0.35)]
+    assert out_of_reach(targets, scores, PRECISE) == {0: pytest.approx(0.5)}
+    assert out_of_reach(targets, targets, PRECISE) == {}
+
+
+def test_a_label_of_few_papers_is_drawn_towards_the_threshold_of_all_labels() -> None:
+    rng = np.random.default_rng(0)
+    targets = (rng.random((400, 2)) < [0.5, 0.005]).astype(float)
+    scores = np.clip(targets * [0.6, 0.06] + rng.random((400, 2)) * [0.4, 0.04], 0.001, 0.999)
+    frequent, rare = best_thresholds(targets, scores)
+    chosen = choose(targets, scores, ThresholdsConfig())
+    assert chosen[0] == pytest.approx(frequent, abs=0.02)
+    assert rare < chosen[1] < frequent
+
+
+def test_a_label_without_papers_gets_the_threshold_of_all_labels() -> None:
+    targets, scores = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[0.8, 0.1], [0.4, 0.1]])
+    assert choose(targets, scores, ThresholdsConfig())[1] == pytest.approx(0.6)
 
 
 def test_thresholds_chosen_on_other_papers_do_no_better() -> None:

@@ -1,13 +1,13 @@
-"""Puts what was learned after quantization into the quantized graph, so that serving needs no code for it.
+"""Adds to a quantized graph what was learned after quantization, so that serving needs no code of its own for it.
 
-Calibration goes between logits and sigmoid, the distance behind the hidden states, both in fp32.
+Calibration goes between logits and sigmoid, the distance behind the mean states, both in fp32.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 from model_store.classifier import DISTANCE, PROBABILITIES
@@ -15,7 +15,6 @@ from training.publishing.calibration import Lines
 from training.publishing.graph_writer import FEATURES
 from training.publishing.scope import Detector
 
-# Calibration is two nodes before the sigmoid.
 _CALIBRATION = """
     calibration_scaled = Mul({logits}, calibration_slopes)
     calibration_logits = Add(calibration_scaled, calibration_intercepts)
@@ -37,7 +36,7 @@ _DISTANCE = """
 """
 
 
-def graft(graph: bytes, lines: Lines, detector: Detector | None, *, chunked: bool = False) -> bytes:
+def served_graph(graph: bytes, lines: Lines, detector: Detector | None, *, chunked: bool = False) -> bytes:
     """The graph as it is published: calibrated probabilities, and the distance if there is a detector.
 
     If `chunked`, the rows of its inputs are chunks of one paper, else papers.
@@ -46,7 +45,7 @@ def graft(graph: bytes, lines: Lines, detector: Detector | None, *, chunked: boo
     _calibrate(model.graph, lines)
     if detector is not None:
         _measure_distance(model.graph, detector, chunked)
-    _withdraw_features(model.graph)
+    _drop_output(model.graph, FEATURES)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -57,7 +56,7 @@ def _calibrate(graph: onnx.GraphProto, lines: Lines) -> None:
         raise ValueError(f"the graph ends in {sigmoid.op_type}, expected Sigmoid: the exporter has changed")
     added = _nodes(_CALIBRATION.format(logits=sigmoid.input[0]))
     sigmoid.input[0] = added[-1].output[0]
-    # Nodes have to stand in the order in which they are computed.
+    # ONNX wants nodes in the order in which they are computed.
     for node in reversed(added):
         graph.node.insert(position, node)
     _add_constants(graph, {"calibration_slopes": lines.slopes, "calibration_intercepts": lines.intercepts})
@@ -71,9 +70,9 @@ def _measure_distance(graph: onnx.GraphProto, detector: Detector, chunked: bool)
         {
             "scope_mean": detector.mean,
             "scope_whitening": detector.whitening,
-            "scope_level": np.array(level),
-            "scope_slope": np.array(slope),
-            "scope_bend": np.array(bend),
+            "scope_level": level,
+            "scope_slope": slope,
+            "scope_bend": bend,
         },
     )
     for name, axes in (("scope_axis", [1]), ("scope_token_axes", [0, 1] if chunked else [1])):
@@ -81,17 +80,17 @@ def _measure_distance(graph: onnx.GraphProto, detector: Detector, chunked: bool)
     graph.output.append(helper.make_tensor_value_info(DISTANCE, TensorProto.FLOAT, ["papers"]))
 
 
-def _withdraw_features(graph: onnx.GraphProto) -> None:
-    served = [output for output in graph.output if output.name != FEATURES]
+def _drop_output(graph: onnx.GraphProto, name: str) -> None:
+    kept = [output for output in graph.output if output.name != name]
     del graph.output[:]
-    graph.output.extend(served)
+    graph.output.extend(kept)
 
 
 def _nodes(text: str) -> list[onnx.NodeProto]:
     return [onnx.parser.parse_node(line) for line in text.strip().splitlines()]
 
 
-def _add_constants(graph: onnx.GraphProto, constants: Mapping[str, NDArray[np.float64]]) -> None:
+def _add_constants(graph: onnx.GraphProto, constants: Mapping[str, ArrayLike]) -> None:
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value, dtype=np.float32), name) for name, value in constants.items()
     )

@@ -1,0 +1,121 @@
+"""An edition: one artefact that is made of a fitted network, with its labels and the papers that decide about it."""
+
+import csv
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.labels import label_ids, slug
+from training.config import ArtefactConfig
+from training.data.papers import Papers
+from training.errors import ConfigError
+from training.model.derived import cut_after, with_categories
+from training.model.network import SubjectNetwork
+from training.publishing.bert import is_supported
+from training.publishing.category_papers import read_category_papers
+from training.run import TrainingRun
+
+
+class LabelText(NamedTuple):
+    """A label's words, as `model_store.labels.Label` has them."""
+
+    id: str
+    name: str
+    title: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Edition:
+    """An artefact to be published."""
+
+    name: str
+    version: str
+    limits: tuple[str, ...]
+    labels: tuple[LabelText, ...]
+    network: SubjectNetwork
+    validation: Papers
+    test: Papers | None
+    """Papers that are only reported on."""
+    validation_primary: NDArray[np.intp] | None = None
+    """Of categories: the column of each paper's primary one, (papers,)."""
+    test_primary: NDArray[np.intp] | None = None
+    exit_layers: tuple[int, ...] = ()
+    """Layers after which a paper may leave, of which the best are published."""
+    baseline: dict[str, float] | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        return [label.id for label in self.labels]
+
+    @property
+    def layers(self) -> int:
+        """Of the encoder."""
+        return int(self.network.encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+
+
+def main_edition(run: TrainingRun, network: SubjectNetwork, baseline: dict[str, float] | None) -> Edition:
+    """The artefact that the configuration as a whole describes."""
+    config, corpus = run.config, run.corpus
+    exits = config.exits if is_supported(network.encoder) else None
+    return Edition(
+        name=config.name,
+        version=config.version,
+        limits=config.limits,
+        labels=tuple(LabelText(id_, name) for id_, name in zip(label_ids(corpus.labels), corpus.labels, strict=True)),
+        network=network,
+        validation=corpus.validation,
+        test=corpus.test,
+        exit_layers=tuple(sorted(exits.layers)) if exits and exits.heads else (),
+        baseline=baseline,
+    )
+
+
+def further_edition(main: Edition, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
+    """One of the further artefacts in [[publish]]; ConfigError if the network has not what it takes."""
+    made = replace(
+        main,
+        name=wanted.name,
+        version=wanted.version,
+        limits=main.limits if wanted.limits is None else wanted.limits,
+        exit_layers=(),
+    )
+    if wanted.labels == "categories":
+        return _of_categories(made, run, wanted)
+    if wanted.cut_after is not None:
+        return replace(made, network=cut_after(main.network, wanted.cut_after))
+    return made
+
+
+def _of_categories(main: Edition, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
+    categories = run.corpus.categories
+    network = with_categories(main.network)
+    if wanted.validation is None:
+        raise ConfigError(
+            f'[[publish]] {wanted.name} has `labels = "categories"`, but no `validation`: name a file of papers with '
+            "categories that the run did not train on"
+        )
+    validation = read_category_papers(wanted.validation, categories)
+    test = read_category_papers(wanted.test, categories) if wanted.test else None
+    return replace(
+        main,
+        labels=tuple(label_of_category(name) for name in categories),
+        network=network,
+        validation=validation.papers,
+        validation_primary=validation.primary,
+        test=test.papers if test else None,
+        test_primary=test.primary if test else None,
+        baseline=None,
+    )
+
+
+def label_of_category(name: str) -> LabelText:
+    """The words of an arXiv category; any other name stands for itself."""
+    table = resources.files("training.data").joinpath("arxiv_categories.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(table.splitlines()):
+        if row["id"] == name:
+            return LabelText(name, name, row["name"], row["group"])
+    return LabelText(slug(name), name)

@@ -1,0 +1,74 @@
+"""What the graph of an artefact computes for papers, before anything is decided by it."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from model_store.cpus import usable_cpus
+from model_store.graph import HIDDEN, NEXT_HIDDEN, PROBABILITIES
+from model_store.papers import Encoding
+from training.publishing.graph_writer import FEATURES
+
+Scores = NDArray[np.floating]
+
+
+class Measurement(NamedTuple):
+    """Outputs for some papers."""
+
+    heads: list[Scores]
+    """Probabilities of each head, (papers, labels): those of the exits in their order, then those of the last layer."""
+    features: NDArray[np.float32] | None
+    """Mean states, (papers, hidden size); none from a graph without this output."""
+    tokens: NDArray[np.int64]
+    """Word pieces, special ones included, (papers,)."""
+
+    @property
+    def states(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What a detector of texts out of scope takes: mean states and lengths."""
+        if self.features is None:
+            raise ValueError("the graph has no output for mean states")
+        return self.features, self.tokens
+
+    @property
+    def scores(self) -> Scores:
+        """Probabilities after all layers, (papers, labels)."""
+        return self.heads[-1]
+
+
+class GraphParts:
+    """Runs all parts of a graph on one paper after another, without leaving at an exit."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        options = onnxruntime.SessionOptions()
+        # Papers side by side with a thread each are faster than threads within a paper, and the scores are the same.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._sessions = [onnxruntime.InferenceSession(part, options, ["CPUExecutionProvider"]) for part in parts]
+
+    def measure(self, encodings: Sequence[Encoding], description: str) -> Measurement:
+        """Run every paper by itself, as many side by side as there are processors."""
+        with ThreadPoolExecutor(usable_cpus()) as pool:
+            bar = tqdm(pool.map(self._run, encodings), description, len(encodings), unit="paper", mininterval=5)
+            results = list(bar)
+        heads = [np.stack([result[PROBABILITIES][i] for result in results]) for i in range(len(self._sessions))]
+        features = [result[FEATURES][0] for result in results if result[FEATURES]]
+        lengths = np.array([len(encoding.input_ids) for encoding in encodings])
+        return Measurement(heads, np.stack(features) if features else None, lengths)
+
+    def _run(self, encoding: Encoding) -> dict[str, list[NDArray[np.float32]]]:
+        """Outputs by name, those of all parts in their order, without the axis of papers."""
+        outputs: dict[str, list[NDArray[np.float32]]] = {PROBABILITIES: [], FEATURES: []}
+        inputs: dict[str, NDArray[np.generic]] = encoding.rows()._asdict()
+        for session in self._sessions:
+            names = [output.name for output in session.get_outputs()]
+            values = dict(zip(names, session.run(names, inputs), strict=True))
+            for name, value in values.items():
+                if name in outputs:
+                    outputs[name].append(value[0])
+            inputs = {HIDDEN: values[NEXT_HIDDEN]} if NEXT_HIDDEN in values else {}
+        return outputs
