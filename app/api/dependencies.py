@@ -15,7 +15,7 @@ from app.api.validation import invalid_request, no_text, too_large
 from app.explain.explainer import Explainer, Explanation
 from app.inference.engine import Answer, Engine, Prediction
 from app.observability.metrics import Telemetry
-from app.observability.request_log import Record, record_of
+from app.observability.request_log import RequestLog, request_log_of
 from app.settings import Settings
 from model_store.papers import Paper
 
@@ -62,7 +62,7 @@ StateDep = Annotated[State, Depends(state)]
 class Work:
     """Classifies and explains papers for one request, and reports what that took in its log record and headers."""
 
-    def __init__(self, state: State, record: Record, response: Response) -> None:
+    def __init__(self, state: State, record: RequestLog, response: Response) -> None:
         self.record = record
         self._engine = state["engine"]
         self._explainer = state["explainer"]
@@ -95,7 +95,7 @@ class Work:
 
 async def work(request: Request, response: Response, state: StateDep) -> Work:
     """The work of this request."""
-    return Work(state, record_of(request.scope), response)
+    return Work(state, request_log_of(request.scope), response)
 
 
 async def submitted_paper(

@@ -15,7 +15,7 @@ from app.api.errors import (
 )
 from app.api.validation import invalid_parameter, invalid_request
 from app.inference.errors import InferenceError
-from app.observability.request_log import record_of
+from app.observability.request_log import request_log_of
 
 
 def add_exception_handlers(app: FastAPI) -> None:
@@ -56,6 +56,6 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
 
 
 def _respond(request: Request, error: ServiceError) -> Response:
-    record = record_of(request.scope)
+    record = request_log_of(request.scope)
     record.problems.append(problem_type(type(error)).code)
     return problem_response(error, record.id, root_path=record.root_path)

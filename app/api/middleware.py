@@ -20,7 +20,7 @@ from app.inference.errors import Draining
 from app.inference.health import Health
 from app.observability import logs
 from app.observability.metrics import Telemetry
-from app.observability.request_log import Record, open_record, record_of
+from app.observability.request_log import RequestLog, open_request_log, request_log_of
 
 # The status that nginx logs when the client closed the connection; it is in logs and metrics only.
 CLIENT_CLOSED_REQUEST = 499
@@ -52,7 +52,7 @@ class RequestLogMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        record = open_record(scope)
+        record = open_request_log(scope)
         sending = _noting_status(send, record)
         with self._telemetry.inflight.track_inprogress():
             try:
@@ -65,7 +65,7 @@ class RequestLogMiddleware:
                 self._close(scope, record)
         return None
 
-    def _close(self, scope: Scope, record: Record) -> None:
+    def _close(self, scope: Scope, record: RequestLog) -> None:
         status = record.status or CLIENT_CLOSED_REQUEST
         seconds = time.monotonic() - record.began
         # The template, never the path itself: the number of metrics must not grow with what clients ask for.
@@ -87,7 +87,7 @@ class ResponseHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        request_id = record_of(scope).id.encode()
+        request_id = request_log_of(scope).id.encode()
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -147,7 +147,7 @@ class ApiKeyMiddleware:
             if name is None:
                 error = Unauthorized("An API key is required here; it is missing or unknown.")
                 return await refuse(error, scope, receive, send, {"WWW-Authenticate": "Bearer"})
-            record_of(scope).key_name = name
+            request_log_of(scope).key_name = name
         return await self._app(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
@@ -177,7 +177,7 @@ class AdmissionMiddleware:
         error = self._rejection() if brings_papers else None
         if error is None:
             return await self._app(scope, receive, send)
-        self._count(error, record_of(scope))
+        self._count(error, request_log_of(scope))
         if isinstance(error, Draining) or not self._body_can_be_skipped(Headers(scope=scope)):
             return await refuse(error, scope, receive, send)
         return await _respond(error, scope, send, {})
@@ -187,7 +187,7 @@ class AdmissionMiddleware:
         length = headers.get("content-length", "")
         return length.isdecimal() and int(length[:20]) <= self._max_body_bytes and "expect" not in headers
 
-    def _count(self, error: ServiceError, record: Record) -> None:
+    def _count(self, error: ServiceError, record: RequestLog) -> None:
         """Have one log line written for all rejections of a second: one each would cost more than the rejection."""
         record.summarized = True
         if not self._counts:
@@ -217,14 +217,14 @@ async def refuse(
 async def _respond(
     error: ServiceError, scope: Scope, send: Send, headers: dict[str, str], more_body: bool = False
 ) -> None:
-    record = record_of(scope)
+    record = request_log_of(scope)
     record.problems.append(problem_type(type(error)).code)
     answer = problem_response(error, record.id, headers, record.root_path)
     await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
     await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": more_body})
 
 
-def _noting_status(send: Send, record: Record) -> Send:
+def _noting_status(send: Send, record: RequestLog) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             record.status = message["status"]

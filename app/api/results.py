@@ -23,7 +23,7 @@ from app.explain.explainer import Explanation, Weights
 from app.explain.sentences import Passage
 from app.inference.engine import Answer, Prediction
 from app.inference.errors import InferenceError
-from app.observability.request_log import Record
+from app.observability.request_log import RequestLog
 from model_store.errors import PaperError
 from model_store.labels import Decision, Label
 from model_store.manifest import Manifest
@@ -44,7 +44,7 @@ def classify_out(paper: Submitted, answer: Answer, top: int | None) -> ClassifyO
     )
 
 
-def batch_out(papers: Sequence[Submitted | Refused], answer: Answer, record: Record, top: int | None) -> BatchOut:
+def batch_out(papers: Sequence[Submitted | Refused], answer: Answer, record: RequestLog, top: int | None) -> BatchOut:
     """One result per paper; the answer has outcomes for the valid papers only."""
     outcomes = iter(answer.outcomes)
     labels = answer.manifest.labels
@@ -72,7 +72,7 @@ def explain_out(paper: Submitted, explanation: Explanation, top: int | None) -> 
     )
 
 
-def _failure(paper_id: str | None, error: ServiceError, record: Record) -> FailureOut:
+def _failure(paper_id: str | None, error: ServiceError, record: RequestLog) -> FailureOut:
     record.problems.append(problem_type(type(error)).code)
     return FailureOut(id=paper_id, error=problem(error, record.id, record.root_path))
 

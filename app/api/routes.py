@@ -31,7 +31,7 @@ from app.inference.errors import (
     ReloadRefused,
     RequestTooLarge,
 )
-from app.observability.request_log import record_of
+from app.observability.request_log import request_log_of
 
 _BODY_ERRORS = (BodyTimeout, BodyTooLarge, RequestTooLarge, UnsupportedMediaType, NotJson, InvalidRequest)
 _ENGINE_ERRORS = (QueueFull, NotReady, Draining, EngineStalled, DeadlinePassed)
@@ -135,7 +135,7 @@ async def reload(request: Request, state: StateDep, response: Response) -> Reloa
     """Verify the version that PAPERS_VERSION names, reproduce its golden papers, then switch; a bad one is refused."""
     if not state["keys"].required:
         raise Forbidden("Reloading over HTTP requires API keys; set PAPERS_API_KEY_FILE, or send SIGHUP.")
-    if not state["keys"].may_reload(record_of(request.scope).key_name):
+    if not state["keys"].may_reload(request_log_of(request.scope).key_name):
         raise Forbidden("This API key may not reload; the key file marks those that may with `:reload`.")
     if state["settings"].processes > 1:
         raise Forbidden("Over HTTP only one of several processes would reload; send SIGHUP, which reaches all.")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import IO, Any
 
-from app.observability.request_log import Record
+from app.observability.request_log import RequestLog
 
 LOGGER = "papers"
 _FIELDS = "fields"
@@ -93,7 +93,7 @@ class ThrottledEvent:
             event(self._level, self._message, **fields)
 
 
-def request(record: Record, method: str, route: str, status: int, seconds: float) -> None:
+def request(record: RequestLog, method: str, route: str, status: int, seconds: float) -> None:
     """Log one answered request; times in milliseconds."""
     fields = {
         "request_id": record.id,

@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app.inference.observer import ReloadOutcome, UnhealthyReason
-from app.observability.request_log import Record
+from app.observability.request_log import RequestLog
 from model_store.labels import Status
 
 # https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
@@ -56,7 +56,7 @@ class Telemetry:
         self.inflight = Gauge(
             "papers_inflight_requests", "Requests being answered", registry=registry, multiprocess_mode="livesum"
         )
-        # Looking a child up takes longer than counting with it, and there are few: labels come from us alone.
+        # `labels()` takes longer than counting. The cache stays small because clients cannot choose the values.
         self._duration_of = cache(self.duration.labels)
         self._stages(registry)
         self._answers(registry)
@@ -75,7 +75,7 @@ class Telemetry:
 
     def _stages(self, registry: CollectorRegistry) -> None:
         self.tokenize = Histogram(
-            "papers_tokenize_seconds", "Word pieces of one request", buckets=_STAGE_BUCKETS, registry=registry
+            "papers_tokenize_seconds", "Tokenization of one paper", buckets=_STAGE_BUCKETS, registry=registry
         )
         self.queue_wait = Histogram(
             "papers_queue_wait_seconds", "One paper's wait for a worker", buckets=_STAGE_BUCKETS, registry=registry
@@ -92,7 +92,7 @@ class Telemetry:
         self.tokens = Histogram(
             "papers_input_tokens", "Word pieces of one paper", buckets=_TOKEN_BUCKETS, registry=registry
         )
-        self.truncated = Counter("papers_truncated", "Papers the model saw only in part", registry=registry)
+        self.truncated = Counter("papers_truncated", "Papers longer than the model reads", registry=registry)
         self.classified = Counter("papers_classified", "Papers answered", ("status",), registry=registry)
         self.label_assigned = Counter("papers_label_assigned", "Papers given a label", ("label",), registry=registry)
         self.label_probability = Histogram(
@@ -113,25 +113,25 @@ class Telemetry:
         )
         self.reloads = Counter("papers_reloads", "Reloads asked for", ("outcome",), registry=registry)
         self.workers_replaced = Counter(
-            "papers_workers_replaced", "Worker threads given up", ("reason",), registry=registry
+            "papers_workers_replaced", "Worker threads that were replaced", ("reason",), registry=registry
         )
 
-    def request(self, record: Record, method: str, route: str, status: int, seconds: float) -> None:
-        """One answered request; `route` is the template, so that the labels stay few."""
+    def request(self, record: RequestLog, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was answered; `route` is the template, so that there are few series."""
         known = method if method in _METHODS else "_OTHER"
         self._duration_of(known, route, str(status)).observe(seconds)
         for reason in record.problems:
             self.rejected.labels(reason).inc()
 
     def paper(self, tokens: int, truncated: bool, queue_s: float, infer_s: float) -> None:
-        """One paper through the network."""
+        """One paper was scored; times in seconds."""
         self.tokens.observe(tokens)
         self.truncated.inc(int(truncated))
         self.queue_wait.observe(queue_s)
         self.inference.observe(infer_s)
 
     def answer(self, status: str, assigned: Sequence[str], probabilities: Mapping[str, float]) -> None:
-        """One decision; labels by id."""
+        """One paper was answered; labels are given by id."""
         self.classified.labels(status).inc()
         for label in assigned:
             self.label_assigned.labels(label).inc()
@@ -141,14 +141,14 @@ class Telemetry:
             self._probability_of(label).observe(probability)
 
     def in_service(self, name: str, version: str, sha256: str) -> None:
-        """This artefact answers from now on; the one before stays listed, as 0."""
+        """This artefact answers from now on; the previous one stays in the metric with the value 0."""
         if self._in_service:
             self.model_info.labels(*self._in_service).set(0)
         self._in_service = (name, version, sha256)
         self.model_info.labels(*self._in_service).set(1)
 
     def exposition(self) -> bytes:
-        """All numbers in Prometheus' text format."""
+        """All metrics in the text format of Prometheus."""
         if self._multiprocess is None:
             return generate_latest(self._registry)
         shared = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""What is remembered of one request for its log line, its metrics and its headers; never its text."""
+"""The log of one request: what its log line, its metrics and its response headers are made of. Never its text."""
 
 import math
 import re
@@ -16,14 +16,14 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f
 
 
 @dataclass
-class Record:
-    """One request; times in seconds."""
+class RequestLog:
+    """One request, filled in while it is served; times in seconds."""
 
     id: str
     trace_id: str | None = None
     began: float = field(default_factory=time.monotonic)
     status: int | None = None
-    """Of the answer, once it has begun."""
+    """Status code, once the response has begun."""
     root_path: str = ""
     """The prefix below which a proxy serves the service."""
     key_name: str | None = None
@@ -34,11 +34,11 @@ class Record:
     infer_s: float = 0.0
     model_version: str | None = None
     problems: list[str] = field(default_factory=list)
-    """Codes of what was refused: the request, or papers of a batch."""
+    """Problem codes of the request, or of single papers of a batch."""
     deadline: float = math.inf
     """The time.monotonic() at which the request is cancelled; set when its body is complete."""
     summarized: bool = False
-    """Whether one log line for many requests stands for this one's."""
+    """Whether the request has no log line of its own because one line counts many such requests."""
 
     @property
     def server_timing(self) -> str:
@@ -48,15 +48,15 @@ class Record:
 
 
 def request_id(given: str) -> str:
-    """The id that a request came with, if that is a harmless one; otherwise a new one."""
+    """The client's request id if it is valid, otherwise a new one."""
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
-def open_record(scope: Scope) -> Record:
-    """The record of a request that just arrived."""
+def open_request_log(scope: Scope) -> RequestLog:
+    """Begin the log of a request that has just arrived."""
     headers = Headers(scope=scope)
     trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    record = Record(
+    record = RequestLog(
         id=request_id(headers.get("x-request-id", "")),
         trace_id=trace.group(1) if trace else _trace_begun_here(),
         root_path=scope.get("root_path", ""),
@@ -70,7 +70,7 @@ def _trace_begun_here() -> str | None:
     return format_trace_id(span.trace_id) if span.is_valid else None
 
 
-def record_of(scope: Scope) -> Record:
-    """The record that `open_record` made."""
-    record: Record = scope["state"]["record"]
+def request_log_of(scope: Scope) -> RequestLog:
+    """The log of a request; `open_request_log` must have been called."""
+    record: RequestLog = scope["state"]["record"]
     return record

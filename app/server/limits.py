@@ -19,13 +19,15 @@ from app.api.errors import (
     UnsupportedMediaType,
 )
 from app.api.middleware import refuse
-from app.inference.errors import DeadlinePassed
-from app.observability.request_log import record_of
+from app.inference.errors import DeadlinePassed, QueueFull
+from app.observability.request_log import request_log_of
 from app.server.connections import MAX_HEADER_BYTES
 
 MAX_HEADERS = 100
 # The request line and every header field end in CRLF, and names in a colon and a space.
 _SEPARATORS = 4
+# Bodies of the largest size that are held at the same time; of smaller ones as many more.
+_MAX_LARGE_BODIES = 64
 # Nothing in this service reads a body that comes with another method.
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -74,7 +76,8 @@ def _check_framing(headers: Headers, http_version: str) -> None:
 class BodyLimitMiddleware:
     """Read the whole body, within limits of size, silence and lowest rate, before the application is called.
 
-    A body that is too large is rejected while it streams, or from its Content-Length alone.
+    A body that is too large is rejected while it streams, or from its Content-Length alone. All bodies together are
+    bounded as well: a thousand connections could each send the largest body at the lowest rate.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, max_silence_s: float, min_bytes_per_s: float) -> None:
@@ -83,18 +86,21 @@ class BodyLimitMiddleware:
         self._max_bytes = max_bytes
         self._max_silence_s = max_silence_s
         self._min_bytes_per_s = min_bytes_per_s
+        self._total_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in _METHODS_WITH_BODY:
             return await self._app(scope, receive, send)
+        body = bytearray()
         try:
             self._check_headers(Headers(scope=scope))
-            body = await self._read(receive)
-        except ApiError as error:
-            return await refuse(error, scope, receive, send)
-        if body is None:
-            return None
-        return await self._app(scope, _replay(body, receive), send)
+            if await self._read(receive, body):
+                await self._app(scope, _replay(bytes(body), receive), send)
+        except (ApiError, QueueFull) as error:
+            await refuse(error, scope, receive, send)
+        finally:
+            self._total_bytes -= len(body)
+        return None
 
     def _check_headers(self, headers: Headers) -> None:
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
@@ -103,9 +109,8 @@ class BodyLimitMiddleware:
         if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
             raise self._too_large(int(declared[:20]))
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The body, None if the client disconnects before its end."""
-        body = bytearray()
+    async def _read(self, receive: Receive, body: bytearray) -> bool:
+        """Append the body; False if the client disconnects before its end."""
         began = time.monotonic()
         while True:
             allowed_s = self._max_silence_s + len(body) / self._min_bytes_per_s - (time.monotonic() - began)
@@ -117,12 +122,24 @@ class BodyLimitMiddleware:
                     f"The body paused for {self._max_silence_s:g} s or stayed below {self._min_bytes_per_s:g} bytes/s."
                 ) from None
             if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if len(body) > self._max_bytes:
-                raise self._too_large(len(body))
+                return False
+            self._append(body, message.get("body", b""))
             if not message.get("more_body", False):
-                return bytes(body)
+                return True
+
+    def _append(self, body: bytearray, data: bytes) -> None:
+        body += data
+        self._total_bytes += len(data)
+        if len(body) > self._max_bytes:
+            raise self._too_large(len(body))
+        limit = _MAX_LARGE_BODIES * self._max_bytes
+        if self._total_bytes > limit:
+            raise QueueFull(
+                "The bodies of all requests together are too large; try again in 1 s.",
+                limit=limit,
+                actual=self._total_bytes,
+                retry_after_s=1,
+            )
 
     def _too_large(self, actual: int) -> BodyTooLarge:
         limit = self._max_bytes
@@ -208,7 +225,7 @@ class DeadlineMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        record_of(scope).deadline = time.monotonic() + self._seconds
+        request_log_of(scope).deadline = time.monotonic() + self._seconds
         try:
             async with asyncio.timeout(self._seconds) as timeout:
                 await self._app(scope, receive, _once_started(lambda: timeout.reschedule(None), send))

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.api.errors import ServiceError
 from app.api.middleware import AdmissionMiddleware
 from app.inference.errors import Draining, QueueFull
-from app.observability.request_log import open_record, record_of
+from app.observability.request_log import open_request_log, request_log_of
 from model_store.store import Store
 from tests.app.doubles import impatient, slow
 from tests.app.inprocess import in_process
@@ -48,10 +48,10 @@ def ask(
 
     async def exchange() -> list[str]:
         scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers)}
-        open_record(scope)
+        open_request_log(scope)
         middleware = AdmissionMiddleware(application, lambda: rejection, {"/classify"}, max_body_bytes=100)
         await middleware(scope, receive, send)
-        return record_of(scope).problems
+        return request_log_of(scope).problems
 
     reasons = asyncio.run(exchange())
     return sent, asked, reasons

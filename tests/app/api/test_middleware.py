@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.middleware import AllowedHostsMiddleware
 from app.main import create_app
-from app.observability.request_log import open_record
+from app.observability.request_log import open_request_log
 from app.settings import LOCAL_HOSTS, Settings
 from model_store.errors import ArtefactDamaged
 from model_store.store import Store
@@ -39,7 +39,7 @@ def status_for(host: bytes, hosts: tuple[str, ...], *headers: tuple[bytes, bytes
 
     async def exchange() -> None:
         scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host), *headers]}
-        open_record(scope)
+        open_request_log(scope)
         await AllowedHostsMiddleware(application, hosts, browsers_only)(scope, receive, send)
 
     asyncio.run(exchange())

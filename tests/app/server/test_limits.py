@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.observability.request_log import open_record
+from app.observability.request_log import open_request_log
 from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
 
 DISCONNECT: Message = {"type": "http.disconnect"}
@@ -75,7 +75,7 @@ def call(
     given |= scope
 
     async def exchange() -> None:
-        open_record(given)
+        open_request_log(given)
         await app(given, receive, send)
 
     asyncio.run(exchange())
@@ -104,6 +104,36 @@ def test_a_declared_length_is_only_believed_when_it_is_too_large() -> None:
     assert call(limited(echo), [chunk(b"1", more=False)], headers=[(b"content-length", b"\xb2")]).status == 200
 
 
+def test_all_bodies_together_are_bounded() -> None:
+    """With 64 bodies of the largest size half received, the next one is rejected; afterwards there is room again."""
+    middleware = BodyLimitMiddleware(echo, max_bytes=10, max_silence_s=0.2, min_bytes_per_s=1_000)
+
+    async def status(*bodies: bytes) -> int:
+        coming = [chunk(body) for body in bodies]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return coming.pop(0) if coming else await asyncio.Future()
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        open_request_log(scope)
+        await middleware(scope, receive, send)
+        return int(sent[0]["status"])
+
+    async def story() -> tuple[list[int], int]:
+        held = [asyncio.create_task(status(b"a" * 10)) for _ in range(64)]
+        await asyncio.sleep(0.05)
+        rejected = await status(b"a")
+        return [await task for task in held] + [await status(b"a")], rejected
+
+    statuses, rejected = asyncio.run(story())
+    assert rejected == 429
+    assert set(statuses) == {408}
+
+
 def test_a_body_that_stops_is_a_408() -> None:
     assert call(limited(echo), [chunk(b"1")]).status == 408
 
@@ -114,9 +144,10 @@ def test_a_body_that_trickles_in_is_a_408_although_it_never_pauses_for_long() ->
 
 def test_a_slow_body_above_the_lowest_rate_arrives_however_long_it_takes() -> None:
     began = time.monotonic()
+    app = BodyLimitMiddleware(DeadlineMiddleware(echo, seconds=0.9), max_bytes=10, max_silence_s=0.9, min_bytes_per_s=1)
     chunks = [*[chunk(b"12")] * 4, chunk(b"", more=False)]
-    assert call(limited(echo), chunks, pause_s=0.07)[:2] == (200, b"12121212")
-    assert time.monotonic() - began > 0.3  # longer than the longest pause and than the deadline
+    assert call(app, chunks, pause_s=0.25)[:2] == (200, b"12121212")
+    assert time.monotonic() - began > 0.9  # longer than the longest pause and than the deadline
 
 
 def test_a_client_that_disconnects_before_the_end_of_the_body_gets_nothing() -> None:
@@ -202,7 +233,7 @@ def test_no_body_is_read_where_none_belongs() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     scope: Scope = {"type": "http", "method": "GET", "path": "/model", "headers": [HOST, (b"content-length", b"9")]}
-    open_record(scope)
+    open_request_log(scope)
     run(limited(respond)(scope, never, send))
     assert (sent[0]["status"], asked) == (200, [])
 
