@@ -26,7 +26,7 @@ from training.fitting import pretrain as pretraining
 from training.fitting import teacher
 from training.fitting.distributed import ProcessGroup, wait_for_all
 from training.fitting.fit import fit as fit_network
-from training.fitting.losses import LabelLoss, TeacherLoss, rates_as_biases
+from training.model.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
 from training.model.pretrained import not_loadable
 from training.provenance import Inputs, record, require_same

@@ -11,10 +11,10 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, FitConfig, HeadConfig
 from training.errors import ConfigError
-from training.fitting.losses import TeacherLoss
 from training.model import features
 from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
+from training.model.losses import TeacherLoss
 
 
 class SubjectNetwork(nn.Module):

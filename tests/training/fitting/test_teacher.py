@@ -16,8 +16,8 @@ from training.data.corpus import read_papers
 from training.data.papers import Papers
 from training.errors import DataError
 from training.evaluation.baseline import held_out_logits
-from training.fitting.losses import TeacherLoss
 from training.fitting.teacher import read_scores, score, write_scores
+from training.model.losses import TeacherLoss
 from training.model.network import load_network, load_tokenizer
 from training.run import TrainingRun
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.config import LossConfig
-from training.fitting.losses import LabelLoss, rates_as_biases
+from training.model.losses import LabelLoss, rates_as_biases
 
 LOGITS = torch.tensor([[0.7, -1.2, 3.0], [-0.1, 0.4, -5.0]])
 TARGETS = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
