@@ -24,7 +24,7 @@ from training.run import TrainingRun
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 if it did what was asked, 2 if its input was at fault."""
+    """Run one command and return its exit code: 0, or 2 with one line on standard error if the input is wrong."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("training").setLevel(logging.INFO if ProcessGroup.from_environment().is_main else logging.WARNING)

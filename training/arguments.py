@@ -20,7 +20,7 @@ Train a classifier of papers, publish it, and see how good it is.
 Files of a run are kept in runs/NAME-VERSION; the artefact goes into model_store/artefacts/NAME/VERSION.
 """
 _EVALUATE = """\
-Ask an artefact about labelled papers, exactly as it is served, and report how good its answers are.
+Measure an artefact on labelled papers, scored as the service scores them, and write a report.
 
   python -m training evaluate latest papers.csv
   python -m training evaluate 1.1.0 papers.csv --output report-1.1.0
@@ -28,26 +28,27 @@ Ask an artefact about labelled papers, exactly as it is served, and report how g
 
 The output folder gets report.html (open it in a browser; it needs no network), figures.json (the same
 numbers for programs) and mistakes.csv (wrong labels, the most confident first; it holds titles, the
-other two hold no text). DATA is CSV, JSON lines (both also .gz) or parquet, in one of two layouts:
+other two hold no text). DATA is a table of any format in docs/tables.md, in one of two layouts:
 
-  title, abstract and a column of 0 and 1 per label, named as the artefact names its labels
-  title, abstract and categories (arXiv's), read by the [data.categories] of the run that made the artefact
+  titles, abstracts and a column of 0 and 1 per label, named as the artefact names its labels
+  titles, abstracts and arXiv's categories, read by the [data.categories] of the run that made the artefact
 
 A column `id` goes into mistakes.csv; a column update_date, date or year gives figures by year.
-Duplicates, empty texts and papers without any label are left out and counted, as in training.
+Duplicates and empty texts are left out and counted, as in training. Papers without any label count as
+negatives in the first layout and are left out in the second.
 """
 _COMPARE = """\
-Run variants of a configuration with several seeds on the same papers, and tell what each is worth.
+Run variants of a configuration with several seeds on the same papers, and compare their figures.
 
   python -m training compare training/configs/compare.toml
   python -m training compare training/configs/compare.toml --variant tail-32 --variant head-32
 
-The comparison's file names a run, seeds and variants, each a few keys of the run set otherwise. Every
-fitted network scores the validation papers in fp32. Means, deviations and differences paired by seed go
-into table.md and table.json, pictures beside them, anew after each run; every variant has its turn with
-one seed before the next. Called again, it skips what outcomes.jsonl has already, goes on where it was
-cut off, and tries again what failed. Called twice at a time, the two share out the runs; on plain
-processors several with one thread each get further than one with several:
+The comparison's file names a run, seeds and variants; a variant changes a few keys of the run. Every
+fitted network scores the validation papers in fp32. Means, deviations and differences paired by seed are
+written to table.md and table.json after each run, with pictures; all variants run with one seed before
+the next seed. When called again, the command skips the runs in outcomes.jsonl, continues an interrupted
+run and repeats those that failed. Several calls may work on one comparison at the same time; on CPUs,
+several of them with one thread each are faster than one with several threads:
 
   OMP_NUM_THREADS=1 python -m training compare training/configs/compare.toml
 """
@@ -66,32 +67,32 @@ label-errors.csv and label-next.csv in the output folder name papers by row, id 
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; `command` says which one was given."""
+    """The parser of all commands; the attribute `command` of its result names the one given."""
     shape = argparse.RawDescriptionHelpFormatter
-    made = argparse.ArgumentParser(prog="python -m training", description=_DESCRIPTION, formatter_class=shape)
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    root = argparse.ArgumentParser(prog="python -m training", description=_DESCRIPTION, formatter_class=shape)
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     draft = commands.add_parser("init", help="write a commented configuration for a file of labelled papers")
-    draft.add_argument("papers", type=Path, help="CSV, JSON lines or parquet: title, abstract, columns of 0 and 1")
+    draft.add_argument("papers", type=Path, help="a table of titles, abstracts or both, and columns of 0 and 1")
     draft.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
     draft.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
     _add_columns(draft)
     _add_evaluate(commands)
     stages = {
-        "check": "see whether a run could be fitted and published, without starting it",
-        "run": "pretrain if the configuration asks for it, then fit, baseline and publish",
-        "pretrain": "let the encoder guess masked words of the papers first, as [pretrain] says; `fit` starts from it",
-        "fit": "fine-tune and keep the best network's weights",
+        "check": "say whether a run could be fitted and published, without starting it",
+        "run": "all stages: pretrain if there is a [pretrain], then fit, baseline and publish",
+        "pretrain": "further pre-training of the encoder with masked words, as [pretrain] says; `fit` starts from it",
+        "fit": "fine-tune the network and save the weights of the best evaluation",
         "baseline": "measure TF-IDF with logistic regression on the same papers",
-        "publish": "quantize the fitted network, hold it to its gates, publish it",
+        "publish": "quantize the fitted network, check its gates and publish it",
     }
     for name, what in stages.items():
         _add_stage(commands.add_parser(name, help=what, description=what.capitalize() + "."))
-    what = "write what the fitted network, or another teacher, says of the training papers, for another run to learn"
+    what = "write a teacher's scores of the training papers, from which another run can learn"
     _add_score(commands.add_parser("score", help=what, description=what.capitalize() + "."))
-    what = "run variants of a configuration with several seeds, and tell what each is worth"
+    what = "run variants of a configuration with several seeds and compare them"
     _add_comparison(commands.add_parser("compare", help=what, description=_COMPARE, formatter_class=shape))
     _add_review(commands)
-    return made
+    return root
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -127,7 +128,9 @@ def _add_score(command: argparse.ArgumentParser) -> None:
     what = "let TF-IDF with logistic regression be the teacher, for each fifth of the papers taught by the others"
     teacher.add_argument("--baseline", action="store_true", help=what)
     command.add_argument("--store", type=Path, default=STORE, help="where versions are (default: %(default)s)")
-    command.add_argument("--sample", type=int, metavar="N", help="so many training papers, drawn as data.sample draws")
+    command.add_argument(
+        "--sample", type=int, metavar="N", help="score N training papers only, drawn as data.sample does"
+    )
     command.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")
 
 
@@ -139,7 +142,7 @@ def _add_run(stage: argparse.ArgumentParser) -> None:
 def _add_stage(stage: argparse.ArgumentParser) -> None:
     _add_run(stage)
     stage.add_argument("--store", type=Path, default=STORE, help="where artefacts go (default: %(default)s)")
-    stage.add_argument("--resume", action="store_true", help="go on where an earlier call was cut off")
+    stage.add_argument("--resume", action="store_true", help="continue an interrupted call from its last checkpoint")
     what = "publish only this one of the run's artefacts (default: that of `name`, and all of [[publish]])"
     stage.add_argument("--artefact", metavar="NAME", help=what)
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a run, told so that its reader can mend it.
+"""Errors of a run; each message says what was found, what was expected and what to do.
 
 TrainingError
 ├── ConfigError     the TOML file
@@ -8,16 +8,16 @@ TrainingError
 
 
 class TrainingError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of the errors that this package raises."""
 
 
 class ConfigError(TrainingError):
-    """The configuration is not one a run can follow."""
+    """The configuration is invalid, or describes a run that cannot be made."""
 
 
 class DataError(TrainingError):
-    """A data file is not what was promised; names file, row and column."""
+    """A data file does not hold what was expected; the message names file, row and column."""
 
 
 class GateError(TrainingError):
-    """A measured figure misses its gate; nothing was published."""
+    """A measured figure is outside its gate; nothing was published."""

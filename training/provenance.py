@@ -76,7 +76,7 @@ def require_same(path: Path, inputs: Inputs) -> None:
         more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
         raise ConfigError(
             f"what is in {path.parent} was made from other inputs: {'; '.join(changes[:_NAMED])}{more}. Change that "
-            "back, or fit anew without --resume (under another version if the old network is to be kept)"
+            "back, or fit again without --resume (under another version if the old network is to be kept)"
         )
 
 

@@ -40,15 +40,15 @@ class TrainingRun:
         """ConfigError if the files of the run were made from another configuration or other data."""
         require_same(self.dir.inputs, Inputs.of(self.config, self.corpus))
 
-    def start_anew(self) -> None:
-        """Remove what an earlier fit left, and record what this one is made from."""
+    def start_over(self) -> None:
+        """Remove the files of an earlier fit and record the inputs of this one."""
         shutil.rmtree(self.dir.checkpoints, ignore_errors=True)
         for path in (self.dir.weights, self.dir.baseline):
             path.unlink(missing_ok=True)
         self.record_inputs()
 
     def record_inputs(self) -> None:
-        """Write down what the files of the run are made from."""
+        """Record the inputs from which the files of the run are made."""
         record(self.dir.inputs, Inputs.of(self.config, self.corpus))
 
 

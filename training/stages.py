@@ -175,11 +175,11 @@ def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.f
 
 
 def _prepare_directory(run: TrainingRun, *, resume: bool) -> None:
-    """Leave nothing of another run in the directory: its checkpoints would be resumed from some day."""
+    """Remove the files of an earlier fit: a later call with --resume would continue from its checkpoints."""
     if not ProcessGroup.from_environment().is_main:
         return
     if not resume:
-        run.start_anew()
+        run.start_over()
     elif not run.dir.inputs.exists():
         run.record_inputs()
 

@@ -14,7 +14,7 @@ def config(tmp_path: Path) -> Path:
     """A run whose directory says that it was fitted."""
     path = tiny.config(tmp_path)
     run = TrainingRun.open(path, tmp_path / "runs")
-    run.start_anew()
+    run.start_over()
     run.dir.weights.write_bytes(b"weights")
     return path
 
@@ -60,7 +60,7 @@ def test_what_is_read_on_publishing_may_be_changed(config: Path, capsys: pytest.
 def test_fitting_anew_leaves_nothing_of_the_run_before(config: Path) -> None:
     run = TrainingRun.open(config, config.parent / "runs")
     (run.dir.checkpoints / "checkpoint-99").mkdir(parents=True)
-    run.start_anew()
+    run.start_over()
     assert not run.dir.weights.exists()
     assert not run.dir.checkpoints.exists()
 

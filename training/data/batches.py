@@ -1,4 +1,4 @@
-"""Papers as tensors: encoded by the contract's own code, batched by length, padded no further than needed."""
+"""Papers as tensors: encoded by the same code as in serving, batched by length, padded to the longest of a batch."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -81,12 +81,12 @@ def _padded(arrays: Sequence[NDArray[np.int64]], value: int) -> Tensor:
 
 
 class LengthGroupedSampler(Sampler[int]):
-    """An order in which neighbours are of like length, drawn anew each epoch.
+    """A random order for each epoch in which papers of similar length are neighbours.
 
-    It depends on seed and epoch alone, so that a resumed run sees what an uninterrupted one sees;
-    transformers' own sampler draws from the global generator, whose state a restart loses. All
-    batches are full, the last one by a second look at a few papers, so that any number of
-    processes that divides `batch_size` shares out the very batches one process would see.
+    The order depends on seed and epoch alone, so that a resumed run continues with the same batches;
+    transformers' own sampler draws from the global generator, whose state is lost on a restart. The
+    last batch is filled up with papers drawn before, so that all batches are full and several
+    processes together get the same batches as one process.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:

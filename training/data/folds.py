@@ -1,4 +1,4 @@
-"""Folds for figures that are held out: what is learned from some papers is measured on others."""
+"""Folds for cross-validation: what is learned from some papers is measured on others."""
 
 from collections.abc import Iterator
 
@@ -12,5 +12,5 @@ Rows = NDArray[np.intp]
 
 
 def folds(papers: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Rows of the others and its own, for each of five folds of so many papers; fewer papers make fewer folds."""
+    """For each of five folds, the rows of the other folds and its own rows; fewer papers make fewer folds."""
     yield from KFold(min(_FOLDS, papers), shuffle=True, random_state=seed).split(np.empty(papers))

@@ -15,7 +15,7 @@ from training.errors import DataError
 class LabelledFile:
     """Labels come from columns of 0 and 1, or from a column `categories` and the table [data.categories].
 
-    Raises DataError if the labels are not there, and as PaperFile does.
+    Raises DataError if the file lacks a label, and the errors of PaperFile.
     """
 
     def __init__(self, path: Path, config: DataConfig, auxiliary_column: str | None = None) -> None:

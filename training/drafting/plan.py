@@ -29,7 +29,7 @@ _HELD_OUT = 0.125
 _EVALUATION = 1 / 3
 _FP32_GRAPH = 1 / 2
 _INT8_GRAPH = 1 / 6
-# Export, quantization, calibration and pictures, whatever the number of papers.
+# Export, quantization, calibration and pictures; does not depend on the number of papers.
 _PUBLISHING_SECONDS = 40
 # TF-IDF with logistic regression.
 _BASELINE_SECONDS_PER_PAPER = 0.002
@@ -149,7 +149,7 @@ class _Estimate:
         return round(training * _HELD_OUT / (1 - _HELD_OUT))
 
     def _seconds(self, most_tokens: int) -> float:
-        """Mean seconds of a training step per paper, cut to so many word pieces."""
+        """Mean seconds per paper of a training step, with texts cut to `most_tokens`."""
         lengths = (min(most_tokens, length + _SPECIAL_TOKENS) for length in self._found.lengths)
         return float(np.mean([self._speed.seconds(length) for length in lengths]))
 

@@ -1,4 +1,4 @@
-"""Averages of a network's weights over its training, evaluated and kept in its place."""
+"""Averages of the weights over the steps of training, evaluated and kept instead of the last weights."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ _FILE = "averaged.safetensors"
 
 
 class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
-    """Averages the weights after every step, once `averaging_start` of the steps are taken.
+    """Updates an average of the weights after every step, from the share `averaging_start` of the steps on.
 
-    "ema" lets older weights fade, "swa" counts all alike (Izmailov et al. 2018). The average is
-    written with each checkpoint and read again when training resumes; before the first step that
-    counts there is none, and the weights stand for themselves.
+    "ema" is an exponential moving average, "swa" the plain mean of all steps (stochastic weight
+    averaging, Izmailov et al. 2018). The average is written with each checkpoint and read again when
+    training resumes. Before the first averaged step the current weights are used.
     """
 
     def __init__(self, network: nn.Module, config: FitConfig) -> None:
@@ -31,7 +31,9 @@ class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is untyp
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: object) -> None:
         decay = self._config.averaging_decay
-        self._average = AveragedModel(self._network, avg_fn=_fading(decay) if self._config.averaging == "ema" else None)
+        self._average = AveragedModel(
+            self._network, avg_fn=_exponential(decay) if self._config.averaging == "ema" else None
+        )
         written = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _FILE
         if written.exists():
             self._average.load_state_dict(load_file(written))
@@ -41,13 +43,13 @@ class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is untyp
             self._average.update_parameters(self._network)
 
     def write(self, folder: Path) -> None:
-        """Write the average, if there is one yet, into the folder of a checkpoint."""
+        """Write the average into the folder of a checkpoint, if a step has been averaged yet."""
         if self._average is not None and self._average.n_averaged:
             save_file(self._average.state_dict(), folder / _FILE)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the network have the average's weights, if there is one yet, while the block runs."""
+        """Give the network the averaged weights while the block runs, if a step has been averaged yet."""
         if self._average is None or not self._average.n_averaged:
             yield
             return
@@ -60,18 +62,23 @@ class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is untyp
 
 
 def load_average(network: nn.Module, checkpoint: Path) -> None:
-    """Give the network the average written with a checkpoint, if one was."""
+    """Load the average of a checkpoint into the network, if the checkpoint has one."""
     if (checkpoint / _FILE).exists():
         average = AveragedModel(network)
         average.load_state_dict(load_file(checkpoint / _FILE))
         network.load_state_dict(average.module.state_dict())
 
 
-def _fading(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """The rule of an exponential average whose first steps forget faster, lest the start weigh on short runs."""
+def _exponential(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential moving average with a shorter memory in the first steps.
 
-    def faded(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
-        kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
-        return torch.lerp(average, weights, 1 - kept)
+    With a constant decay of 0.999 the initial weights would still have a third of the weight after
+    1,000 steps, which is a whole run on few papers. (1 + n) / (10 + n) is the ramp of TensorFlow's
+    ExponentialMovingAverage.
+    """
 
-    return faded
+    def updated(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
+        current_decay = min(decay, (1 + float(steps)) / (10 + float(steps)))
+        return torch.lerp(average, weights, 1 - current_decay)
+
+    return updated

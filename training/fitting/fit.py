@@ -1,4 +1,4 @@
-"""Fine-tuning: transformers' Trainer with our batches, our learning rates and a log one can plot."""
+"""Fine-tuning with transformers' Trainer, with batches, learning rates and a log of our own."""
 
 import math
 from contextlib import nullcontext
@@ -37,9 +37,9 @@ def fit(
     """Fine-tune and return the network of the best evaluation.
 
     Writes checkpoints, TensorBoard events and `metrics.jsonl` below `folder`. With `resume` it
-    goes on from the last complete checkpoint, if there is one, to the result an uninterrupted
-    run of the same seed would have had. Several processes share out each batch; ConfigError if
-    they cannot do so evenly.
+    continues from the last complete checkpoint, if there is one, and ends with the weights that an
+    uninterrupted run of the same seed has. Several processes divide each batch among them;
+    ConfigError if that is not possible evenly.
     """
     trainer = _SubjectTrainer(
         model=network,

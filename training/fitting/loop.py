@@ -1,4 +1,4 @@
-"""What every loop here has in common: its device, its share of a batch, its number format, its log."""
+"""Arguments that all training loops have in common: device, batch size per process, precision and log."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from training.model.network import device_runs_bf16
 
 
 def arguments(folder: Path, *, batch_size: int, precision: Precision, seed: int, **more: Any) -> TrainingArguments:
-    """transformers' arguments for batches of `batch_size` papers over all processes.
+    """transformers' TrainingArguments for batches of `batch_size` papers over all processes.
 
-    Raises ConfigError if the processes cannot share out such a batch evenly.
+    Raises ConfigError if such a batch cannot be divided evenly among the processes.
     """
     papers = ProcessGroup.from_environment().per_process(batch_size)
-    made = TrainingArguments(
+    result = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=papers,
         per_device_eval_batch_size=2 * papers,
         bf16=runs_bf16(precision),
-        use_cpu=not torch.cuda.is_available(),  # else transformers refuses bf16 there
+        use_cpu=not torch.cuda.is_available(),  # without this, transformers refuses bf16 on a CPU
         report_to=["tensorboard"],
         remove_unused_columns=False,
         label_names=["labels"],
@@ -31,10 +31,10 @@ def arguments(folder: Path, *, batch_size: int, precision: Precision, seed: int,
         dataloader_pin_memory=torch.cuda.is_available(),
         **more,
     )
-    # One process, one device: with more of them in sight transformers would wrap the network in DataParallel and
-    # multiply the batch. torchrun is the way to several.
-    made._n_gpu = min(made.n_gpu, 1)
-    return made
+    # One device per process: if several GPUs are visible, transformers wraps the network in DataParallel and
+    # multiplies the batch by their number. Several devices are used through torchrun.
+    result._n_gpu = min(result.n_gpu, 1)
+    return result
 
 
 def runs_bf16(precision: Precision) -> bool:

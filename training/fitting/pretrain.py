@@ -1,6 +1,6 @@
-"""Further pre-training: the encoder guesses masked words of the field's papers before it learns their labels.
+"""Further pre-training with masked words on papers of the field, before fine-tuning (Sun et al. 2019, section 5.4).
 
-Sun et al. 2019, section 5.4. Their next-sentence task is left out: a title and its abstract belong together.
+Their second task, whether one sentence follows the other, is left out: a title and its abstract always belong together.
 """
 
 import logging
@@ -32,15 +32,15 @@ from training.fitting.progress import MetricsFile
 
 _LOG = logging.getLogger("training")
 
-# What torch's cross entropy leaves out.
+# The target that torch's cross entropy ignores.
 _NOT_MASKED = -100
 
 
 class MaskedWordModel(BertForMaskedLM):  # type: ignore[misc]  # transformers is untyped
-    """BERT with its head for masked words, which scores those alone.
+    """BERT with its head for masked words, applied to the masked positions only.
 
-    Over a vocabulary of 30,000 the head multiplies as many numbers for a piece as all six layers
-    of MiniLM, and most pieces are not masked.
+    With a vocabulary of 30,000 the head costs as much per word piece as all six layers of MiniLM,
+    and 85 % of the word pieces are not masked.
     """
 
     accepts_loss_kwargs = True
@@ -64,12 +64,12 @@ class MaskedWordModel(BertForMaskedLM):  # type: ignore[misc]  # transformers is
 
 
 class MaskedPapers(Dataset[dict[str, Tensor]]):
-    """Papers with some of their word pieces masked, anew each time they are drawn.
+    """Papers with some of their word pieces masked; the mask changes with every epoch.
 
-    A paper is drawn by a number that tells the epoch too, epoch × papers + paper, and its mask
-    depends on that number and the seed alone. So a resumed run, or several processes, see what
-    one uninterrupted process sees; transformers' own collator draws from one generator whose
-    state neither survives a restart nor is shared.
+    A paper is requested by the index epoch × papers + paper, and its mask depends on that index and
+    the seed alone, so that a resumed run and several processes see what one uninterrupted process
+    sees. transformers' own collator draws from one generator, whose state is neither saved with a
+    checkpoint nor shared among processes.
     """
 
     def __init__(
@@ -115,10 +115,11 @@ class MaskedPapers(Dataset[dict[str, Tensor]]):
         return [len(encoding.input_ids) for encoding in self._encodings]
 
     def _offsets(self, ids: list[int]) -> Tensor:
-        """Bounds from which the collator tells words: pieces of one word touch, words leave a gap."""
+        """Character bounds by which the collator recognizes words: those of one word touch, those of two do not."""
         pieces = self._tokenizer.convert_ids_to_tokens(ids)
-        follows = [piece.startswith("##") for piece in pieces[1:]] + [False]
-        return torch.tensor([[[2 * i, 2 * i + 1 + touching] for i, touching in enumerate(follows)]])
+        # "##" marks a word piece that continues the word before it.
+        continued = [piece.startswith("##") for piece in pieces[1:]] + [False]
+        return torch.tensor([[[2 * i, 2 * i + 1 + touching] for i, touching in enumerate(continued)]])
 
 
 def pretrain(
@@ -131,11 +132,11 @@ def pretrain(
     folder: Path,
     resume: bool,
 ) -> MaskedWordModel:
-    """Let the encoder guess masked words of the papers, laid out as `form` says, and return it with its head.
+    """Train the encoder on masked words of the papers, laid out as `form` says; returns it with its head.
 
     Writes checkpoints, TensorBoard events and `metrics.jsonl` below `folder`. With `resume` it
-    goes on from the last complete checkpoint, if there is one. ConfigError if the encoder is no
-    BERT, or if the processes cannot share out a batch evenly.
+    continues from the last complete checkpoint, if there is one. Raises ConfigError if the encoder
+    is not a BERT, or if a batch cannot be divided evenly among the processes.
     """
     model = _load(encoder)
     tokenizer = AutoTokenizer.from_pretrained(encoder.source, use_fast=True)
@@ -167,7 +168,7 @@ def pretrain(
 
 
 def save_encoder(model: MaskedWordModel, source: str, folder: Path) -> None:
-    """The encoder without its head, and `source`'s tokenizer, in the Hugging Face layout."""
+    """Write the encoder without its head, and the tokenizer of `source`, in the Hugging Face layout."""
     model.bert.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(folder)
 
@@ -181,7 +182,7 @@ class _MaskedWordTrainer(Trainer):  # type: ignore[misc]
 
 
 class _DrawnPapers(LengthGroupedSampler):
-    """The same order, as numbers that tell the epoch too."""
+    """The same order, as indices that include the epoch; see MaskedPapers."""
 
     def __iter__(self) -> Iterator[int]:
         first = self._epoch * len(self._lengths)
@@ -190,7 +191,7 @@ class _DrawnPapers(LengthGroupedSampler):
 
 
 class _Padding:
-    """Rows to a batch, padded to its longest paper; all of shape (papers, tokens)."""
+    """Makes a batch of rows, padded to its longest paper; all tensors have shape (papers, tokens)."""
 
     def __init__(self, pad_id: int) -> None:
         self._fill = {"input_ids": pad_id, "attention_mask": 0, "token_type_ids": 0, "labels": _NOT_MASKED}
@@ -212,25 +213,25 @@ def _load(encoder: EncoderConfig) -> MaskedWordModel:
         )
     if encoder.dropout is not None:
         config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
-    with _without_report():
+    with _without_weight_report():
         model, found = MaskedWordModel.from_pretrained(
             encoder.source, config=config, attn_implementation=encoder.attention, output_loading_info=True
         )
     if found["missing_keys"]:
-        _LOG.info("%s has no head for masked words: it starts fresh, tied to the word pieces", encoder.source)
+        _LOG.info("%s has no head for masked words; a new one is tied to the word embeddings", encoder.source)
     return model  # type: ignore[no-any-return]
 
 
 @contextmanager
-def _without_report() -> Iterator[None]:
-    # Missing and surplus weights are no surprise here; what matters of them is said in one line of our own.
+def _without_weight_report() -> Iterator[None]:
+    # transformers reports missing and unused weights in a long table. Both are expected here; the caller logs one line.
     log = logging.getLogger("transformers.modeling_utils")
-    log.addFilter(_nothing)
+    log.addFilter(_reject)
     try:
         yield
     finally:
-        log.removeFilter(_nothing)
+        log.removeFilter(_reject)
 
 
-def _nothing(record: logging.LogRecord) -> bool:
+def _reject(record: logging.LogRecord) -> bool:
     return False

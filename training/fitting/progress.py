@@ -1,4 +1,4 @@
-"""What a training run leaves of its way: one JSON line per log entry, to be plotted and compared."""
+"""The log of a training run: one JSON object per line, to be plotted and compared."""
 
 import json
 import time
@@ -12,8 +12,8 @@ from transformers import TrainerCallback, TrainingArguments
 class MetricsFile(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
     """Writes step, seconds of training so far, epoch, loss, learning rate and evaluation figures.
 
-    A resumed run first drops the lines of steps it will take again, and counts its seconds on from
-    those kept, so that the file reads as if nothing had happened.
+    A resumed run first removes the lines of steps that it will repeat, and adds its seconds to those
+    of the last line that remains, so that the file equals that of an uninterrupted run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,10 +24,10 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]  # transformers is unt
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: object) -> None:
         if not state.is_world_process_zero:
             return
-        kept = [line for line in read_metrics(self._path) if line["step"] <= state.global_step]
+        lines = [line for line in read_metrics(self._path) if line["step"] <= state.global_step]
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self._before = kept[-1].get("seconds", 0.0) if kept else 0.0
+        self._path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self._before = lines[-1].get("seconds", 0.0) if lines else 0.0
         self._started = time.monotonic()
 
     def on_log(
@@ -41,5 +41,5 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]  # transformers is unt
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines of a metrics file in their order; none if there is no such file."""
+    """The lines of a metrics file in their order; empty if there is no such file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

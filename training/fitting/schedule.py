@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run, as a multiple of its highest value."""
+"""Schedules of the learning rate, as a factor of its highest value."""
 
 import math
 
@@ -6,19 +6,19 @@ from training.config import FitConfig
 
 
 def rate(step: int, steps: int, config: FitConfig) -> float:
-    """What share of the learning rate holds at this step of so many.
+    """The factor, from 0 to 1, by which the learning rate is multiplied at `step` of `steps`.
 
-    All schedules rise over the first `warmup` of the steps. Then "linear" falls to nothing, "cosine" does so along
-    half a wave, "constant" stays, and "slanted" falls as in Howard & Ruder 2018, section 3.2: a triangle that starts
-    and ends at 1 / `slant`.
+    All schedules rise linearly over the first `warmup` of the steps. After that "linear" falls to 0, "cosine" falls
+    to 0 along half a cosine wave, "constant" stays at 1, and "slanted" is the slanted triangle of Howard and Ruder
+    2018, section 3.2, which starts and ends at 1 / `slant`.
     """
     if config.schedule == "slanted":
         return _slanted(step, steps, config)
-    rising = math.ceil(steps * config.warmup)
-    if step < rising:
-        return step / rising
-    left = max(0.0, (steps - step) / max(1, steps - rising))
-    return {"linear": left, "cosine": (1 - math.cos(math.pi * left)) / 2, "constant": 1.0}[config.schedule]
+    warmup_steps = math.ceil(steps * config.warmup)
+    if step < warmup_steps:
+        return step / warmup_steps
+    remaining = max(0.0, (steps - step) / max(1, steps - warmup_steps))
+    return {"linear": remaining, "cosine": (1 - math.cos(math.pi * remaining)) / 2, "constant": 1.0}[config.schedule]
 
 
 def _slanted(step: int, steps: int, config: FitConfig) -> float:

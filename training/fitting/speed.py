@@ -25,7 +25,7 @@ class Speed(NamedTuple):
     quadratic: float
 
     def seconds(self, tokens: int) -> float:
-        """Seconds for one paper of so many word pieces, forward and backward."""
+        """Seconds for one paper of this length, forward and backward."""
         return self.linear * tokens + self.quadratic * tokens**2
 
 

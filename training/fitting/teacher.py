@@ -1,4 +1,4 @@
-"""What fitted networks say of training papers, written once and learned from by another network."""
+"""Knowledge distillation: scores of a teacher on the training papers, written by one run and read by another."""
 
 import hashlib
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ _BATCH = 32
 
 
 def score(network: SubjectNetwork, papers: EncodedPapers, pad_id: int) -> NDArray[np.float32]:
-    """Logits of all papers, shape (papers, labels), with a progress bar."""
+    """Logits of all papers, shape (papers, labels); shows a progress bar."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network.to(device).eval()
-    order = np.argsort(papers.lengths, kind="stable")  # neighbours of like length need little padding
+    order = np.argsort(papers.lengths, kind="stable")  # papers of similar length need little padding
     logits = np.empty((len(papers), network.labels), dtype=np.float32)
     batches = np.array_split(order, -(-len(order) // _BATCH))
     collate = Collator(pad_id)
@@ -40,9 +40,9 @@ def score(network: SubjectNetwork, papers: EncodedPapers, pad_id: int) -> NDArra
 
 
 def score_as_served(classifier: Classifier, papers: Sequence[Paper], threads: int) -> NDArray[np.float32]:
-    """Log-odds of a published artefact's probabilities on all papers, `threads` of them side by side; shape as `score`.
+    """Log-odds of a published artefact's probabilities, shape (papers, labels); `threads` papers run in parallel.
 
-    Raises DataError with the number of a paper that has no text the tokenizer knows.
+    Raises DataError with the number of a paper whose text is empty after its preparation.
     """
 
     def row(number: int) -> NDArray[np.float32]:
@@ -58,15 +58,15 @@ def score_as_served(classifier: Classifier, papers: Sequence[Paper], threads: in
 
 
 def write_scores(path: Path, papers: Papers, labels: Sequence[str], logits: NDArray[np.float32]) -> None:
-    """Keep logits, shape (papers, labels), with the names of the labels and a fingerprint of each paper."""
+    """Write logits, shape (papers, labels), with the names of the labels and a fingerprint of each paper."""
     np.savez_compressed(path, papers=_fingerprints(papers.papers), labels=np.array(labels), logits=logits)
 
 
 def read_scores(paths: Sequence[Path], papers: Papers, labels: Sequence[str]) -> NDArray[np.float32]:
     """Logits of these papers, shape (papers, labels), averaged over the files.
 
-    The files may know more papers than these and order them as they like. Raises DataError
-    if one cannot be read, lacks a paper, or was written for other labels.
+    The files may hold more papers, and papers and labels in another order. Raises DataError if a
+    file cannot be read, lacks a paper, or has other labels.
     """
     logits = np.stack([_read_file(path, papers, labels) for path in paths])
     averaged: NDArray[np.float32] = logits.mean(axis=0)
@@ -87,7 +87,7 @@ def _read_file(path: Path, papers: Papers, labels: Sequence[str]) -> NDArray[np.
     wanted = _fingerprints(papers.papers).tolist()
     if missing := sum(fingerprint not in rows for fingerprint in wanted):
         raise DataError(
-            f"{path}: has no scores for {missing} of {len(wanted)} training papers; write it anew with "
+            f"{path}: has no scores for {missing} of {len(wanted)} training papers; write it again with "
             "`training score`, from a run on the same [data]"
         )
     columns = [names.index(label) for label in labels]

@@ -1,4 +1,4 @@
-"""What a wrong score costs: plain cross-entropy, and kinds that give rare labels more weight. Training only."""
+"""Losses: binary cross-entropy, and variants that give rare labels more weight. Used in training only."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ class LabelLoss(nn.Module):
     """Binary cross-entropy of each label on raw logits, weighted as configured, averaged over papers and labels.
 
     - class_balanced: a label's terms weigh by its effective number of papers, on average 1 (Cui et al. 2019).
-    - focal: a term weighs (1 - p)^γ, where p is the probability of what is right (Lin et al. 2017).
+    - focal: a term weighs (1 - p)^γ, where p is the probability of the right answer (Lin et al. 2017).
     - asymmetric: γ differs for labels present and absent, and absent labels' probabilities are first lowered by a
       margin (Ridnik et al. 2021).
 
@@ -25,7 +25,7 @@ class LabelLoss(nn.Module):
     def __init__(self, config: LossConfig, positives: Tensor, papers: int) -> None:
         super().__init__()
         self._config = config
-        # Not persistent: a network is saved without the way it was trained.
+        # Not persistent: the weights are saved without what only training needs.
         self.register_buffer("_positive", _positive_weights(config, positives, papers), persistent=False)
         self.register_buffer("_label", _label_weights(config, positives), persistent=False)
 

@@ -1,4 +1,4 @@
-"""Pretrained encoders: whether they can be loaded and used here, told before anything long starts."""
+"""Reads configuration and tokenizer of a pretrained encoder, and checks that it can be trained and served here."""
 
 from pathlib import Path
 from typing import NamedTuple

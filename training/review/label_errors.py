@@ -22,12 +22,12 @@ class LabelError(NamedTuple):
 def likely_errors(given: NDArray[np.bool_], scores: NDArray[np.floating]) -> list[LabelError]:
     """Suspicious labels, the most likely errors first; both arguments have shape (papers, labels).
 
-    `scores` must come from a model that has not learned from the paper in question. Each label is a
-    task of two classes. A paper is confidently of a class if its probability for that class is at
-    least the mean over the papers given to that class (section 3.1 there): a threshold that follows
-    how sure the model is of this label, so that rare labels with low scores are judged by their own
-    standard. Those confidently of the class that they are not given are ranked by their normalized
-    margin (section 3.2).
+    `scores` must come from a model that was not trained on the paper in question. Each label is
+    treated as a task of two classes: papers with and without it. A label is suspicious if the
+    probability of the opposite class is at least the mean of that probability over the papers of the
+    opposite class (section 3.1 there). This threshold depends on the label, so that labels whose
+    scores are low in general are not all suspicious. Suspicious labels are ranked by their
+    normalized margin (section 3.2).
     """
     return sorted(
         (error for label in range(given.shape[1]) for error in _of_label(given[:, label], scores[:, label], label)),
@@ -37,7 +37,7 @@ def likely_errors(given: NDArray[np.bool_], scores: NDArray[np.floating]) -> lis
 
 def _of_label(given: NDArray[np.bool_], scores: NDArray[np.floating], label: int) -> list[LabelError]:
     if given.all() or not given.any():
-        return []  # one class alone says nothing of the other
+        return []  # no class to compare with
     wrongly_absent = ~given & (scores >= scores[given].mean())
     wrongly_present = given & (1 - scores >= (1 - scores[~given]).mean())
     opposite = np.where(given, 1 - scores, scores)

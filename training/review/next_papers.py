@@ -23,23 +23,23 @@ def expected_errors(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def most_worth_labelling(papers: Sequence[Paper], scores: NDArray[np.floating], count: int) -> list[int]:
-    """Indices of `count` papers, the most useful first: uncertain ones, and unlike those before them.
+    """Indices of `count` papers, the most useful first: uncertain ones, and different from those before them.
 
-    Uncertain papers come in groups of near-equals that teach the same; each paper's uncertainty is
-    lowered by its likeness (cosine of word counts) to those chosen already, as in maximal marginal
+    Uncertain papers come in groups of near-duplicates that teach the same; each paper's uncertainty is
+    lowered by its similarity (cosine of word counts) to those chosen already, as in maximal marginal
     relevance (Carbonell and Goldstein 1998).
     """
     uncertain = expected_errors(scores)
     candidates = np.argsort(-uncertain, kind="stable")[: count * _CANDIDATES]
     vectorizer = HashingVectorizer(n_features=_FEATURES, stop_words="english", alternate_sign=False)
     words = vectorizer.transform([" ".join(papers[i]) for i in candidates])
-    likeness = np.zeros(len(candidates))
+    similarity = np.zeros(len(candidates))
     left = np.ones(len(candidates), dtype=np.bool_)
     chosen: list[int] = []
     while len(chosen) < min(count, len(candidates)):
-        worth = np.where(left, uncertain[candidates] * (1 - likeness), -1)
+        worth = np.where(left, uncertain[candidates] * (1 - similarity), -1)
         best = int(worth.argmax())
         left[best] = False
         chosen.append(int(candidates[best]))
-        likeness = np.maximum(likeness, np.clip((words @ words[best].T).toarray()[:, 0], 0, 1))
+        similarity = np.maximum(similarity, np.clip((words @ words[best].T).toarray()[:, 0], 0, 1))
     return chosen
