@@ -15,15 +15,15 @@ from training.config import RunConfig
 from training.data.corpus import Corpus
 from training.errors import ConfigError
 
-# What is read on publishing only: it may be changed after the network has been fitted.
+# Sections and keys that only publishing reads: they may be changed after the network has been fitted.
 _READ_ON_PUBLISHING = frozenset(
     {
-        "calibration", "gates", "golden", "golden_tolerance", "labels", "licence", "limits", "quantization", "scope",
-        "thresholds", "uncertain_share",
+        "calibration", "exits.heads", "exits.micro_f1_loss", "gates", "golden", "golden_tolerance", "licence", "limits",
+        "name", "publish", "quantization", "scope", "thresholds", "uncertain_share", "version",
     }
 )  # fmt: skip
 _READ_ON_PRETRAINING = frozenset({"encoder", "input", "pretrain", "seed"})
-# So many differences are named in the message.
+# Differences that the message names at most.
 _NAMED = 3
 
 
@@ -41,7 +41,7 @@ class Inputs(BaseModel):
     @classmethod
     def of(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
         """What the network of a run depends on, as it is now."""
-        document = config.model_dump(mode="json", exclude_defaults=True, exclude=set(_READ_ON_PUBLISHING))
+        document = config.model_dump(mode="json", exclude_defaults=True)
         files = {name: str(facts["sha256"]) for name, facts in corpus.report.items()}
         return cls(settings=dict(_flat(document)), files=files | _digests(config), labels=corpus.labels)
 
@@ -81,7 +81,8 @@ def require_same(path: Path, inputs: Inputs) -> None:
 
 
 def _changes(recorded: Inputs, now: Inputs) -> Iterator[str]:
-    for key in sorted(recorded.settings.keys() | now.settings.keys()):
+    keys = recorded.settings.keys() | now.settings.keys()
+    for key in sorted(key for key in keys if _READ_ON_PUBLISHING.isdisjoint({key, key.partition(".")[0]})):
         before, after = (inputs.settings.get(key, "not set") for inputs in (recorded, now))
         if before != after:
             yield f"{key} was {_shortened(before)}, now {_shortened(after)}"
