@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
+from client import Client, Retries
 from tests import builders
 from tests.app.running import ROOT, Running, running
 from tests.deploy.test_image_files import compose, settings_of
@@ -134,6 +135,45 @@ def test_no_request_fails_when_services_are_killed_drained_and_upgraded(tmp_path
 
     assert {status for status, _ in load.answers} == {200}, (tmp_path / LOG).read_text()
     assert {version for _, version in load.answers} == {"1.0.0", "1.1.0", "2.0.0"}
+
+
+def test_overload_reaches_the_client_as_429_and_the_client_waits(tmp_path: Path) -> None:
+    store = builders.publish(tmp_path / "artefacts").root
+    port, *ports = free_ports(3)
+    statuses: list[int] = []
+    with ExitStack() as stack:
+        for replica in ports:
+            folder = tmp_path / str(replica)
+            folder.mkdir()
+            settings: dict[str, Any] = {"port": replica, "artefacts": store, "max_queue": 2, "max_papers": 2}
+            stack.enter_context(running(folder, "tests.app.slow_service", "0.1", threads=1, **settings))
+        url = stack.enter_context(balancer(tmp_path, port, ports))
+        wait_until_ready(url)
+
+        def classify(_: int) -> list[str]:
+            transport = httpx.HTTPTransport()
+            with Client(url, transport=Recorded(transport, statuses), retries=Retries(tries=40)) as client:
+                return client.classify("quantum star").labels
+
+        with ThreadPoolExecutor(24) as pool:
+            assert list(pool.map(classify, range(24))) == [["Physics"]] * 24
+    assert set(statuses) == {200, 429}
+
+
+class Recorded(httpx.BaseTransport):
+    """A transport that records the status of every response."""
+
+    def __init__(self, transport: httpx.BaseTransport, statuses: list[int]) -> None:
+        self._transport = transport
+        self._statuses = statuses
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._transport.handle_request(request)
+        self._statuses.append(response.status_code)
+        return response
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 def test_metrics_and_reloads_are_not_reached_through_the_balancer(tmp_path: Path) -> None:
