@@ -105,7 +105,8 @@ class ResponseHeadersMiddleware:
 class AllowedHostsMiddleware:
     """Reject requests for other host names, which protects a local service without keys from DNS rebinding.
 
-    Unlike Starlette's TrustedHostMiddleware it answers with a problem document and understands IPv6 addresses.
+    Unlike Starlette's TrustedHostMiddleware it answers with a problem document, understands IPv6 addresses, and leaves
+    the probes open: an orchestrator or a balancer asks for an address, and they reveal nothing.
     """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str], browsers_only: bool = False) -> None:
@@ -119,7 +120,7 @@ class AllowedHostsMiddleware:
         self._browsers_only = browsers_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._allows(Headers(scope=scope)):
+        if scope["type"] == "http" and get_route_path(scope) not in _PROBES and not self._allows(Headers(scope=scope)):
             error = Forbidden("This host name is not among those that PAPERS_ALLOWED_HOSTS allows.")
             return await refuse(error, scope, receive, send)
         return await self._app(scope, receive, send)

@@ -28,7 +28,13 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def status_for(host: bytes, hosts: tuple[str, ...], *headers: tuple[bytes, bytes], browsers_only: bool = False) -> int:
+def status_for(
+    host: bytes,
+    hosts: tuple[str, ...],
+    *headers: tuple[bytes, bytes],
+    browsers_only: bool = False,
+    path: str = "/",
+) -> int:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -38,7 +44,7 @@ def status_for(host: bytes, hosts: tuple[str, ...], *headers: tuple[bytes, bytes
         sent.append(message)
 
     async def exchange() -> None:
-        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host), *headers]}
+        scope: Scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"host", host), *headers]}
         open_request_log(scope)
         await AllowedHostsMiddleware(application, hosts, browsers_only)(scope, receive, send)
 
@@ -58,6 +64,11 @@ def status_for(host: bytes, hosts: tuple[str, ...], *headers: tuple[bytes, bytes
 )  # fmt: skip
 def test_only_allowed_host_names_are_served(host: bytes, status: int) -> None:
     assert status_for(host, ("papers.example", "*.example.org", "[::1]")) == status
+
+
+@pytest.mark.parametrize(("path", "status"), [("/livez", 200), ("/readyz", 200), ("/metrics", 403), ("/livez/x", 403)])
+def test_probes_are_open_by_any_name(path: str, status: int) -> None:
+    assert status_for(b"10.0.0.7:8000", ("papers.example",), path=path) == status
 
 
 @pytest.mark.parametrize("headers", [[BROWSER], [(b"origin", b"http://evil.example")]], ids=["page", "script"])
