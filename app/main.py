@@ -40,7 +40,7 @@ from app.observability.engine_events import EngineEvents
 from app.observability.metrics import Telemetry
 from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
 from app.settings import LOCAL_HOSTS, Settings, SettingsError
-from model_store.store import Store
+from model_store.remote import open_store
 
 _OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 # Any other query may contain a text.
@@ -91,7 +91,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
 
 def _versions(settings: Settings) -> Versions:
     return Versions.open(
-        Store(settings.artefacts), settings.version, settings.model, settings.threads, settings.manifest_sha256
+        open_store(settings.artefacts), settings.version, settings.model, settings.threads, settings.manifest_sha256
     )
 
 

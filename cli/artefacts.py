@@ -6,6 +6,7 @@ from pathlib import Path
 
 import model_store
 from model_store.classifier import Classifier
+from model_store.remote import open_store
 from model_store.store import Artefact, Store
 
 
@@ -14,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     folder = os.environ.get("PAPERS_ARTEFACTS") or Path(model_store.__file__).parent / "artefacts"
     group = parser.add_argument_group("which model")
     group.add_argument(
-        "--artefacts", type=Path, metavar="DIR", default=Path(folder),
+        "--artefacts", type=Path, metavar="DIR|URL", default=Path(folder),
         help="folder of published models (default: PAPERS_ARTEFACTS, or those that come with the package)",
     )  # fmt: skip
     group.add_argument(
@@ -28,8 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def store(args: argparse.Namespace) -> Store:
-    """The folder that the options name."""
-    return Store(args.artefacts)
+    """The store that the options name, in a folder or at an address such as s3://bucket/models."""
+    return open_store(args.artefacts)
 
 
 def opened(args: argparse.Namespace) -> Artefact:

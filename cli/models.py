@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         return _show_card(store.open(args.model, args.version or args.artefact_version), terminal, as_json=args.json)
     releases = _releases(store, args)
     if not releases:
-        raise CliError(f"there is no artefact in {store.root}; publish one, or name another folder with --artefacts")
+        raise CliError(f"there is no artefact in {store.place}; publish one, or name another folder with --artefacts")
     check = _verified if args.action == "verify" else _listed
     lines = [check(store, name, version) for name, version in releases]
     for line, _ in lines:

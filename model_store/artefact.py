@@ -30,7 +30,7 @@ REQUIRED = frozenset({GRAPH, TOKENIZER, GOLDEN, CARD})
 _ALLOWED_SUFFIXES = frozenset({".onnx", ".json", ".md", ".png"})
 
 # A manifest of a thousand labels has about one megabyte.
-_LARGEST_MANIFEST = 16 * 2**20
+LARGEST_MANIFEST = 16 * 2**20
 # All files together; an ONNX file cannot exceed 2 GiB in any case.
 _LARGEST_ARTEFACT = 2**31
 
@@ -44,14 +44,15 @@ class Artefact:
         `sha256` is that of the manifest if only one is acceptable. Raises ArtefactMissing,
         ArtefactDamaged or ArtefactTooNew, naming the file and what was expected.
         """
-        raw = _read(folder / MANIFEST, _LARGEST_MANIFEST)
+        raw = _read(folder / MANIFEST, LARGEST_MANIFEST)
         self.folder = folder
         self.sha256 = hashlib.sha256(raw).hexdigest()
         """Of the manifest, which holds the checksums of all other files."""
         if sha256 is not None and sha256 != self.sha256:
             raise ArtefactDamaged(f"{folder / MANIFEST} has sha256 {self.sha256}, the one that is accepted is {sha256}")
-        self.manifest = _parse_manifest(folder, raw)
+        self.manifest = parse_manifest(folder, raw)
         check_names(folder, self.manifest, self.manifest.files)
+        check_size(folder, self.manifest)
         _check_folder(folder, self.manifest)
         self.files = {name: _verified(folder / name, entry) for name, entry in self.manifest.files.items()}
         check_graphs(folder, self.files.items())
@@ -116,7 +117,8 @@ def check_graphs(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             raise ArtefactDamaged(f"{folder / name} has weights in other files; export it with all weights inside")
 
 
-def _parse_manifest(folder: Path, raw: bytes) -> Manifest:
+def parse_manifest(folder: Path, raw: bytes) -> Manifest:
+    """The manifest in `raw`, read from `folder`; raises ArtefactDamaged or ArtefactTooNew."""
     path = folder / MANIFEST
     try:
         document = json.loads(raw)
@@ -133,9 +135,13 @@ def _parse_manifest(folder: Path, raw: bytes) -> Manifest:
         raise ArtefactDamaged(f"{path} is not a valid manifest: {_first_fault(error)}") from None
 
 
-def _check_folder(folder: Path, manifest: Manifest) -> None:
+def check_size(folder: Path, manifest: Manifest) -> None:
+    """Raise ArtefactDamaged if the files are too large to be read."""
     if sum(entry.bytes for entry in manifest.files.values()) > _LARGEST_ARTEFACT:
         raise ArtefactDamaged(f"{folder / MANIFEST} lists more than {_LARGEST_ARTEFACT} bytes, the most that is read")
+
+
+def _check_folder(folder: Path, manifest: Manifest) -> None:
     try:
         with os.scandir(folder) as entries:
             unlisted = next((entry.name for entry in entries if entry.name not in {MANIFEST, *manifest.files}), None)

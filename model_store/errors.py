@@ -8,6 +8,7 @@ ModelStoreError
 │   └── GoldenMismatch       this machine does not reproduce the recorded scores
 ├── VersionExists            publishing over a version that is already there
 ├── StoreError               the store cannot be written
+├── StoreUnavailable         the store of another machine cannot be reached
 └── PaperError               a paper that cannot be classified
 """
 
@@ -42,6 +43,10 @@ class VersionExists(ModelStoreError):
 
 class StoreError(ModelStoreError):
     """The store cannot be written."""
+
+
+class StoreUnavailable(ModelStoreError):
+    """A store on another machine cannot be reached or does not answer."""
 
 
 class PaperError(ModelStoreError):

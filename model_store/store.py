@@ -48,45 +48,50 @@ class Store:
     A store of the older layout, with the versions of one model directly below its root, is read as well.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, place: str | None = None) -> None:
+        """`place` is what messages call the store, by default its folder."""
         self.root = root
+        self.place = place or str(root)
 
     def names(self) -> list[str]:
         """Names of the models that have a published version, in alphabetical order."""
-        return sorted({release.name for release in self._releases()})
+        return _names(self._releases())
 
     def versions(self, name: str | None = None) -> list[str]:
         """Published versions of a model, oldest first; without a name, see `default_name`.
 
         A folder without a manifest is not published yet and does not count.
         """
-        wanted = name or self.default_name()
-        return sorted({release.version for release in self._releases() if release.name == wanted}, key=_numbers)
+        releases = self._releases()
+        wanted = name or _default_name(releases)
+        return sorted({release.version for release in releases if release.name == wanted}, key=_numbers)
 
     def default_name(self) -> str:
         """The model that is meant where none is named: the only one, or arxiv-subjects."""
-        names = self.names()
-        return names[0] if len(names) == 1 else DEFAULT_NAME
+        return _default_name(self._releases())
 
     def resolve(self, name: str | None = None, version: str = LATEST) -> Release:
         """The release that is meant: of the default model unless `name` is given, the newest for "latest".
 
         Raises ArtefactMissing, naming what there is instead.
         """
-        wanted = name or self.default_name()
-        versions = self.versions(wanted)
+        releases = self._releases()
+        wanted = name or _default_name(releases)
+        found = {release.version: release for release in releases if release.name == wanted}
+        versions = sorted(found, key=_numbers)
         if not versions:
-            there = ", ".join(self.names()) or "none at all"
-            raise ArtefactMissing(f"no model {wanted!r} in {self.root}; there is {there}")
-        if version != LATEST and version not in versions:
+            there = ", ".join(_names(releases)) or "none at all"
+            raise ArtefactMissing(f"no model {wanted!r} in {self.place}; there is {there}")
+        if version != LATEST and version not in found:
             there = ", ".join(versions)
-            raise ArtefactMissing(f"no artefact of version {version!r} of {wanted} in {self.root}; there is {there}")
-        number = versions[-1] if version == LATEST else version
-        return next(found for found in self._releases() if (found.name, found.version) == (wanted, number))
+            raise ArtefactMissing(f"no artefact of version {version!r} of {wanted} in {self.place}; there is {there}")
+        return found[versions[-1] if version == LATEST else version]
 
     def open(self, name: str | None = None, version: str = LATEST, sha256: str | None = None) -> Artefact:
         """The verified artefact of a release; see `resolve`, and Artefact for what can be wrong with it."""
-        release = self.resolve(name, version)
+        return self._open(self.resolve(name, version), sha256)
+
+    def _open(self, release: Release, sha256: str | None) -> Artefact:
         artefact = Artefact(release.folder, sha256)
         stated = (artefact.manifest.name, artefact.manifest.version)
         if stated != (release.name, release.version):
@@ -130,16 +135,36 @@ class Store:
                 shutil.rmtree(draft, ignore_errors=True)
         return target
 
-    def _releases(self) -> Iterator[Release]:
+    def _releases(self) -> list[Release]:
         """Everything published, in no order."""
+        found = []
         for folder in _folders(self.root):
-            if _VERSION.fullmatch(folder.name):
+            if is_version(folder.name):
                 if (folder / MANIFEST).exists():
-                    yield Release(_stated_name(folder), folder.name, folder)
-            elif _NAME.fullmatch(folder.name):
-                for version in _folders(folder):
-                    if _VERSION.fullmatch(version.name) and (version / MANIFEST).exists():
-                        yield Release(folder.name, version.name, version)
+                    found.append(Release(_stated_name(folder), folder.name, folder))
+            elif is_name(folder.name):
+                versions = [version for version in _folders(folder) if is_version(version.name)]
+                found += [Release(folder.name, path.name, path) for path in versions if (path / MANIFEST).exists()]
+        return found
+
+
+def is_name(text: str) -> bool:
+    """Whether a folder of this name holds the versions of a model."""
+    return _NAME.fullmatch(text) is not None and not is_version(text)
+
+
+def is_version(text: str) -> bool:
+    """Whether a folder of this name holds a version, such as 1.2.0."""
+    return _VERSION.fullmatch(text) is not None
+
+
+def _names(releases: list[Release]) -> list[str]:
+    return sorted({release.name for release in releases})
+
+
+def _default_name(releases: list[Release]) -> str:
+    names = _names(releases)
+    return names[0] if len(names) == 1 else DEFAULT_NAME
 
 
 def _folders(parent: Path) -> list[Path]:

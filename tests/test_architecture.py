@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FOREIGN = ("torch", "transformers", "sklearn", "onnx", "matplotlib", "huggingface_hub", "training")
+FOREIGN = ("torch", "fsspec", "s3fs", "transformers", "sklearn", "onnx", "matplotlib", "huggingface_hub", "training")
 
 
 @pytest.mark.parametrize("entry", ["app.main", "app.__main__", "model_store.store"])
