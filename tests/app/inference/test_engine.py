@@ -1,7 +1,6 @@
 """Admission, deadlines, fairness: what happens when more is asked than can be done."""
 
 import asyncio
-import time
 
 from model_store.store import Store
 from tests.app.doubles import failing, impatient, slow
@@ -13,9 +12,8 @@ async def refused_when_full(store: Store) -> None:
     async with in_process(settings, slow(store, 0.3)) as papers:
         busy = [asyncio.create_task(papers.classify("star")) for _ in range(2)]
         await asyncio.sleep(0.1)
-        began = time.monotonic()
         refusal = await papers.classify("star")
-        assert time.monotonic() - began < 0.2
+        assert not any(request.done() for request in busy), "the refusal waits for nobody"
         assert (refusal.status_code, refusal.json()["code"], refusal.headers["retry-after"]) == (429, "queue_full", "1")
         assert [answer.status_code for answer in await asyncio.gather(*busy)] == [200, 200]
         assert (await papers.classify("star")).status_code == 200
@@ -59,14 +57,14 @@ def test_work_of_a_client_that_went_away_is_dropped(store: Store) -> None:
 
 
 async def single_beside_batches(store: Store) -> None:
-    async with in_process(impatient(store, request_timeout_s=10.0), slow(store, 0.02)) as papers:
+    classifier = slow(store, 0.02)
+    async with in_process(impatient(store, request_timeout_s=10.0), classifier) as papers:
         batches = [asyncio.create_task(papers.classify(*["star"] * 60)) for _ in range(2)]
         await asyncio.sleep(0.1)
-        began = time.monotonic()
+        before = classifier.scored
         assert (await papers.classify("proof")).status_code == 200
-        waited = time.monotonic() - began
+        assert classifier.scored - before < 20, "of the 120 papers that came before"
         assert [answer.status_code for answer in await asyncio.gather(*batches)] == [200, 200]
-        assert waited < 0.3, "a turn of each batch takes 0.04 s, both batches 2.4 s"
 
 
 def test_large_batches_do_not_starve_a_single_paper(store: Store) -> None:
