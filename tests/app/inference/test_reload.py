@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from model_store.store import GRAPH, Store
+from model_store.store import GRAPH, MANIFEST, Store
 from tests import builders
 from tests.app.inprocess import InProcess, in_process
 
@@ -93,10 +95,53 @@ def test_a_version_that_computes_other_scores_is_refused_and_counted(store: Stor
     run(store, key_file, story)
 
 
-@pytest.mark.parametrize("files", [{"model": b"no graph"}, {"tokenizer": b"{}"}, {"golden": b"[]"}])
+# A tokenizer that makes the Rust library panic, which is no Exception.
+PANIC = json.dumps(
+    json.loads(builders.tokenizer().to_str()) | {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}
+).encode()
+ANY_SCORES = b'{"tolerance": 0.99, "papers": [{"title": "star", "scores": [0.5, 0.5, 0.5]}]}'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"model": b"no graph"}, {"tokenizer": b"{}"}, {"tokenizer": PANIC}, {"golden": b"[]"},
+        {"golden": ANY_SCORES},
+    ],
+    ids=["no graph", "no tokenizer", "panic", "no golden papers", "any scores"],
+)  # fmt: skip
 def test_a_version_that_cannot_be_loaded_is_refused(store: Store, key_file: Path, files: dict[str, bytes]) -> None:
     async def story(papers: InProcess) -> None:
         publish_strange(store, "1.2.0", **files)
+        await refused(papers)
+
+    run(store, key_file, story)
+
+
+def never_ending(folder: Path) -> None:
+    (folder / GRAPH).unlink()
+    os.mkfifo(folder / GRAPH)
+
+
+def elsewhere(folder: Path) -> None:
+    (folder / GRAPH).unlink()
+    (folder / GRAPH).symlink_to("/dev/zero")
+
+
+def another_version(folder: Path) -> None:
+    folder.rename(folder.with_name("9.9.9"))
+
+
+def endless_manifest(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    (folder / MANIFEST).symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("harm", [never_ending, elsewhere, another_version, endless_manifest])
+def test_a_version_made_to_do_harm_is_refused(store: Store, key_file: Path, harm: Callable[[Path], None]) -> None:
+    async def story(papers: InProcess) -> None:
+        builders.publish(store.root, "1.2.0")
+        harm(store.root / "tiny-subjects" / "1.2.0")
         await refused(papers)
 
     run(store, key_file, story)
