@@ -19,6 +19,8 @@ _TAG = re.compile(
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _DECLARATION = re.compile(r"<!--[^<>]*-->|<\?xml[^<>]*>|<!DOCTYPE[^<>]*>|<!\[CDATA\[|\]\]>", re.IGNORECASE)
+# IOP Publishing writes its formulas in processing instructions.
+_FORMULA_INSTRUCTION = re.compile(r"<\?CDATA\b|\?>")
 # The heading that publishers put before the text itself.
 _HEADING = re.compile(
     r"<(?P<tag>(?:\w{1,15}:)?(?:title|h[1-6]|b|bold|strong))>\s*(?:abstract|summary)\s*[:.]?\s*</(?P=tag)>",
@@ -26,13 +28,16 @@ _HEADING = re.compile(
 )
 # The document that Springer wraps around each formula.
 _LATEX_DOCUMENT = re.compile(r"\\documentclass[^<>]{0,600}?\\begin\{document\}|\\end\{document\}")
+# Namespaces of publishers, by their usual prefixes; those that a program made up are numbered.
+_PREFIX = re.compile(
+    r"jats|mml|m|math|ce|xhtml|html|h|xocs|sb|tp|nlm|ja|dc|dcterms|tei|xlink|ns[0-9]{0,3}", re.IGNORECASE
+)
 
 
 def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_PREFIXES = _names("jats mml m math ce xhtml html h xocs sb tp nlm ja dc dcterms tei xlink")
 # Their content is no part of the text, or repeats a formula.
 _DROPPED = _names("annotation annotation-xml script style")
 # Elements whose content belongs to the word that they stand in: H<sub>2</sub>O.
@@ -65,6 +70,8 @@ def without_markup(text: str) -> str:
     """The text without its tags and with its entities replaced by their characters."""
     for _ in range(_ROUNDS):
         before = text
+        if "<?CDATA" in text:
+            text = _FORMULA_INSTRUCTION.sub("", text)
         if "<" in text:
             text = _without_tags(_DECLARATION.sub("", _HEADING.sub(" ", text)))
         if "&" in text:
@@ -115,7 +122,7 @@ def _name(tag: re.Match[str]) -> str:
 
 def _is_known(tag: re.Match[str]) -> bool:
     prefix = tag["prefix"]
-    return prefix.lower() in _PREFIXES if prefix else _name(tag) in _KNOWN
+    return _PREFIX.fullmatch(prefix) is not None if prefix else _name(tag) in _KNOWN
 
 
 def _is_markup(tag: re.Match[str], closed: set[str]) -> bool:

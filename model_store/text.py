@@ -49,10 +49,10 @@ _PLACEHOLDERS = frozenset(
 _PLACEHOLDER = re.compile(
     r"(?:there is |sorry )?no (?:abstract|summary|description)(?: text)?(?: is| was)?"
     r"(?: (?:available|provided|given|found|supplied|present|included|exists?))?"
-    r"(?: (?:for|in|with) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
-    r"|(?:the )?(?:abstract|summary|description) (?:is |was )?"
-    r"(?:not (?:available|provided|given|found|supplied|included)|unavailable|missing|absent|to follow)"
-    r"(?: (?:for|in) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
+    r"(?: (?:for|in|with|from|of) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
+    r"|(?:the )?(?:abstract|summary|description)(?: (?:of|for) this \w{1,20})? (?:is |was |has )?(?:currently )?"
+    r"(?:not (?:been )?(?:available|provided|given|found|supplied|included)|unavailable|missing|absent|to follow)"
+    r"(?: (?:for|in|from) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
 )
 # What a spreadsheet writes for a formula that failed.
 _SPREADSHEET_ERROR = re.compile(r"#(?:NAME\?|N/A|REF!|VALUE!|DIV/0!|NUM!|NULL!)")

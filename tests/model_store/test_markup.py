@@ -39,6 +39,8 @@ from model_store.text import collapse_whitespace
             "<mml:math><mml:mi>m</mml:mi></mml:math>",
             "$$n^2$$ steps m",
         ),
+        ("<ns4:p><ns4:bold>Aim:</ns4:bold> none</ns4:p>", "Aim: none"),
+        ("<tex-math><?CDATA $10^{-6}$ ?></tex-math> of it", "$10^{-6}$ of it"),
         ("<style>p { color: red }</style>Text", "Text"),
         ("</style>Text<style>and all that follows", "Text and all that follows"),
     ],
@@ -62,6 +64,7 @@ def test_markup_is_reduced_to_its_text(marked_up: str, plain: str) -> None:
         "$\\alpha<\\beta$ & 5 &lt 6",
         "<xs:element> of a schema",
         "<b and so on",
+        "Is <k> > 2? And p?>q",
     ],
 )
 def test_what_is_no_markup_stays(text: str) -> None:

@@ -81,7 +81,9 @@ def test_latex_is_left_as_it_is(text: str) -> None:
     [
         "", "-", "...", "…", "—", "?", "[No abstract available]", "nan", "NaN", "N/A", "n.a.", "None", "null",
         "No abstract.", "Abstract not available", "ABSTRACT UNAVAILABLE", "#NAME?", "#N/A", "(no abstract provided)",
-        "There is no abstract available for this article.", "Abstract", "Kein Abstract verfügbar",
+        "There is no abstract available for this article.", "Abstract",
+        "(Abstract not available from this source)", "The abstract of this article is not available.",
+        "Kein Abstract verfügbar",
     ],
 )  # fmt: skip
 def test_placeholders_count_as_no_text(text: str) -> None:
