@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
-from tests.app.load import Caller, Reply, played, request
+from tests.app.load import Caller, Reply, request, run
 from tests.app.running import Running, running
 
 _PAPER = {
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| beside | ordinary papers | median, s | slowest, s | expensive requests answered |\n|---|---|---|---|---|")
     for name, expensive in neighbours.items():
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), artefacts=options.artefacts) as service:
-            ordinary, others = played(_side_by_side(service, expensive, options.seconds))
+            ordinary, others = run(_side_by_side(service, expensive, options.seconds))
         times = [reply.seconds for reply in ordinary if reply.status == 200]
         answered = sum(reply.status == 200 for reply in others)
         print(f"| {name} | {len(times)} | {statistics.median(times):.3f} | {max(times):.3f} | {answered} |", flush=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.settings import Settings
-from tests.app.load import Caller, Reply, at_rate, one_after_another, played, request
+from tests.app.load import Caller, Reply, at_rate, one_after_another, request, run
 from tests.app.running import Running, running
 
 _TITLE = {"title": "A quantum algorithm"}
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _measure(service: Running, name: str, paper: Any, options: argparse.Namespace) -> None:
-    played(one_after_another(service, _PEAK_CLIENTS, _for_seconds(2), paper))
+    run(one_after_another(service, _PEAK_CLIENTS, _for_seconds(2), paper))
     peaks: list[float] = []
     loads: dict[str, list[Load]] = {}
     for _ in range(options.rounds):
@@ -64,7 +64,7 @@ def _measure(service: Running, name: str, paper: Any, options: argparse.Namespac
         closed = _timed(service, paper, options.seconds, options.clients)
         loads.setdefault(f"closed, {options.clients} clients", []).append(closed)
         began = time.monotonic()
-        replies = played(at_rate(service, _OVERLOAD * peaks[-1], options.seconds, paper))
+        replies = run(at_rate(service, _OVERLOAD * peaks[-1], options.seconds, paper))
         loads.setdefault(f"open, {_OVERLOAD} × peak", []).append(Load(replies, time.monotonic() - began))
     peak = statistics.fmean(peaks)
     for load, rounds in loads.items():
@@ -83,7 +83,7 @@ def _row(name: str, load: str, peak: float, rounds: Sequence[Load]) -> str:
 
 def _timed(service: Running, paper: Any, seconds: float, clients: int) -> Load:
     began = time.monotonic()
-    replies = played(_without_back_off(service, clients, _for_seconds(seconds), paper))
+    replies = run(_without_back_off(service, clients, _for_seconds(seconds), paper))
     return Load(replies, time.monotonic() - began)
 
 

@@ -1,4 +1,4 @@
-"""Classifiers with faults, to be passed where a real one is expected; and other small stand-ins."""
+"""Classifiers that are slow, hang or fail, to be passed where a real one is expected; settings for tests."""
 
 import threading
 import time
@@ -67,7 +67,7 @@ def hung(store: Store, until: threading.Event) -> Interposed:
 
 
 def impatient(store: Store, **changes: object) -> Settings:
-    """Settings with short times, so that tests of faults take no minutes."""
+    """Settings with short time-outs, for tests of faults."""
     quick: dict[str, object] = {
         "artefacts": store.root,
         "threads": 1,

@@ -1,4 +1,4 @@
-"""Bodies that nobody means well with; each must be answered, and must leave no trace."""
+"""Hostile request bodies: each must be answered, and none may change later answers."""
 
 import json
 from itertools import chain
@@ -124,7 +124,7 @@ def _surrogates() -> list[bytes]:
 
 
 def bodies() -> list[bytes]:
-    """All of them, in a fixed order."""
+    """All bodies, in a fixed order."""
     texts = [json.dumps({"title": "a star", "abstract": snippet}).encode() for snippet in SNIPPETS]
     titles = [json.dumps({"title": snippet}, ensure_ascii=False).encode() for snippet in SNIPPETS]
     families = (_truncated(), _encoded(), _numbers(), _deep(), _typed(), _named(), _batched(), _surrogates())

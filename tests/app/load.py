@@ -1,4 +1,4 @@
-"""Load on a running service: bare connections, so that the client costs little of the processors it shares."""
+"""Load on a running service, over plain connections: client and service share the processors."""
 
 import asyncio
 import json
@@ -14,18 +14,18 @@ _T = TypeVar("_T")
 
 
 class Reply(NamedTuple):
-    """What came back, and how long it took; status 0 if nothing came."""
+    """An answer and the seconds it took; status 0 if the connection failed."""
 
     status: int
     body: bytes
     seconds: float
 
 
-class _Line(asyncio.Protocol):
-    """One open connection; an answer at a time."""
+class _Connection(asyncio.Protocol):
+    """One open connection with one request at a time."""
 
     def __init__(self) -> None:
-        self._came = bytearray()
+        self._received = bytearray()
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self.closed = False
 
@@ -33,14 +33,14 @@ class _Line(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._came += data
-        head, end, body = bytes(self._came).partition(b"\r\n\r\n")
+        self._received += data
+        head, end, body = bytes(self._received).partition(b"\r\n\r\n")
         if not end or self._answer is None:
             return
         head = head.lower()
         if len(body) < int(head.split(b"content-length: ")[1].split(b"\r\n")[0]):
             return
-        self._came.clear()
+        self._received.clear()
         if b"connection: close" in head:
             self.close()
         self._answer.set_result((int(head.split(b" ")[1]), body))
@@ -62,52 +62,52 @@ class _Line(asyncio.Protocol):
 
 
 class Caller:
-    """One connection; opened anew when the service closed it."""
+    """A client with one connection, which is opened again when the service has closed it."""
 
     def __init__(self, service: Running) -> None:
         self._port = service.port
-        self._line: _Line | None = None
+        self._connection: _Connection | None = None
 
     async def post(self, path: str, document: Any) -> Reply:
         """Send one document and read the answer."""
         return await self.send(request(path, document))
 
     async def send(self, request: bytes) -> Reply:
-        """Send one request as it stands and read its answer."""
+        """Send the bytes of one request and read its answer."""
         began = time.monotonic()
         try:
-            # The service closes what has long been idle; a client may not take that for a lost request.
-            if self._line is None or self._line.closed:
+            # The service closes idle connections; that must not be counted as a lost request.
+            if self._connection is None or self._connection.closed:
                 loop = asyncio.get_running_loop()
-                _, self._line = await loop.create_connection(_Line, "127.0.0.1", self._port)
-            status, body = await self._line.exchange(request)
+                _, self._connection = await loop.create_connection(_Connection, "127.0.0.1", self._port)
+            status, body = await self._connection.exchange(request)
         except OSError:
             self.close()
             status, body = 0, b""
         return Reply(status, body, time.monotonic() - began)
 
     def close(self) -> None:
-        if self._line:
-            self._line.close()
-        self._line = None
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
 
 def request(path: str, document: Any) -> bytes:
-    """A document as a request."""
+    """The bytes of a request with this document."""
     body = json.dumps(document).encode()
     head = "POST %s HTTP/1.1\r\nHost: papers\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return (head % (path, len(body))).encode() + body
 
 
-def played(story: Coroutine[Any, Any, _T]) -> _T:
-    """What came of the story, on the loop that costs least."""
-    return uvloop.run(story)
+def run(scenario: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine on uvloop, which costs less than asyncio's event loop."""
+    return uvloop.run(scenario)
 
 
 async def one_after_another(
     service: Running, callers: int, going: Callable[[], bool], document: Any, path: str = "/classify"
 ) -> list[Reply]:
-    """So many callers, each asking again as soon as it is answered; one that gets no 200 goes home."""
+    """Several clients, each of which sends its next request after an answer and stops at the first that is not 200."""
     asked = request(path, document)
 
     async def call() -> list[Reply]:
@@ -123,7 +123,7 @@ async def one_after_another(
 
 
 async def at_rate(service: Running, per_second: float, seconds: float, document: Any) -> list[Reply]:
-    """Requests at fixed times, whether or not the earlier ones are answered."""
+    """Requests at a fixed rate, whether or not the earlier ones are answered."""
     idle: list[Caller] = []
     asked = request("/classify", document)
     replies: list[Reply] = []
@@ -136,7 +136,7 @@ async def at_rate(service: Running, per_second: float, seconds: float, document:
     began, sent, wanted = time.monotonic(), 0, int(per_second * seconds)
     calls: set[asyncio.Task[None]] = set()
     while sent < wanted:
-        # Sleeps through the answers of a millisecond and more: each that woke it would take the service's time.
+        # A blocking sleep: handling each answer as it comes would take processor time from the service.
         time.sleep(max(0.001, began + sent / per_second - time.monotonic()))
         due = min(wanted, int((time.monotonic() - began) * per_second))
         for _ in range(due - sent):

@@ -1,4 +1,4 @@
-"""The service as its users run it: `python -m app` in a process of its own, on a port of the system's choice."""
+"""The service as its users run it: `python -m app` in a process of its own, on a free port."""
 
 import json
 import os
@@ -60,7 +60,7 @@ class Running:
 
 
 def environment(variables: Mapping[str, str] | None = None, **settings: object) -> dict[str, str]:
-    """This process's environment with these variables and exactly these settings of the service."""
+    """The environment of this process with these variables and, of the service's settings, only these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPERS_")}
     given = {f"PAPERS_{name.upper()}": str(value) for name, value in settings.items()}
     return kept | {"PAPERS_PORT": "0", "PAPERS_LOG_FORMAT": "json"} | given | dict(variables or {})
@@ -69,7 +69,7 @@ def environment(variables: Mapping[str, str] | None = None, **settings: object) 
 def spawn(
     log: Path, *command: str, variables: Mapping[str, str] | None = None, **settings: object
 ) -> subprocess.Popen[bytes]:
-    """Start the service, or what the command names instead, its standard error going to `log`."""
+    """Start the service, or the module that the command names, with its standard error in `log`."""
     module = ["-m", *(command or ["app"])]
     with log.open("wb") as stream:
         return subprocess.Popen(
@@ -81,7 +81,7 @@ def spawn(
 def running(
     folder: Path, *command: str, variables: Mapping[str, str] | None = None, **settings: object
 ) -> Iterator[Running]:
-    """A service that listens, ended with the block whatever happens in it."""
+    """A service that accepts connections; it is killed at the end of the block."""
     log = folder / "service.log"
     process = spawn(log, *command, variables=variables, **settings)
     try:

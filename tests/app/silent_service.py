@@ -1,4 +1,4 @@
-"""`python -m tests.app.silent_service`: the real service, ended at once if it tries to reach anybody."""
+"""`python -m tests.app.silent_service`: the real service, which ends at once if it connects to anything."""
 
 import os
 import sys

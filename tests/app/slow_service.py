@@ -1,4 +1,4 @@
-"""`python -m tests.app.slow_service SECONDS`: the real service, each paper made to take so many seconds."""
+"""`python -m tests.app.slow_service SECONDS`: the real service, in which each paper takes so many seconds."""
 
 import os
 import sys

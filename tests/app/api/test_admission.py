@@ -19,7 +19,7 @@ from app.observability.request_log import open_request_log, request_log_of
 from model_store.store import Store
 from tests.app.doubles import impatient, slow
 from tests.app.inprocess import in_process
-from tests.app.load import at_rate, played
+from tests.app.load import at_rate, run
 from tests.app.running import Running, running
 
 FULL = QueueFull("Too many papers are waiting; come back in 3 s.", limit=2, actual=3, retry_after_s=3)
@@ -172,7 +172,7 @@ def test_a_body_that_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, st
 def test_of_many_at_once_no_more_are_admitted_than_there_is_room(tmp_path: Path, store: Store) -> None:
     small_queue: dict[str, Any] = {"artefacts": store.root, "threads": 1, "max_queue": 4, "max_papers": 4}
     with running(tmp_path, "tests.app.slow_service", "0.02", **small_queue) as service:
-        replies = played(at_rate(service, 500, 1.0, {"title": "A star"}))
+        replies = run(at_rate(service, 500, 1.0, {"title": "A star"}))
         time.sleep(1.2)
         summarized = sum(int(line.get("queue_full", 0)) for line in service.log())
         single = sum(int(line.get("status") == 429) for line in service.log())

@@ -14,7 +14,7 @@ import pytest
 
 from app.settings import Settings
 from model_store.store import Store
-from tests.app.load import Caller, Reply, at_rate, one_after_another, played
+from tests.app.load import Caller, Reply, at_rate, one_after_another, run
 from tests.app.running import Running, running
 
 SLOW = "tests.app.slow_service"
@@ -26,7 +26,7 @@ WORDS = ("network", "star", "proof", "theorem", "we", "show", "that", "a", "part
 def test_beyond_its_capacity_it_answers_what_it_can_and_refuses_the_rest(tmp_path: Path, store: Store) -> None:
     """Neither a 504 nor a lost request; how much and how fast is measured by benchmarks/overload.py."""
     with running(tmp_path, SLOW, "0.04", artefacts=store.root, threads=2) as service:
-        replies = played(at_rate(service, 200, 3.0, PAPER))
+        replies = run(at_rate(service, 200, 3.0, PAPER))
     assert {reply.status for reply in replies} == {200, 429}
 
 
@@ -38,7 +38,7 @@ def test_a_termination_under_load_loses_no_request(tmp_path: Path, store: Store)
         return await asking
 
     with running(tmp_path, SLOW, "0.02", artefacts=store.root, threads=2, drain_notice_s=1) as service:
-        replies = played(story())
+        replies = run(story())
         assert service.process.wait(10) == 0
     statuses = [reply.status for reply in replies]
     assert (statuses.count(503), statuses.count(0)) == (16, 0)
@@ -91,9 +91,9 @@ def test_memory_stays_level_and_no_answer_changes_over_a_long_time(
     planned, known = requests(SOAK_REQUESTS), dict[str, bytes]()
     warm = SOAK_REQUESTS // 10
     with running(tmp_path, artefacts=bundled.root, request_timeout_s=60) as service:
-        played(soak(service, planned[:warm], known))
+        run(soak(service, planned[:warm], known))
         before = resident_bytes(service)
-        played(soak(service, planned[warm:], known))
+        run(soak(service, planned[warm:], known))
         after = resident_bytes(service)
     record_property("resident_mib", f"{before / 2**20:.0f} -> {after / 2**20:.0f}")
     assert after <= before * 1.05, f"{before / 2**20:.0f} MiB grew to {after / 2**20:.0f} MiB"

@@ -1,4 +1,4 @@
-"""The corpus of hostile bodies, against both paths."""
+"""The collection of hostile bodies, sent to both paths."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The service talks to nobody: one listening socket, and no attempt at anything else."""
+"""The service opens no connections of its own: it has one listening socket and nothing else."""
 
 import re
 import signal

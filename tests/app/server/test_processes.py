@@ -1,4 +1,4 @@
-"""Several processes on one port: numbers of all, signals to all, the dead replaced, nobody left behind."""
+"""Several processes on one port: common metrics, signals, replacement of processes that die."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.app.running import Running, running, spawn
 
 
 def children(service: Running) -> set[int]:
-    """The processes that answer, without multiprocessing's own."""
+    """The processes that answer requests, without those of multiprocessing itself."""
     pid = service.process.pid
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return {int(child) for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
@@ -41,7 +41,7 @@ def pair(tmp_path: Path, store: Store) -> Iterator[Running]:
         yield service
 
 
-def test_a_killed_process_is_replaced_and_the_numbers_are_those_of_all(pair: Running) -> None:
+def test_a_killed_process_is_replaced_and_the_metrics_are_those_of_all_processes(pair: Running) -> None:
     first = children(pair)
     assert len(first) == 2
     # A connection each, so that both processes get some.
@@ -74,19 +74,19 @@ def counted(exposition: str) -> list[float]:
     ]
 
 
-def test_a_termination_ends_all_of_them_well(pair: Running) -> None:
+def test_a_termination_ends_all_processes_with_exit_code_0(pair: Running) -> None:
     pair.signal(signal.SIGTERM)
     assert pair.process.wait(20) == 0
     assert pair.messages().count("draining") == 2
 
 
-def test_a_hangup_reloads_all_of_them(pair: Running, store: Store) -> None:
+def test_a_hangup_reloads_all_processes(pair: Running, store: Store) -> None:
     builders.publish(store.root, "1.1.0")
     pair.signal(signal.SIGHUP)
     until(lambda: in_service(pair, "1.1.0") == 2)
 
 
-def test_none_outlives_the_process_that_started_them(pair: Running) -> None:
+def test_no_process_outlives_the_one_that_started_it(pair: Running) -> None:
     workers = children(pair)
     pair.signal(signal.SIGKILL)
     until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
@@ -121,7 +121,7 @@ def test_a_late_crash_is_replaced_whatever_its_exit_code(tmp_path: Path, store: 
         assert replaced["exit_code"] == 7
 
 
-def test_a_broken_artefact_ends_all_of_them_with_its_code(tmp_path: Path, store: Store) -> None:
+def test_a_broken_artefact_ends_all_processes_with_exit_code_1(tmp_path: Path, store: Store) -> None:
     (store.root / "tiny-subjects/1.0.0/model.onnx").write_bytes(b"")
     process = spawn(tmp_path / "log", artefacts=store.root, processes=2)
     assert process.wait(60) == 1

@@ -1,4 +1,4 @@
-"""The process as a whole: start, signals, draining, slow clients, and what it never does."""
+"""The service as a process: start, signals, draining, slow clients, logs."""
 
 import contextlib
 import signal
@@ -167,7 +167,7 @@ def test_a_body_that_trickles_in_is_a_408(service: Running) -> None:
     assert b"body_timeout" in answer
 
 
-def test_a_declared_length_over_the_limit_is_a_413_before_any_of_it_came(service: Running) -> None:
+def test_a_declared_length_over_the_limit_is_a_413_before_the_body_arrives(service: Running) -> None:
     assert b" 413 " in talk(service, post(b"", b"Content-Length: 999999999999"))
 
 
@@ -176,13 +176,13 @@ def test_a_chunked_body_is_counted_while_it_streams(service: Running) -> None:
     assert b" 413 " in talk(service, post(b"", b"Transfer-Encoding: chunked"), *[chunk] * 17)
 
 
-def test_a_body_shorter_than_declared_disturbs_nobody(service: Running) -> None:
+def test_a_body_shorter_than_declared_does_not_affect_other_requests(service: Running) -> None:
     assert b" 408 " in talk(service, post(b"{}", b"Content-Length: 3"))
     with service.client() as client:
         assert client.get("/readyz").status_code == 200
 
 
-def test_what_is_no_http_is_refused_with_a_problem(service: Running) -> None:
+def test_bytes_that_are_no_http_are_a_400_with_a_problem_document(service: Running) -> None:
     answer = talk(service, b"HELO papers\r\n\r\n")
     assert b" 400 " in answer.splitlines()[0]
     assert b"application/problem+json" in answer
@@ -202,7 +202,7 @@ def test_the_server_does_not_name_itself(service: Running) -> None:
         assert "server" not in client.get("/livez").headers
 
 
-def test_a_termination_lets_accepted_work_finish_and_exits_well(tmp_path: Path, store: Store) -> None:
+def test_after_a_termination_accepted_work_is_finished_and_the_exit_code_is_0(tmp_path: Path, store: Store) -> None:
     with running(tmp_path, SLOW, "0.05", artefacts=store.root, threads=1, drain_notice_s=0.5) as service:
         with service.client() as client, ThreadPoolExecutor() as pool:
             batch = {"papers": [{"title": "star"}] * 20}
@@ -220,8 +220,10 @@ def test_a_termination_lets_accepted_work_finish_and_exits_well(tmp_path: Path, 
         assert service.process.wait(10) == 0
 
 
-def test_after_a_termination_newcomers_hear_503_for_a_while_instead_of_nothing(tmp_path: Path, store: Store) -> None:
-    # The default notice, with nothing to finish: without it the port would close at once.
+def test_after_a_termination_new_requests_get_503_for_a_while_instead_of_no_answer(
+    tmp_path: Path, store: Store
+) -> None:
+    # With the default drain notice; without it the port would close at once.
     with running(tmp_path, artefacts=store.root) as service:
         service.signal(signal.SIGTERM)
         answers = []
@@ -235,7 +237,7 @@ def test_after_a_termination_newcomers_hear_503_for_a_while_instead_of_nothing(t
     assert {(answer.headers["retry-after"], answer.headers["connection"]) for answer in told} == {("1", "close")}
 
 
-def test_an_interrupt_does_not_wait_for_newcomers(tmp_path: Path, store: Store) -> None:
+def test_an_interrupt_does_not_wait_for_new_requests(tmp_path: Path, store: Store) -> None:
     with running(tmp_path, artefacts=store.root, drain_notice_s=60, drain_timeout_s=60) as service:
         service.signal(signal.SIGINT)
         assert service.process.wait(20) == 0
