@@ -55,18 +55,22 @@ def call(
     app: ASGIApp, messages: Sequence[Message] = (), pause_s: float = 0.0, headers: Sequence[Header] = (HOST,),
     **scope: Any,
 ) -> Answer:  # fmt: skip
-    """What a client gets that sends these messages, with a pause before each, and then keeps silent."""
+    """What a client gets that sends these messages, with a pause before each, and then waits for the answer."""
     sent: list[Message] = []
     coming = iter(messages)
+    answered = asyncio.Event()
 
     async def receive() -> Message:
         for message in coming:
             await asyncio.sleep(pause_s)
             return message
-        return await asyncio.Future()
+        await answered.wait()
+        return DISCONNECT
 
     async def send(message: Message) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body":
+            answered.set()
 
     given: dict[str, Any] = {
         "type": "http", "method": "POST", "path": "/", "query_string": b"", "http_version": "1.1",
@@ -188,14 +192,16 @@ def test_the_last_part_of_a_file_is_sent_to_a_client_that_reads_slowly(tmp_path:
     requests = iter([chunk(b"", more=False)])
 
     async def receive() -> Message:
-        return next(requests, None) or await asyncio.Future()
+        for message in requests:
+            return message
+        return await asyncio.Future()
 
     async def send(message: Message) -> None:
         await asyncio.sleep(0.01)
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [HOST]}
-    asyncio.run(DisconnectMiddleware(FileResponse(path))(scope, receive, send))  # type: ignore[arg-type]
+    run(DisconnectMiddleware(FileResponse(path))(scope, receive, send))
     assert [message.get("body") for message in sent] == [None, path.read_bytes()]
 
 
