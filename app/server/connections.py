@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.errors import ApiError, BadRequest, HeadersTooLarge, TooManyConnections, problem_response
+from app.api.errors import ApiError, BadRequest, HeadersTooLarge, TooManyConnections, problem_response, problem_type
 from app.observability.logs import ThrottledEvent
+from app.observability.metrics import Telemetry
 from app.observability.request_log import request_id
 
 MAX_HEADER_BYTES = 32 * 1024
@@ -203,6 +204,8 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if not self.is_busy or not self.cycle.response_started:
+            telemetry: Telemetry = self.app_state["telemetry"]
+            telemetry.rejected.labels(problem_type(type(error)).code).inc()
             self.transport.write(_response_bytes(error))
         self.transport.close()
 

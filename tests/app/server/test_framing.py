@@ -191,6 +191,16 @@ def test_requests_sent_ahead_are_answered_in_their_order(server: Served) -> None
     assert server.statuses(first + second + NEXT) == [200, 404, 200]
 
 
+def test_invalid_requests_are_counted(server: Served) -> None:
+    def counted() -> float:
+        text = server.exchange(NEXT.replace(b"/livez", b"/metrics")).decode()
+        return float(text.partition('papers_rejected_total{reason="bad_request"} ')[2].partition("\n")[0])
+
+    before = counted()
+    server.exchange(b"HELO papers\r\n\r\n")
+    assert counted() == before + 1
+
+
 def test_no_answer_is_given_before_those_of_earlier_requests(server: Served) -> None:
     """A refusal that overtook them would be taken for the answer of another request."""
     assert server.statuses(post(LENGTH) + post(LENGTH) + b"HELO\r\n\r\n") == [200, 200]
