@@ -52,12 +52,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.set_defaults(run=run)
-    parser.add_argument("input", nargs="?", type=Path, metavar="INPUT", help="a table; left out or -: standard input")
+    parser.add_argument("input", nargs="?", metavar="INPUT", help="a table; left out or -: standard input")
+    parser.add_argument("folder", nargs="?", metavar="OUTPUT", help="with --engine ray: the folder of the parts")
     parser.add_argument("-o", "--output", type=Path, help="the table to write (default: standard output)")
     parser.add_argument("--title", default="", help="label this one paper")
     parser.add_argument("--abstract", default="", help="its abstract")
     _add_input_options(parser)
     _add_output_options(parser)
+    _add_ray_options(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="papers side by side (default: the usable processors)")
     parser.add_argument("--url", help="ask this service instead of loading an artefact")
     parser.add_argument("--key-file", type=Path, help="file with the service's API key")
@@ -97,9 +99,24 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--force", action="store_true", help="replace the output when the new one is complete")
 
 
+def _add_ray_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many tables or machines")
+    group.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="ray: INPUT is a table, a folder or a pattern, OUTPUT a folder of parts, both also addresses like s3://; "
+        "another call makes what is missing",
+    )  # fmt: skip
+    group.add_argument("--address", help="of a Ray cluster (default: processes of this machine)")
+    group.add_argument("--rows-per-part", type=int, default=1000, metavar="N", help="(default: 1000)")
+
+
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Returns the exit status."""
-    args.input = None if args.input == Path("-") else args.input
+    if args.engine == "ray":
+        return _run_by_ray(args, terminal)
+    if args.folder is not None:
+        raise CliError(f"{args.folder}: name the table to write with --output; a folder of parts needs --engine ray")
+    args.input = None if args.input in (None, "-") else Path(args.input)
     for option in ("threads", "top"):
         if (value := getattr(args, option)) is not None and value < 1:
             raise CliError(f"--{option} is {value}, expected at least 1")
@@ -112,6 +129,14 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             return label_one_paper(args, terminal, labeller, added)
         with _open_input(args, terminal) as table:
             return _label_table(args, terminal, labeller, table, added)
+
+
+def _run_by_ray(args: argparse.Namespace, terminal: Terminal) -> int:
+    try:
+        from cli.bulk.command import classify_by_ray
+    except ImportError as error:
+        raise CliError(f"--engine ray needs {error.name}: pip install 'ray[data]', which is the extra `ray`") from None
+    return classify_by_ray(args, terminal)
 
 
 def _check_encoding(name: str) -> None:

@@ -1,0 +1,105 @@
+"""Files of a run on local disks and in object stores, by the addresses that fsspec knows."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from cli.errors import CliError
+from tables import TableError
+from tables.reader import format_of
+
+
+class Folder:
+    """A folder by path or address; files appear in it whole or not at all."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._system, self._root = fsspec.core.url_to_fs(address)
+        self._is_local = "file" in _protocols(self._system)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self._system.exists(self._path(name)))
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in a folder below; none if it is not there."""
+        self._system.invalidate_cache()
+        if not self._system.exists(self._path(folder)):
+            return []
+        return [PurePosixPath(path).name for path in self._system.ls(self._path(folder), detail=False)]
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        return bytes(self._system.cat_file(self._path(name)))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, or replace it: object stores do so at once, a local disk by a rename."""
+        path = self._path(name)
+        if not self._is_local:
+            self._system.pipe_file(path, content)
+            return
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=Path(path).parent, prefix=".", delete=False) as file:
+            file.write(content)
+        # As other files of this user, which a temporary one is not.
+        Path(file.name).chmod(0o666 & ~_umask())
+        Path(file.name).replace(path)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+
+def find_tables(address: str) -> list[str]:
+    """The addresses of the tables that are meant: one file, those of a folder, or those that match a pattern.
+
+    Raises CliError if there are none.
+    """
+    system, path = fsspec.core.url_to_fs(address)
+    if system.isdir(path):
+        paths = [each for each in system.find(path) if _is_table(each)]
+    else:
+        paths = system.glob(path) if any(sign in path for sign in "*?[") else [path] if system.exists(path) else []
+    if not paths:
+        raise CliError(f"{address}: there is no table")
+    return sorted(path if "file" in _protocols(system) else system.unstrip_protocol(path) for path in paths)
+
+
+@contextmanager
+def local_copy(address: str) -> Iterator[Path]:
+    """A local file with the content of an address: the file itself, or a copy that is deleted afterwards."""
+    system, path = fsspec.core.url_to_fs(address)
+    if "file" in _protocols(system):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / PurePosixPath(path).name
+        system.get_file(path, str(copy))
+        yield copy
+
+
+def size(address: str) -> int:
+    """The size of a file in bytes."""
+    system, path = fsspec.core.url_to_fs(address)
+    return int(system.size(path))
+
+
+def _protocols(system: fsspec.AbstractFileSystem) -> tuple[str, ...]:
+    return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
+
+
+def _is_table(path: str) -> bool:
+    try:
+        format_of(Path(path))
+    except TableError:
+        return False
+    return not PurePosixPath(path).name.startswith((".", "_"))
+
+
+def _umask() -> int:
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return umask

@@ -1,0 +1,116 @@
+"""Parts of tables: reading them, labelling one, and the files that it leaves."""
+
+import json
+import pickle
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+
+from cli.bulk.folder import Folder, local_copy
+from cli.columns import AddedColumns, TextColumns
+from cli.labellers import Labeller
+from cli.labelling import Labelling
+from cli.progress import Progress
+from cli.rejected import RejectedRows
+from cli.terminal import Terminal
+from tables import BadRow, Options, Row, TableError, open_table
+from tables.earlier import Earlier
+from tables.parquet_writer import ParquetWriter
+from tables.writers import CsvStyle, CsvWriter, Writer, open_rows
+
+DONE, REJECTED = "_done", "_rejected"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table, its columns, and the number that its parts are called by."""
+
+    number: int
+    address: str
+    columns: list[str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table, pickled; `error` is the sentence with which the table ended too early."""
+
+    source: int
+    number: int
+    rows: bytes = b""
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its files, without endings."""
+        return f"part-{self.source:05}-{self.number:06}"
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """How many rows of a part were labelled and rejected."""
+
+    labelled: int = 0
+    bad: int = 0
+    error: str = ""
+
+
+def read_parts(source: Source, options: Options, rows_per_part: int, done: frozenset[str]) -> Iterator[Part]:
+    """The parts of a table that are not done yet, in order."""
+    number = 0
+    try:
+        with local_copy(source.address) as path, open_table(path, options) as table:
+            while rows := list(islice(table.rows, rows_per_part)):
+                part = Part(source.number, number, pickle.dumps(rows))
+                number += 1
+                if part.name not in done:
+                    yield part
+    except TableError as error:
+        yield Part(source.number, number, error=str(error))
+
+
+@dataclass(frozen=True)
+class PartLabeller:
+    """Labels parts and writes their files."""
+
+    labeller: Labeller
+    sources: Sequence[Source]
+    text_columns: TextColumns
+    added: AddedColumns
+    folder: Folder
+    format: str
+    style: CsvStyle
+
+    def __call__(self, part: Part) -> PartResult:
+        """Write the rows, the rejected ones, and the marker that says that both are there."""
+        if part.error:
+            return PartResult(error=part.error)
+        # Made by `read_parts` in this run, and never read from a file.
+        rows: list[Row | BadRow] = pickle.loads(part.rows)  # noqa: S301
+        with tempfile.TemporaryDirectory() as temporary:
+            made = Path(temporary) / f"{part.name}.{self.format}"
+            rejected = RejectedRows(Path(temporary) / "rejected", Terminal(made, StringIO(), StringIO()))
+            result = self._label(rows, self.sources[part.source].columns, made, rejected)
+            self._keep(made, made.name)
+            self._keep(Path(temporary) / "rejected", f"{REJECTED}/{part.name}.errors.jsonl")
+        self.folder.write(f"{DONE}/{part.name}.json", json.dumps(asdict(result)).encode())
+        return result
+
+    def _label(self, rows: list[Row | BadRow], columns: list[str], made: Path, rejected: RejectedRows) -> PartResult:
+        writer = self._writer(made)
+        labelling = Labelling(self.labeller, 1, self.text_columns, self.added, writer, rejected)
+        tally = labelling.run(rows, columns, Earlier(), Progress(StringIO()))
+        writer.close(complete=True)
+        rejected.close()
+        return PartResult(tally.labelled, tally.bad)
+
+    def _writer(self, path: Path) -> Writer:
+        if self.format == "parquet":
+            return ParquetWriter(path, self.added.types)
+        return CsvWriter(lambda: open_rows(path), self.style)
+
+    def _keep(self, made: Path, name: str) -> None:
+        if made.exists():
+            self.folder.write(name, made.read_bytes())
