@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 
-from cli import artefacts
+from cli import artefacts, options
 from cli.columns import MOST_SCORE_COLUMNS, AddedColumns, TextColumns, Wanted
 from cli.errors import CliError
 from cli.labellers import Labeller, LocalLabeller
@@ -18,7 +18,7 @@ from cli.statuses import described
 from cli.terminal import Terminal
 from model_store.cpus import usable_cpus
 from tables import BadRow, Options, Row, Table, TableError, open_table, scan
-from tables.reader import BY_NAME, format_of
+from tables.reader import format_of
 
 _BATCHES_IN_FLIGHT = 2
 # Rows that are looked at for their columns where no header lists them.
@@ -31,6 +31,7 @@ examples:
   papers classify savedrecs.ris -o labelled.csv         from one format to another
   cat papers.jsonl | papers classify --format jsonl | head
   papers classify papers.csv -o labelled.csv --url http://127.0.0.1:8000
+  papers classify --engine ray s3://bucket/exports/ s3://bucket/labelled/
 
 Input is CSV in any dialect (.csv, .tsv, .txt), JSON (.jsonl, .json), each also .gz; .parquet, .xlsx, and
 what databases and reference managers export: .ris, .nbib, .bib. Output is .csv, .tsv, .jsonl or .parquet.
@@ -57,57 +58,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("-o", "--output", type=Path, help="the table to write (default: standard output)")
     parser.add_argument("--title", default="", help="label this one paper")
     parser.add_argument("--abstract", default="", help="its abstract")
-    _add_input_options(parser)
-    _add_output_options(parser)
-    _add_ray_options(parser)
+    options.add_input_options(parser)
+    options.add_output_options(parser)
+    options.add_ray_options(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="papers side by side (default: the usable processors)")
     parser.add_argument("--url", help="ask this service instead of loading an artefact")
     parser.add_argument("--key-file", type=Path, help="file with the service's API key")
     artefacts.add_options(parser)
-
-
-def _add_input_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is read")
-    group.add_argument(
-        "--format", choices=BY_NAME, metavar="FORMAT",
-        help=f"of standard input and output, and of a file whose name does not tell: {', '.join(BY_NAME)}",
-    )  # fmt: skip
-    group.add_argument("--encoding", default="utf-8", help="of the input's text, e.g. cp1252 (default: utf-8)")
-    group.add_argument("--input-delimiter", metavar="CHAR", help="of a CSV that is read (default: detected)")
-    for field in ("title", "abstract"):
-        column = group.add_mutually_exclusive_group()
-        column.add_argument(f"--{field}-column", metavar="NAME", help=f"the column of {field}s (default: by its name)")
-        column.add_argument(f"--no-{field}", action="store_true", help=f"there are no {field}s")
-
-
-def _add_output_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is written")
-    group.add_argument("--delimiter", metavar="CHAR", help="of a CSV that is written (default: as it is read)")
-    group.add_argument("--decimal", choices=(".", ","), default=".", help="of numbers in a CSV (default: a point)")
-    group.add_argument("--bom", action="store_true", help="begin a CSV with the mark by which Excel knows UTF-8")
-    group.add_argument("--prefix", default="", help="put before the name of every added column")
-    group.add_argument(
-        "--scores", choices=("all", "top", "none"),
-        help=f"a column per label, the most probable labels, or none (default: all up to {MOST_SCORE_COLUMNS} labels)",
-    )  # fmt: skip
-    group.add_argument("--top", type=int, default=5, metavar="N", help="how many with --scores top (default: 5)")
-    group.add_argument("--uris", action="store_true", help="add a column with the URIs of the labels")
-    again = group.add_mutually_exclusive_group()
-    again.add_argument(
-        "--resume", action="store_true", help="keep the complete rows of the output and go on after them"
-    )
-    again.add_argument("--force", action="store_true", help="replace the output when the new one is complete")
-
-
-def _add_ray_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("many tables or machines")
-    group.add_argument(
-        "--engine", choices=("local", "ray"), default="local",
-        help="ray: INPUT is a table, a folder or a pattern, OUTPUT a folder of parts, both also addresses like s3://; "
-        "another call makes what is missing",
-    )  # fmt: skip
-    group.add_argument("--address", help="of a Ray cluster (default: processes of this machine)")
-    group.add_argument("--rows-per-part", type=int, default=1000, metavar="N", help="(default: 1000)")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:

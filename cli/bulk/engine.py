@@ -65,7 +65,7 @@ def _connect(address: str | None) -> None:
     # Workers find this package where it is not installed but started from a checkout.
     root = str(Path(cli.__file__).parents[1])
     search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment = {"env_vars": {"PYTHONPATH": search, "TOKENIZERS_PARALLELISM": "false"}}
+    environment = {"env_vars": {"PYTHONPATH": search}}
     local = {} if address else {"include_dashboard": False}
     # What Ray logs of its work is of no use beside the progress of this command.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import ADDED, ROWS, Command, read_csv, read_lines, write_csv, write_lines
-from tests.tables.cases import FORMATS, REFUSED, SOURCES
+from tests.tables.cases import FORMATS
+from tests.tables.refused import REFUSED
+from tests.tables.sources import SOURCES
 
 
 @pytest.mark.parametrize("source", [name for name, (_, _, abstract) in SOURCES.items() if abstract])

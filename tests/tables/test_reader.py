@@ -9,7 +9,9 @@ import pytest
 from tables import BadRow, Options, Row, TableError, open_table, read, scan
 from tables.columns import cell_text, find_column, likely_columns
 from tables.text import LONGEST_LINE
-from tests.tables.cases import ABSTRACT, COLUMNS, DIALECTS, FORMATS, REFUSED, ROWS, SOURCES, TITLE
+from tests.tables.cases import ABSTRACT, COLUMNS, DIALECTS, FORMATS, ROWS, TITLE
+from tests.tables.refused import REFUSED
+from tests.tables.sources import SOURCES
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
 READ = FORMATS | DIALECTS

@@ -1,0 +1,31 @@
+"""Columns of the exports of databases and reference managers, as docs/tables.md lists them."""
+
+# By source: columns of an export, and those of them that hold titles and abstracts.
+SOURCES: dict[str, tuple[str, str | None, str | None]] = {
+    "Web of Science, Excel and CSV": ("Authors,Article Title,Source Title,Abstract,DOI", "Article Title", "Abstract"),
+    "Web of Science, tab-delimited": ("PT,AU,TI,SO,AB,DI", "TI", "AB"),
+    "Scopus": ("Authors,Title,Year,Source title,Abstract,Author Keywords", "Title", "Abstract"),
+    "IEEE Xplore": ("Document Title,Authors,Publication Title,Abstract", "Document Title", "Abstract"),
+    "PubMed, CSV": ("PMID,Title,Authors,Citation,Journal/Book", "Title", None),
+    "PubMed, made from XML": ("PMID,ArticleTitle,AbstractText,Journal", "ArticleTitle", "AbstractText"),
+    "EBSCO": ("Article Title,Author,Journal Title,ISSN,Abstract", "Article Title", "Abstract"),
+    "Embase": ("TITLE,AUTHOR NAMES,SOURCE TITLE,ABSTRACT", "TITLE", "ABSTRACT"),
+    "Dimensions": ("Rank,Publication ID,DOI,Title,Abstract,Source title", "Title", "Abstract"),
+    "Lens": ("Lens ID,Title,Date Published,Source Title,Abstract", "Title", "Abstract"),
+    "OpenAlex": ("id,doi,display_name,abstract_inverted_index", "display_name", "abstract_inverted_index"),
+    "Zotero": ("Key,Item Type,Title,Publication Title,Abstract Note", "Title", "Abstract Note"),
+    "Crossref": ("DOI,container-title,title,abstract,publisher", "title", "abstract"),
+    "Europe PMC": ("id,source,title,journalTitle,abstractText", "title", "abstractText"),
+    "arXiv's API": ("id,title,summary,published", "title", "summary"),
+    "Semantic Scholar": ("paperId,title,abstract,venue", "title", "abstract"),
+    "ProQuest": ("Title,Abstract,StoreId,ArticleType", "Title", "Abstract"),
+    "Springer": ("Item Title,Publication Title,Authors,URL", "Item Title", None),
+    "DSpace": ("id,dc.title[en_US],dc.description.abstract[en]", "dc.title[en_US]", "dc.description.abstract[en]"),
+    "HAL": ("docid,title_s,abstract_s", "title_s", "abstract_s"),
+    "CNKI": ("Title-题名,Author-作者,Summary-摘要", "Title-题名", "Summary-摘要"),
+    "bioRxiv and medRxiv": ("preprint_doi,preprint_title,preprint_abstract", "preprint_title", "preprint_abstract"),
+    "rispy and ASReview": ("record_id,primary_title,notes_abstract", "primary_title", "notes_abstract"),
+    "German headings": ("Nr,Titel,Zusammenfassung", "Titel", "Zusammenfassung"),
+    "French headings": ("No,Titre,Résumé", "Titre", "Résumé"),
+    "Spanish and Portuguese headings": ("Título,Resumen,Año", "Título", "Resumen"),
+}  # fmt: skip
