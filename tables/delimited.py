@@ -129,8 +129,9 @@ class DelimitedReader:
         """
         if isinstance(cells, list) and len(self._record) == 1:
             return False
-        lines = self._record[:1] if isinstance(cells, str) else self._record
-        return all((line.text or "").count("\t") + 1 == len(self.columns) for line in lines)
+        widths = [len((line.text or "").rstrip("\r\n\t").split("\t")) for line in self._record]
+        # Cells at the end of a row may be left out.
+        return 1 < widths[0] <= len(self.columns) and (isinstance(cells, str) or min(widths) == len(self.columns))
 
     def _without_quotes(self) -> list[str]:
         """The cells of the first line of the record, with quotation marks as text; the other lines are read again."""

@@ -191,7 +191,7 @@ DIALECTS: dict[str, Case] = {
         rows=[("1", "one, two", "three"), ("2", "four", "")],
     ),
     "tabs without quoting": Case(
-        "a.txt", b'id\ttitle\tabstract\t\n1\t"Smart" rivers\tsay "yes"\t\n2\t"torn\tx\t\n3\ty"\tz\t\n',
+        "a.txt", b'id\ttitle\tabstract\n1\t"Smart" rivers\tsay "yes"\t\n2\t"torn\tx\t\n3\ty"\tz\n',
         rows=[("1", '"Smart" rivers', 'say "yes"'), ("2", '"torn', "x"), ("3", 'y"', "z")],
     ),
     "the header repeated": Case(
