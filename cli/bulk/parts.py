@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
-from itertools import islice
 from pathlib import Path
 
 from cli.bulk.folder import Folder, local_copy
@@ -58,17 +57,28 @@ class PartResult:
 
 
 def read_parts(source: Source, options: Options, rows_per_part: int, done: frozenset[str]) -> Iterator[Part]:
-    """The parts of a table that are not done yet, in order."""
-    number = 0
+    """The parts of a table that are not done yet, in order; after them, what it ended with if that was too early."""
+    rows: list[Row | BadRow] = []
+    number, error = 0, ""
     try:
         with local_copy(source.address) as path, open_table(path, options) as table:
-            while rows := list(islice(table.rows, rows_per_part)):
-                part = Part(source.number, number, pickle.dumps(rows))
-                number += 1
-                if part.name not in done:
-                    yield part
-    except TableError as error:
-        yield Part(source.number, number, error=str(error))
+            for row in table.rows:
+                rows.append(row)
+                if len(rows) == rows_per_part:
+                    yield from _missing(source, number, rows, done)
+                    number, rows = number + 1, []
+    except TableError as broken:
+        error = str(broken)
+    if rows:
+        yield from _missing(source, number, rows, done)
+    if error:
+        yield Part(source.number, number + 1, error=error)
+
+
+def _missing(source: Source, number: int, rows: list[Row | BadRow], done: frozenset[str]) -> Iterator[Part]:
+    part = Part(source.number, number, pickle.dumps(rows))
+    if part.name not in done:
+        yield part
 
 
 @dataclass(frozen=True)
