@@ -17,6 +17,7 @@ from cli.labellers import LocalLabeller
 from cli.output import parse_delimiter
 from cli.progress import Progress
 from cli.terminal import Terminal
+from model_store.store import Release
 from tables import Options, Row, TableError, open_table
 from tables.writers import CsvStyle
 
@@ -33,8 +34,9 @@ def classify_by_ray(args: argparse.Namespace, terminal: Terminal) -> int:
         raise CliError(f"--engine ray writes parquet or csv, not {args.format}")
     if args.rows_per_part < 1:
         raise CliError(f"--rows-per-part is {args.rows_per_part}, expected at least 1")
-    release = artefacts.store(args).resolve(args.model, args.artefact_version)
-    labeller = LocalLabeller(artefacts.proven(artefacts.opened(args)))
+    artefact = artefacts.opened(args)
+    release = Release(artefact.manifest.name, artefact.manifest.version, artefact.folder)
+    labeller = LocalLabeller(artefacts.proven(artefact))
     added = AddedColumns(labeller.labels, labeller.model, args.prefix, scores=args.scores, top=args.top, uris=args.uris)
     plan = _plan(args, terminal, added)
     folder = Folder(args.folder)
