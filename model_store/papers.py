@@ -133,6 +133,10 @@ class PaperEncoder:
         pieces = self.tokenizer.encode_batch_fast([text.content for text in prepared], add_special_tokens=False)
         return [self._lay_out(prepared[i : i + 2], pieces[i].ids, pieces[i + 1].ids) for i in range(0, len(pieces), 2)]
 
+    def has_text(self, paper: Paper) -> bool:
+        """Whether anything is left of title or abstract after their preparation; `encode` refuses papers without."""
+        return any(self.prepare(text).content for text in paper)
+
     def prepare(self, text: str) -> PreparedText:
         """A title or an abstract as the tokenizer gets it; empty if it is missing or a placeholder."""
         if self.format.preparation == "plain-text":

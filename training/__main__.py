@@ -26,7 +26,8 @@ from training.run import TrainingRun
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 with one line on standard error if the input is wrong."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    # `force`: onnxruntime's quantization configures the root logger when it is imported, and logs every tensor.
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", force=True)
     logging.getLogger("training").setLevel(logging.INFO if ProcessGroup.from_environment().is_main else logging.WARNING)
     try:
         if options.command == "init":

@@ -5,6 +5,7 @@ import os
 import numpy as np
 from tokenizers import Tokenizer
 
+from model_store.papers import Paper, PaperEncoder
 from model_store.store import Store
 from training.config import RunConfig
 from training.data.corpus import Corpus
@@ -41,7 +42,9 @@ def check_run(config: RunConfig, corpus: Corpus) -> None:
     encoder = read_encoder(config.encoder.source)
     _check_lengths(config, encoder)
     _check_layers(config, encoder)
-    _check_tokens(config, read_tokenizer(config.encoder.source))
+    tokenizer = read_tokenizer(config.encoder.source)
+    _check_tokens(config, tokenizer)
+    _check_golden(config, PaperEncoder(tokenizer, config.input))
     _check_labels(corpus)
     if config.thresholds.aim == "precision":
         _check_positives(config, corpus)
@@ -72,6 +75,15 @@ def _check_tokens(config: RunConfig, tokenizer: Tokenizer) -> None:
         token = getattr(config.input, key)
         if tokenizer.token_to_id(token) is None:
             raise ConfigError(f"input.{key} is {token!r}, which the encoder's tokenizer does not know; name its own")
+
+
+def _check_golden(config: RunConfig, encoder: PaperEncoder) -> None:
+    for golden in config.golden:
+        if not encoder.has_text(Paper(golden.title, golden.abstract)):
+            raise ConfigError(
+                f"the golden paper {golden.title!r} has no text after its preparation ({config.input.preparation}); "
+                "give another title or abstract"
+            )
 
 
 def _check_labels(corpus: Corpus) -> None:

@@ -48,9 +48,7 @@ class Inputs(BaseModel):
     @classmethod
     def of_pretraining(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
         """What its encoder depends on after further pre-training."""
-        document = config.model_dump(
-            mode="json", exclude_defaults=True, include={"encoder", "pretrain", "input", "seed"}
-        )
+        document = config.model_dump(mode="json", exclude_defaults=True, include=set(_READ_ON_PRETRAINING))
         if config.pretrain and config.pretrain.texts:
             return cls(settings=dict(_flat(document)), files=_digests(config), labels=())
         # Within-task: the training papers are the texts.

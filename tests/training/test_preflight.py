@@ -88,6 +88,11 @@ def test_a_golden_paper_without_text_is_refused(tmp_path: Path, capsys: pytest.C
     assert "a golden paper needs a title or an abstract" in capsys.readouterr().err
 
 
+def test_a_golden_paper_that_is_a_placeholder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tiny.config(tmp_path, extra='[[golden]]\ntitle = "n/a"\n', within={"input": 'preparation = "plain-text"'})
+    assert "the golden paper 'n/a' has no text after its preparation (plain-text)" in refusal(capsys, config)
+
+
 # roberta-base has token types, but one of them only.
 OTHERS = (DistilBertConfig(), RobertaConfig(type_vocab_size=1), ElectraConfig())
 

@@ -101,25 +101,30 @@ def _quantize(edition: Edition, layer: int, encodings: Sequence[Encoding], confi
 
 def _measure(run: TrainingRun, edition: Edition, quantized: Quantized, encoder: PaperEncoder, layer: int) -> _Measured:
     graph, config = GraphParts(quantized.parts), run.config
-    titles = graph.measure(encoder.encode([_title(paper) for paper in edition.validation.papers]), "titles alone")
+    titles = graph.measure(
+        encoder.encode([_title(paper, encoder) for paper in edition.validation.papers]), "titles alone"
+    )
     if config.scope is None:
         return _Measured(quantized.whole, titles, None, None)
     detector = _fit_detector(run, config.scope, graph, encoder)
-    texts = read_texts()
+    # Noise such as "?!?" leaves nothing to score where texts are prepared as plain text.
+    texts = [text for text in read_texts() if encoder.has_text(text.paper)]
     unlike = graph.measure(encoder.encode([text.paper for text in texts]), "texts out of scope")
     distances = Distances(detector(*quantized.whole.states), detector(*titles.states))
     rule = scope(distances, texts, detector(*unlike.states), layer, config.scope.false_alarms, config.seed)
     return _Measured(quantized.whole, titles, detector, rule)
 
 
-def _title(paper: Paper) -> Paper:
-    return Paper(paper.title) if paper.title.strip() else paper
+def _title(paper: Paper, encoder: PaperEncoder) -> Paper:
+    title = Paper(paper.title)
+    return title if encoder.has_text(title) else paper
 
 
 def _fit_detector(run: TrainingRun, config: ScopeConfig, graph: GraphParts, encoder: PaperEncoder) -> Detector:
     papers = run.corpus.train.papers
     drawn = np.random.default_rng(run.config.seed).permutation(len(papers))[: config.papers]
-    encodings = encoder.encode(at_several_lengths(papers[i] for i in drawn))
+    texts = at_several_lengths(papers[i] for i in drawn)
+    encodings = encoder.encode([text for text in texts if encoder.has_text(text)])
     return fit_detector(*graph.measure(encodings, "papers in scope").states)
 
 

@@ -1,0 +1,70 @@
+"""The configuration of a whole run: one TOML file, read once."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from model_store.papers import InputFormat
+from training.config.data_config import AuxiliaryConfig, DataConfig
+from training.config.fit_config import FitConfig, LossConfig, PretrainConfig, TeacherConfig
+from training.config.network_config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
+from training.config.publish_config import (
+    ArtefactConfig,
+    CalibrationConfig,
+    Gates,
+    GoldenPaper,
+    QuantizationConfig,
+    ScopeConfig,
+    ThresholdsConfig,
+)
+from training.config.toml_document import Section, read_toml, validated
+
+
+class RunConfig(Section):
+    """Everything that a run is configured by."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    licence: str
+    limits: tuple[str, ...] = Field(default=())
+    seed: int = Field(ge=0)
+    encoder: EncoderConfig
+    features: FeaturesConfig = FeaturesConfig()
+    head: HeadConfig = HeadConfig()
+    data: DataConfig
+    auxiliary: AuxiliaryConfig | None = None
+    exits: ExitsConfig | None = None
+    pretrain: PretrainConfig | None = None
+    teacher: TeacherConfig | None = None
+    input: InputFormat
+    loss: LossConfig = LossConfig()
+    fit: FitConfig = FitConfig()
+    quantization: QuantizationConfig = QuantizationConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    thresholds: ThresholdsConfig = ThresholdsConfig()
+    scope: ScopeConfig | None = None
+    gates: Gates = Gates()
+    publish: tuple[ArtefactConfig, ...] = Field(default=(), description="further artefacts of the same network")
+    golden: tuple[GoldenPaper, ...] = Field(min_length=1)
+    golden_tolerance: float = Field(
+        default=0.02, gt=0, lt=1, description="largest difference of a score; processors round fp32 differently"
+    )
+    uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")
+
+    @property
+    def training_input(self) -> InputFormat:
+        """The layout of a paper while training: as in serving, with a length of its own."""
+        return self.input.model_copy(update={"max_tokens": self.fit.max_tokens})
+
+    def cut_to(self, max_tokens: int) -> InputFormat:
+        """The layout of a paper with another length, without chunks."""
+        return self.input.model_copy(update={"max_tokens": max_tokens, "chunks": None})
+
+
+def read_config(path: Path) -> tuple[RunConfig, str]:
+    """The configuration and its text, verbatim, for the manifest.
+
+    Raises ConfigError naming the file, the key and what was expected.
+    """
+    document, text = read_toml(path)
+    return validated(RunConfig, document, f"{path} is no valid run"), text
