@@ -43,13 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "batches of 64 abstracts": request("/classify/batch", {"papers": [_PAPER] * 64}),
         "explanations": request("/explain", _PAPER),
     }
-    print("| beside | ordinary papers | median, s | slowest, s | expensive requests answered |\n|---|---|---|---|---|")
+    print("| beside | ordinary papers | refused | median, s | slowest, s | expensive requests answered |")
+    print("|---|---|---|---|---|---|")
     for name, expensive in neighbours.items():
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), artefacts=options.artefacts) as service:
             ordinary, others = run(_side_by_side(service, expensive, options.seconds))
         times = [reply.seconds for reply in ordinary if reply.status == 200]
+        refused = sum(reply.status == 429 for reply in ordinary)
         answered = sum(reply.status == 200 for reply in others)
-        print(f"| {name} | {len(times)} | {statistics.median(times):.3f} | {max(times):.3f} | {answered} |", flush=True)
+        waits = f"{statistics.median(times):.3f} | {max(times):.3f}" if times else "– | –"
+        print(f"| {name} | {len(times)} | {refused} | {waits} | {answered} |", flush=True)
 
 
 async def _side_by_side(service: Running, expensive: bytes | None, seconds: float) -> tuple[list[Reply], list[Reply]]:

@@ -13,16 +13,17 @@ from app.inference.errors import InferenceError
 from app.inference.health import Health
 from app.inference.observer import Observer, ReloadOutcome, Scored
 from app.inference.options import EngineOptions
-from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest
+from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest, score
 from app.inference.reload import Reloader, Versions
 from app.inference.watchdog import Watchdog
-from app.inference.workers import PROBE_PAPER, Worker, WorkerHooks, WorkerPool
+from app.inference.workers import Worker, WorkerHooks, WorkerPool
 from model_store.errors import PaperError
 from model_store.labels import Decision
 from model_store.manifest import Manifest
 from model_store.papers import Encoding, Paper
 
 _EXIT_S = 1.0
+_PROBE_PAPER = Paper("A title that only checks whether the engine works")
 
 
 class Prediction(NamedTuple):
@@ -96,13 +97,8 @@ class Engine:
         """Run the workers and their supervision while the block runs."""
         self._announce()
         loop = asyncio.get_running_loop()
-
-        def proven(worker: Worker) -> None:
-            with suppress(RuntimeError):  # the loop is closed, the service has ended
-                loop.call_soon_threadsafe(self.health.succeeded, worker)
-
-        hooks = WorkerHooks(lambda: self.current, proven, self._observer.inference_failed)
-        workers = WorkerPool(self._options.threads, self._queue, hooks, self._options.stall_timeout_s)
+        hooks = WorkerHooks(self._queue.take, partial(self._probe_worker, loop))
+        workers = WorkerPool(self._options.threads, hooks, self._options.stall_timeout_s)
         watchdog = Watchdog(partial(self._check, workers), self._probe, self._observer.probe_failed)
         self._supervision = asyncio.create_task(
             watchdog.run(self._options.stall_timeout_s, self._options.probe_interval_s)
@@ -112,6 +108,7 @@ class Engine:
         finally:
             self._supervision.cancel()
             await asyncio.gather(self._supervision, return_exceptions=True)
+            self._queue.close()
             await asyncio.to_thread(workers.stop, _EXIT_S)
 
     async def classify(self, papers: Sequence[Paper], deadline: float) -> Answer:
@@ -166,7 +163,9 @@ class Engine:
     async def _run(self, classifier: Classifier, papers: Sequence[PricedPaper], deadline: float) -> list[Result]:
         if not papers:
             return []
-        request = WorkRequest(classifier, papers, deadline - self._max_wait_s, self._scored)
+        request = WorkRequest(
+            classifier, papers, deadline - self._max_wait_s, self._scored, self._observer.inference_failed
+        )
         self._queue.put(request)
         try:
             return await request.results()
@@ -196,7 +195,16 @@ class Engine:
     async def _probe(self) -> None:
         """One small inference on the way that all papers take; raises TimeoutError."""
         async with asyncio.timeout(self._options.ready_window_s):
-            await self._run(self.current, [PricedPaper(PROBE_PAPER, 1)], time.monotonic())
+            await self._run(self.current, [PricedPaper(_PROBE_PAPER, 1)], time.monotonic())
+
+    def _probe_worker(self, loop: asyncio.AbstractEventLoop, worker: Worker) -> bool:
+        """The same in the thread of a replacement, before it takes papers; whether it succeeded."""
+        result = score(self.current, _PROBE_PAPER, time.monotonic(), self._observer.inference_failed)
+        if not isinstance(result, Scored):
+            return False
+        with suppress(RuntimeError):  # the loop is closed, the service has ended
+            loop.call_soon_threadsafe(self.health.succeeded, worker)
+        return True
 
     def _reload_finished(self, outcome: ReloadOutcome, error: Exception | None) -> None:
         self._observer.reload_finished(outcome, self.current.manifest.version, error)

@@ -1,4 +1,4 @@
-"""Papers that wait for a worker, and the order in which they get one."""
+"""Papers that wait for a worker, the order in which they get one, and what it does with them."""
 
 import asyncio
 import threading
@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from app.inference.classifier import Classifier
-from app.inference.errors import Draining, InferenceError
+from app.inference.errors import Draining, EngineStalled, InferenceError, InferenceFailed
 from app.inference.observer import Scored
 from model_store.errors import PaperError
-from model_store.papers import Paper
+from model_store.papers import Encoding, Paper
 
 Result = Scored | PaperError | InferenceError
 
@@ -37,11 +39,14 @@ class WorkRequest:
         papers: Sequence[PricedPaper],
         urgent_from: float,
         on_scored: Callable[[int, Scored, object], None],
+        on_failure: Callable[[BaseException], None],
     ) -> None:
         """From the time.monotonic() `urgent_from` on the request is served first.
 
-        `on_scored` receives cost, result and worker of each paper that was scored, on the event loop.
+        `on_scored` receives cost, result and worker of each paper that was scored, on the event loop;
+        `on_failure` what tokenizer or network raised, in the worker's thread.
         """
+        self.on_failure = on_failure
         self.classifier = classifier
         self.urgent_from = urgent_from
         self.created = time.monotonic()
@@ -95,9 +100,16 @@ class WorkItem(NamedTuple):
     position: int
     paper: Paper
 
-    def deliver(self, result: Result, worker: object = None) -> None:
-        """Hand in the result."""
-        self.request.deliver(self.position, result, worker)
+    def run(self, worker: object) -> None:
+        """Tokenize and score the paper, and deliver the result."""
+        request = self.request
+        request.deliver(
+            self.position, score(request.classifier, self.paper, request.created, request.on_failure), worker
+        )
+
+    def abandon(self) -> None:
+        """Answer that the worker stalled on the paper."""
+        self.request.deliver(self.position, EngineStalled("The engine stalled on this paper.", retry_after_s=1))
 
 
 class FairQueue:
@@ -162,3 +174,34 @@ class FairQueue:
         if not request.waiting:
             self._requests.remove(request)
         return item
+
+
+def score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:
+    """Tokenize and score one paper; `created` is when its request came, `failed` hears of unexpected errors."""
+    began = time.monotonic()
+    encoding = _encode(classifier, paper, failed)
+    if not isinstance(encoding, Encoding):
+        return encoding
+    encoded = time.monotonic()
+    try:
+        output = classifier.predict(encoding)
+    except Exception as error:
+        # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
+        failed(error)
+        return InferenceFailed("The network failed on this paper.")
+    if not np.isfinite(output.scores).all():
+        return InferenceFailed("The network gave no numbers for this paper.")
+    return Scored(encoding, output, began - created, encoded - began, time.monotonic() - encoded)
+
+
+def _encode(
+    classifier: Classifier, paper: Paper, failed: Callable[[BaseException], None]
+) -> Encoding | PaperError | InferenceError:
+    try:
+        return classifier.encode([paper])[0]
+    except PaperError as error:
+        return error
+    except BaseException as error:
+        # A panic in the tokenizer's Rust code is no Exception; a text must not cost a worker its life.
+        failed(error)
+        return InferenceFailed("The tokenizer failed on this paper.")

@@ -1,32 +1,32 @@
-"""Threads that score papers, and their replacement when one hangs or dies."""
+"""Worker threads, and their replacement when one hangs or dies."""
 
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import numpy as np
+from app.inference.observer import UnhealthyReason
 
-from app.inference.classifier import Classifier
-from app.inference.errors import EngineStalled, InferenceError, InferenceFailed
-from app.inference.observer import Scored, UnhealthyReason
-from app.inference.queue import FairQueue, Result, WorkItem
-from model_store.errors import PaperError
-from model_store.papers import Encoding, Paper
-
-PROBE_PAPER = Paper("A title that only checks whether the engine works")
 _PROBE_AGAIN_S = 0.25
+
+
+class Work(Protocol):
+    """One piece of work; `app.inference.queue.WorkItem` is one."""
+
+    def run(self, worker: "Worker") -> None:
+        """Do it and deliver the result; does not raise an Exception."""
+
+    def abandon(self) -> None:
+        """Answer that the worker stalled; called from another thread."""
 
 
 class WorkerHooks(NamedTuple):
     """How workers reach the rest of the engine; called from their threads."""
 
-    classifier: Callable[[], Classifier]
-    """The one in service, for probes."""
-    proven: Callable[["Worker"], None]
-    """A replacement has scored its probe."""
-    failed: Callable[[BaseException], None]
-    """Tokenizer or network raised an error."""
+    take: Callable[[], Work | None]
+    """Waits for the next piece of work; None ends the worker."""
+    probe: Callable[["Worker"], bool]
+    """Whether a small inference on this thread succeeds."""
 
 
 class Worker:
@@ -36,11 +36,10 @@ class Worker:
     client is spent on a worker that hangs like its predecessor.
     """
 
-    def __init__(self, queue: FairQueue, hooks: WorkerHooks, *, probe_first: bool = False) -> None:
-        self._queue = queue
+    def __init__(self, hooks: WorkerHooks, *, probe_first: bool = False) -> None:
         self._hooks = hooks
         self._probe_first = probe_first
-        self._item: WorkItem | None = None
+        self._work: Work | None = None
         self._busy_since: float | None = None
         self._retired = threading.Event()
         # A daemon: a thread that hangs inside the network cannot be ended and must not delay the exit.
@@ -62,10 +61,10 @@ class Worker:
         return None
 
     def retire(self) -> None:
-        """Answer the paper in hand with EngineStalled; should the thread wake up again, it ends."""
+        """Abandon the work in hand; should the thread wake up again, it ends."""
         self._retired.set()
-        if item := self._item:
-            item.deliver(EngineStalled("The engine stalled on this paper.", retry_after_s=1))
+        if work := self._work:
+            work.abandon()
 
     def join(self, timeout_s: float) -> None:
         """Wait until the thread has ended, at most so long."""
@@ -74,20 +73,16 @@ class Worker:
     def _run(self) -> None:
         while self._probe_first and not self._retired.is_set() and not self._probe():
             self._retired.wait(_PROBE_AGAIN_S)
-        while not self._retired.is_set() and (item := self._queue.take()) is not None:
-            self._item, self._busy_since = item, time.monotonic()
-            result = _score(item.request.classifier, item.paper, item.request.created, self._hooks.failed)
-            self._item, self._busy_since = None, None
-            item.deliver(result, self)
+        while not self._retired.is_set() and (work := self._hooks.take()) is not None:
+            self._work, self._busy_since = work, time.monotonic()
+            work.run(self)
+            self._work, self._busy_since = None, None
 
     def _probe(self) -> bool:
         self._busy_since = time.monotonic()
-        result = _score(self._hooks.classifier(), PROBE_PAPER, self._busy_since, self._hooks.failed)
+        succeeded = self._hooks.probe(self)
         self._busy_since = None
-        if isinstance(result, Scored) and not self._retired.is_set():
-            self._hooks.proven(self)
-            return True
-        return False
+        return succeeded
 
 
 class Replacement(NamedTuple):
@@ -105,11 +100,10 @@ class WorkerPool:
     native code nor starts another in its place, and its threads keep the interpreter from exiting.
     """
 
-    def __init__(self, count: int, queue: FairQueue, hooks: WorkerHooks, stall_timeout_s: float) -> None:
-        self._queue = queue
+    def __init__(self, count: int, hooks: WorkerHooks, stall_timeout_s: float) -> None:
         self._hooks = hooks
         self._stall_timeout_s = stall_timeout_s
-        self._workers = [Worker(queue, hooks) for _ in range(count)]
+        self._workers = [Worker(hooks) for _ in range(count)]
         self._hanging: list[Worker] = []
         # A hanging thread holds memory and perhaps a core; beyond this number only a restart helps.
         self._max_hanging = 2 * count
@@ -128,43 +122,12 @@ class WorkerPool:
             if reason:
                 worker.retire()
                 self._hanging.append(worker)
-                self._workers[i] = Worker(self._queue, self._hooks, probe_first=True)
+                self._workers[i] = Worker(self._hooks, probe_first=True)
                 replacements.append(Replacement(reason, worker, self._workers[i]))
         return replacements
 
     def stop(self, timeout_s: float) -> None:
-        """End the threads; one that hangs is left behind after the time-out."""
-        self._queue.close()
+        """Wait for the end of the threads, whose work has to be ended before; one that hangs is left behind."""
         until = time.monotonic() + timeout_s
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
-
-
-def _score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:
-    began = time.monotonic()
-    encoding = _encode(classifier, paper, failed)
-    if not isinstance(encoding, Encoding):
-        return encoding
-    encoded = time.monotonic()
-    try:
-        output = classifier.predict(encoding)
-    except Exception as error:
-        # The outermost frame of a thread: whatever the network raises must reach the caller as an answer.
-        failed(error)
-        return InferenceFailed("The network failed on this paper.")
-    if not np.isfinite(output.scores).all():
-        return InferenceFailed("The network gave no numbers for this paper.")
-    return Scored(encoding, output, began - created, encoded - began, time.monotonic() - encoded)
-
-
-def _encode(
-    classifier: Classifier, paper: Paper, failed: Callable[[BaseException], None]
-) -> Encoding | PaperError | InferenceError:
-    try:
-        return classifier.encode([paper])[0]
-    except PaperError as error:
-        return error
-    except BaseException as error:
-        # A panic in the tokenizer's Rust code is no Exception; a text must not cost a worker its life.
-        failed(error)
-        return InferenceFailed("The tokenizer failed on this paper.")

@@ -35,7 +35,9 @@ class Waiting:
 
     def put(self, name: str, *costs: int, urgent_from: float = FAR) -> WorkRequest:
         papers = [PricedPaper(Paper(name), cost) for cost in costs]
-        request = WorkRequest(self._classifier, papers, urgent_from, lambda cost, scored, worker: None)
+        request = WorkRequest(
+            self._classifier, papers, urgent_from, lambda cost, scored, worker: None, lambda error: None
+        )
         self.queue.put(request)
         return request
 

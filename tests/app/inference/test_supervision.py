@@ -9,11 +9,14 @@ import pytest
 
 from app.inference.errors import Draining, EngineStalled, NotReady
 from app.inference.health import Health
-from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest
+from app.inference.observer import Scored
+from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest, score
 from app.inference.workers import Worker, WorkerHooks, WorkerPool
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
 from tests.app.doubles import Interposed, failing, hanging
+
+PROBE = Paper("A title of several words")
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -32,14 +35,23 @@ class Bench:
         self.proven: list[Worker] = []
         self.failures: list[BaseException] = []
         self.scored: list[object] = []
-        hooks = WorkerHooks(lambda: classifier, self.proven.append, self.failures.append)
-        self.pool = WorkerPool(workers, self.queue, hooks, stall_timeout_s=0.1)
+        self.pool = WorkerPool(workers, WorkerHooks(self.queue.take, self._probe), stall_timeout_s=0.1)
 
     def put(self, *titles: str) -> WorkRequest:
         papers = [PricedPaper(Paper(title), 1) for title in titles]
-        request = WorkRequest(self.classifier, papers, time.monotonic() + 60, self._note)
+        request = WorkRequest(self.classifier, papers, time.monotonic() + 60, self._note, self.failures.append)
         self.queue.put(request)
         return request
+
+    async def stop(self) -> None:
+        self.queue.close()
+        await asyncio.to_thread(self.pool.stop, 1.0)
+
+    def _probe(self, worker: Worker) -> bool:
+        result = score(self.classifier, PROBE, time.monotonic(), self.failures.append)
+        if isinstance(result, Scored):
+            self.proven.append(worker)
+        return isinstance(result, Scored)
 
     def _note(self, cost: int, scored: object, worker: object) -> None:
         self.scored.append(worker)
@@ -58,7 +70,7 @@ def test_a_late_result_of_a_replaced_worker_is_ignored(store: Store) -> None:
         await asyncio.to_thread(until, lambda: not replaced[0].retired.alive)
         await asyncio.sleep(0.01)
         assert bench.scored == []
-        await asyncio.to_thread(bench.pool.stop, 1.0)
+        await bench.stop()
         return results
 
     assert [type(result) for result in asyncio.run(scene())] == [EngineStalled]
@@ -86,7 +98,7 @@ def test_a_replacement_takes_no_paper_before_its_probe_succeeds(store: Store) ->
         await request.results()
         assert bench.proven == bench.scored == [replaced[0].successor]
         released.set()
-        await asyncio.to_thread(bench.pool.stop, 1.0)
+        await bench.stop()
 
     asyncio.run(scene())
 
@@ -103,7 +115,7 @@ def test_a_panic_of_the_tokenizer_costs_no_worker_its_life(store: Store) -> None
         bench = Bench(Panicking(store, lambda encoding: None), workers=1)
         await bench.put("star", "star star").results()
         assert bench.pool.replace_unhealthy() == []
-        await asyncio.to_thread(bench.pool.stop, 1.0)
+        await bench.stop()
 
     asyncio.run(scene())
 
@@ -135,6 +147,6 @@ def test_an_error_of_the_network_is_answered_and_reported(store: Store, error: E
         bench = Bench(failing(store, error), workers=1)
         await bench.put("star", "star star").results()
         assert (bench.failures, len(bench.scored)) == ([error], 1)
-        await asyncio.to_thread(bench.pool.stop, 1.0)
+        await bench.stop()
 
     asyncio.run(scene())
