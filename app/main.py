@@ -15,7 +15,7 @@ from starlette._utils import get_route_path
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from app.api import openapi, pages, routes
+from app.api import annif, open_inference, openapi, pages, routes
 from app.api.cors import ProblemCors
 from app.api.dependencies import State
 from app.api.errors import PROBLEMS
@@ -43,6 +43,8 @@ from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.remote import open_store
 
 _OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
+# The ends of the paths that bring papers.
+_WORK = ("/suggest", "/suggest-batch", "/infer")
 # Any other query may contain a text.
 _TRACEABLE_QUERY = re.compile(rb"(top=[0-9]{1,9})?")
 
@@ -86,6 +88,8 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     app.include_router(routes.operation, dependencies=with_key)
     app.include_router(routes.health)
     app.include_router(pages.router)
+    for router in _compatible_apis(settings):
+        app.include_router(router)
     return app
 
 
@@ -125,7 +129,7 @@ def _middleware(state: State) -> list[Middleware]:
         Middleware(
             AdmissionMiddleware,
             rejection=engine.refusal,
-            paths=_paths(routes.classification),
+            paths=_paths(routes.classification) | _compatible_work_paths(state),
             max_body_bytes=settings.max_body_bytes,
         ),
         Middleware(
@@ -172,6 +176,20 @@ def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
         "operation_spans": False,
         "exclude": is_excluded,
     }
+
+
+def _compatible_apis(settings: Settings) -> list[APIRouter]:
+    return [
+        *([annif.router] if settings.annif_api else []),
+        *([open_inference.router] if settings.open_inference_api else []),
+    ]
+
+
+def _compatible_work_paths(state: State) -> frozenset[str]:
+    """The paths below which other APIs bring papers, with the name of the model filled in."""
+    name = state["engine"].current.manifest.name
+    paths = _paths(*_compatible_apis(state["settings"]))
+    return frozenset(re.sub(r"{(project_id|name)}", name, path) for path in paths if path.endswith(_WORK))
 
 
 def _api_paths() -> frozenset[str]:

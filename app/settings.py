@@ -115,6 +115,10 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "human"] = "auto"
     traces: bool = False
+    annif_api: bool = False
+    """Whether to answer Annif's REST API below /v1 as well."""
+    open_inference_api: bool = False
+    """Whether to answer the Open Inference Protocol below /v2 as well."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

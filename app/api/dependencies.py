@@ -102,7 +102,7 @@ async def submitted_paper(
     paper: Annotated[PaperIn, Body(openapi_examples=_PAPER_EXAMPLES)], state: StateDep
 ) -> Submitted:
     """The paper in the body; raises InvalidRequest."""
-    return Submitted(paper.id, _checked(paper, state["settings"], "#"))
+    return Submitted(paper.id, checked_paper(paper.title or "", paper.abstract or "", state["settings"], "#"))
 
 
 async def submitted_batch(
@@ -133,7 +133,7 @@ def _validated(document: Any, settings: Settings, pointer: str) -> Submitted | R
         errors = error.errors(include_url=False, include_input=False)
         return Refused(_valid_id(document), invalid_request(errors, pointer))
     try:
-        return Submitted(paper.id, _checked(paper, settings, pointer))
+        return Submitted(paper.id, checked_paper(paper.title or "", paper.abstract or "", settings, pointer))
     except InvalidRequest as refusal:
         return Refused(paper.id, refusal)
 
@@ -145,8 +145,8 @@ def _valid_id(document: Any) -> str | None:
         return None
 
 
-def _checked(paper: PaperIn, settings: Settings, pointer: str) -> Paper:
-    title, abstract = paper.title or "", paper.abstract or ""
+def checked_paper(title: str, abstract: str, settings: Settings, pointer: str) -> Paper:
+    """The paper at a JSON pointer; raises InvalidRequest if a text is too long or both are blank."""
     if len(title) > settings.max_title_chars:
         raise too_large(f"{pointer}/title", "characters", settings.max_title_chars, len(title))
     if len(abstract) > settings.max_abstract_chars:

@@ -27,7 +27,7 @@ CLIENT_CLOSED_REQUEST = 499
 _LINGER_S = 1.0
 _OPEN = ("/docs", "/openapi.json", "/problems/", "/web/")
 _PAGES = frozenset({"/", "/card"})
-_PROBES = frozenset({"/livez", "/readyz"})
+_PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 _SUMMARY_INTERVAL_S = 1.0
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -21,7 +21,7 @@ from app.api.schemas import (
 from app.api.validation import no_text
 from app.explain.explainer import Explanation, Weights
 from app.explain.sentences import Passage
-from app.inference.engine import Answer, Prediction
+from app.inference.engine import Answer, Outcome, Prediction
 from app.inference.errors import InferenceError
 from app.observability.request_log import RequestLog
 from model_store.errors import PaperError
@@ -34,13 +34,28 @@ def model_out(manifest: Manifest, sha256: str) -> ModelOut:
     return ModelOut(name=manifest.name, version=manifest.version, sha256=sha256)
 
 
+def predicted(outcome: Outcome, pointer: str) -> Prediction:
+    """The prediction; raises the error in its place, for the paper at this JSON pointer."""
+    if not isinstance(outcome, Prediction):
+        raise _error(outcome, pointer)
+    return outcome
+
+
+def label_uri(label: Label, manifest: Manifest) -> str:
+    """The label's URI in its vocabulary, or one made of the model's name and the label's id."""
+    return label.uri or f"urn:paper-subjects:{manifest.name}:{label.id}"
+
+
+def shortest(probability: np.float32) -> float:
+    """The shortest decimal that rounds to this float32: 0.973 rather than 0.9729999899864197."""
+    return float(str(probability))
+
+
 def classify_out(paper: Submitted, answer: Answer, top: int | None) -> ClassifyOut:
     """The result for a single paper, with the `top` most probable labels or all; raises the error of its outcome."""
-    (outcome,) = answer.outcomes
-    if not isinstance(outcome, Prediction):
-        raise _error(outcome, "#")
+    prediction = predicted(answer.outcomes[0], "#")
     return ClassifyOut(
-        **_fields(paper, outcome, answer.manifest.labels, top), model=model_out(answer.manifest, answer.sha256)
+        **_fields(paper, prediction, answer.manifest.labels, top), model=model_out(answer.manifest, answer.sha256)
     )
 
 
@@ -87,7 +102,7 @@ def _fields(paper: Submitted, prediction: Prediction, labels: Sequence[Label], t
     shown = range(len(labels)) if top is None else _most_probable(scores, top, decision)
     return {
         "id": paper.id,
-        "probabilities": {labels[i].name: _shortest(scores[i]) for i in shown},
+        "probabilities": {labels[i].name: shortest(scores[i]) for i in shown},
         "labels": [labels[i].name for i in decision.labels],
         "status": decision.status,
         "input": InputOut(
@@ -115,8 +130,3 @@ def _sentences(evidence: Sequence[tuple[Passage, Weights | None]], label: int) -
         SentenceOut(**passage._asdict(), weight=None if weights is None else round(float(weights[label]), 4))
         for passage, weights in evidence
     ]
-
-
-def _shortest(probability: np.float32) -> float:
-    """The shortest decimal that rounds to this float32: 0.973 rather than 0.9729999899864197."""
-    return float(str(probability))

@@ -33,15 +33,10 @@ RESULT_EXAMPLE: dict[str, JsonValue] = {
     "labels": ["Computer Science", "Physics"],
     "status": "ok",
     "input": {
-        "tokens": 25,
-        "tokens_used": 25,
-        "truncated": False,
-        "abstract": True,
-        "unknown": 0,
-        "changes": [],
-        "withdrawn": False,
+        "tokens": 25, "tokens_used": 25, "truncated": False, "abstract": True,
+        "unknown": 0, "changes": [], "withdrawn": False,
     },
-}
+}  # fmt: skip
 EVIDENCE_EXAMPLE: dict[str, JsonValue] = {
     "evidence": [
         {

@@ -55,6 +55,11 @@ def too_large(pointer: str, unit: str, limit: int, actual: int) -> InvalidReques
     )
 
 
+def invalid_field(pointer: str, detail: str) -> InvalidRequest:
+    """The refusal of a document because of one field."""
+    return InvalidRequest(f"{pointer}: {detail}.", errors=[FaultOut(pointer=pointer, detail=detail)])
+
+
 def no_text(pointer: str) -> InvalidRequest:
     """The refusal of a paper without any text."""
     faults = [FaultOut(pointer=pointer, detail="expected a title or an abstract")]
