@@ -60,9 +60,9 @@ def test_a_frozen_encoder_is_the_same_after_training(tmp_path: Path) -> None:
         assert (fitted[f"encoder.{name}"] == weights).all(), name
 
 
-def test_what_is_there_for_training_alone_leaves_no_weights(tmp_path: Path) -> None:
+def test_a_loss_and_an_average_leave_no_weights_but_heads_do(tmp_path: Path) -> None:
     trained = '[loss]\nkind = "class_balanced"\n[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n'
     config = tiny.config(tmp_path, epochs=1, extra=trained, within={"fit": 'averaging = "ema"'})
     assert main(["fit", str(config), "--runs", str(tmp_path / "runs")]) == 0
     names = load_file(tmp_path / "runs/tiny-0.1.0/network.safetensors").keys()
-    assert {name.split(".")[0] for name in names} == {"encoder", "head"}
+    assert {name.split(".")[0] for name in names} == {"encoder", "head", "auxiliary"}

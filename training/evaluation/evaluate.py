@@ -8,7 +8,7 @@ from pathlib import Path
 import tables
 from model_store.cpus import usable_cpus
 from model_store.manifest import Manifest
-from model_store.store import MANIFEST, Artefact, Store
+from model_store.store import LATEST, MANIFEST, Artefact, Store
 from training.data.corpus import read_labelled
 from training.data.papers import LabelledPaper
 from training.errors import DataError
@@ -34,9 +34,17 @@ class Question:
 
 
 def open_artefact(name: str, store: Store) -> Artefact:
-    """A version in the store, or a folder that holds an artefact; ArtefactError if it is neither or not whole."""
+    """An artefact by its folder, or one in the store by NAME, NAME/VERSION, or a version of the default name.
+
+    ArtefactError if it is none of these, or not whole.
+    """
     folder = Path(name)
-    return Artefact(folder) if (folder / MANIFEST).exists() else store.open(version=name)
+    if (folder / MANIFEST).exists():
+        return Artefact(folder)
+    first, _, version = name.partition("/")
+    if version or first in store.names():
+        return store.open(first, version or LATEST)
+    return store.open(version=name)
 
 
 def evaluate(question: Question, output: Path, threads: int | None = None) -> Evaluation:

@@ -17,7 +17,8 @@ from training.data.folds import folds
 # Words of the abstract that a training paper keeps, in turn; None keeps all. Without papers of every length the
 # detector would take any short text for an unusual one.
 _LENGTHS = (None, 0, None, 12, None, 25, None, 50)
-_NEAR = "near misses"
+# Kinds of scholarly texts of other fields, which a reader may find in scope or not: they are reported apart.
+_SCHOLARLY = ("near misses", "scholarly: ")
 
 
 class Text(BaseModel):
@@ -123,7 +124,7 @@ def scope(
     for text, found in zip(texts, caught, strict=True):
         if text.half == "testing":
             tested.setdefault(text.kind, []).append(found)
-    near = tested.pop(_NEAR, [])
+    near = [beyond for kind in [*tested] if kind.startswith(_SCHOLARLY) for beyond in tested.pop(kind)]
     return Scope(
         layer=layer,
         threshold=threshold,

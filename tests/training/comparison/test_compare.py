@@ -92,7 +92,7 @@ class TestWhole:
         assert "| base |  | 2 | 120 |" in text
         assert "| tail | truncation | 2 | 120 |" in text
         assert "| a little worse |" in text
-        assert "- broken: seed 1: OSError: " in text
+        assert "- broken: seed 1: ConfigError: " in text
         table = {row["variant"]: row for row in json.loads((folder / "compare-small/table.json").read_text())}
         assert 0 < table["tail"]["figures"]["micro_f1"]["mean"] <= 1
         assert table["broken"]["seeds"] == []
@@ -101,7 +101,7 @@ class TestWhole:
         made = folder / "compare-small"
         assert (made / "scores.png").stat().st_size > 0
         assert (made / "learning.png").stat().st_size > 0
-        assert {path.name for path in (made / "tail/seed-1").iterdir()} == {"config.json"}
+        assert {path.name for path in (made / "tail/seed-1").iterdir()} == {"config.json", "inputs.json"}
 
     def test_a_variant_that_was_changed_is_run_anew(self, folder: Path) -> None:
         tail, base = outcome(folder, "tail", 1), outcome(folder, "base", 1)

@@ -50,20 +50,24 @@ def test_figures_come_from_the_testing_half_and_near_misses_stay_apart() -> None
         Text(kind="noise", half="testing", title="a", abstract="b"),
         Text(kind="noise", half="testing", title="a"),
         Text(kind="near misses", half="testing", title="a", abstract="b"),
+        Text(kind="scholarly: law", half="testing", title="a", abstract="b"),
     ]
     papers = Distances(np.linspace(0, 1, 101), np.linspace(0, 2, 101))
-    found = scope(papers, texts, np.array([0.0, 1.5, 1.5, 0.0]), layer=3, false_alarms=0.02, seed=1)
+    found = scope(papers, texts, np.array([0.0, 1.5, 1.5, 0.0, 1.5]), layer=3, false_alarms=0.02, seed=1)
     assert [found.threshold, found.title_threshold] == pytest.approx([0.98, 1.96])
     assert (found.caught.texts, found.caught.caught) == (2, 0.5)
     assert found.near_misses is not None
-    assert found.near_misses.caught == 0.0
+    assert (found.near_misses.texts, found.near_misses.caught) == (2, 0.5)
     assert found.false_alarms == pytest.approx(0.02, abs=0.02)
 
 
 def test_there_are_enough_texts_of_every_kind_in_both_halves() -> None:
     texts = read_texts()
     counts = Counter((text.kind, text.half) for text in texts)
-    assert len({text.kind for text in texts}) == 12
-    assert set(counts.values()) == {10}
+    scholarly = {kind for kind, _ in counts if kind.startswith("scholarly: ")}
+    assert len(scholarly) == 12
+    assert len({kind for kind, _ in counts} - scholarly) == 12
+    assert {count for (kind, _), count in counts.items() if kind in scholarly} == {5}
+    assert {count for (kind, _), count in counts.items() if kind not in scholarly} == {10}
     assert len({text.paper for text in texts}) == len(texts)
     assert all("".join(text.paper).strip() for text in texts)
