@@ -37,9 +37,9 @@ class Service(NamedTuple):
     client: httpx.Client
 
     def processor_s(self) -> float:
-        """Processor time of the process so far, all threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time of the process so far, of all its threads, by the scheduler's clock in nanoseconds."""
+        statistics_of_threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(path.read_text().split()[0]) for path in statistics_of_threads) / 1e9
 
 
 class Turn(NamedTuple):
