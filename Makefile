@@ -1,6 +1,6 @@
 # Two commands do everything: `make serve` answers requests, `make test` passes the tests.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow test-image check lint types imports browser engine openapi train train-check train-smoke lock \
+.PHONY: help serve test test-slow test-image fuzz check lint types imports browser engine openapi train train-check train-smoke lock \
 	check-platforms pin-image sbom audit clean
 
 PYTHON ?= python3
@@ -23,6 +23,9 @@ test-slow: .venv/.installed ## soak, overload and chaos: minutes each
 
 test-image: .venv/.installed ## build the image and test it under a Docker engine, which is started if none answers
 	deploy/test_image.sh
+
+fuzz: .venv/.installed ## random requests for FUZZ_SECONDS (an hour)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(DEV) -m pytest -m slow tests/app/api/test_fuzz.py
 
 check: lint types imports ## format, lint, types, directions of import
 

@@ -71,3 +71,9 @@ def test_the_pages_open_without_a_key(store: Store) -> None:
         assert [client.get(path).status_code for path in ("/", "/card", "/web/page.js")] == [200, 200, 200]
         assert client.get("/model").status_code == 401
         assert client.post("/explain", json={"title": "star"}).status_code == 401
+
+
+@pytest.mark.parametrize("wanted", ["bytes=0-3", "bytes=abc", "bytes=999999999-", "bytes=" + "0-1," * 100])
+def test_files_are_sent_whole_whatever_range_is_wanted(client: TestClient, wanted: str) -> None:
+    answer = client.get("/web/style.css", headers={"range": wanted})
+    assert (answer.status_code, answer.content) == (200, (WEB / "style.css").read_bytes())
