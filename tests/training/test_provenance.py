@@ -57,7 +57,7 @@ def test_what_is_read_on_publishing_may_be_changed(config: Path, capsys: pytest.
     assert call(capsys, "fit", config, "--resume") == (0, "")
 
 
-def test_fitting_anew_leaves_nothing_of_the_run_before(config: Path) -> None:
+def test_a_fit_without_resume_removes_the_files_of_the_run_before(config: Path) -> None:
     run = TrainingRun.open(config, config.parent / "runs")
     (run.dir.checkpoints / "checkpoint-99").mkdir(parents=True)
     run.start_over()

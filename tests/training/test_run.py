@@ -1,4 +1,4 @@
-"""A whole run on a tiny encoder: from files to an artefact that the service answers with; cut off and resumed."""
+"""A whole run on a tiny encoder, from files to an artefact that is served; also killed and resumed."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from training.evaluation.metrics import micro_f1
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a whole run has been made."""
+    """A folder with a finished run."""
     folder = tmp_path_factory.mktemp("run")
     code = main(["run", str(tiny.config(folder)), "--runs", str(folder / "runs"), "--store", str(folder / "store")])
     assert code == 0
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
 class TestWholeRun:
-    """One run, looked at from several sides."""
+    """One run, made once and checked in several ways."""
 
     def test_the_artefact_replays_its_golden_papers(self, folder: Path) -> None:
         artefact = Store(folder / "store").open(version="0.1.0")
@@ -53,10 +53,10 @@ class TestWholeRun:
         decisions = assigned(scores, [label.threshold for label in artefact.manifest.labels])
         assert artefact.manifest.quality.micro_f1 == pytest.approx(micro_f1(papers.targets > 0, decisions))
 
-    def test_it_learned_what_the_words_mean(self, folder: Path) -> None:
+    def test_the_network_learned_the_labels(self, folder: Path) -> None:
         assert Store(folder / "store").open().manifest.quality.micro_f1 > 0.8
 
-    def test_the_manifest_holds_what_it_takes_to_train_again(self, folder: Path) -> None:
+    def test_the_manifest_holds_everything_needed_to_repeat_the_run(self, folder: Path) -> None:
         provenance = Store(folder / "store").open().manifest.provenance
         assert provenance.config == (folder / "run.toml").read_text()
         assert provenance.seed == 3
@@ -67,12 +67,12 @@ class TestWholeRun:
         manifest = Store(folder / "store").open().manifest
         assert manifest.files["model.onnx"].bytes < manifest.quantization.bytes_fp32
 
-    def test_the_graph_tells_nothing_of_the_machine_that_trained(self, folder: Path) -> None:
+    def test_the_graph_holds_no_paths_of_the_training_machine(self, folder: Path) -> None:
         graph = Store(folder / "store").open().files["model.onnx"]
         assert str(Path.cwd()).encode() not in graph
         assert b"site-packages" not in graph
 
-    def test_the_card_tells_quality_quantization_and_baseline(self, folder: Path) -> None:
+    def test_the_card_has_all_its_sections(self, folder: Path) -> None:
         card = Store(folder / "store").open().card()
         for heading in (
             "## Quality",
@@ -101,7 +101,7 @@ class TestWholeRun:
         assert log_odds(served) == pytest.approx(slopes * log_odds(bare) + intercepts, abs=1e-3)
         assert np.abs(served - bare).max() > 1e-3
 
-    def test_nonsense_is_out_of_scope_and_papers_are_not(self, folder: Path) -> None:
+    def test_nonsense_is_out_of_scope_and_papers_are_in_scope(self, folder: Path) -> None:
         classifier = Store(folder / "store").open().classifier()
         scope = classifier.manifest.scope
         assert scope is not None
@@ -112,11 +112,11 @@ class TestWholeRun:
         assert statuses[0] == "out_of_scope"
         assert statuses[1:].count("out_of_scope") <= 3
 
-    def test_the_graph_gives_probabilities_and_distance_and_nothing_else(self, folder: Path) -> None:
+    def test_the_graph_has_two_outputs_probabilities_and_distance(self, folder: Path) -> None:
         model = onnx.load_model_from_string(Store(folder / "store").open().files["model.onnx"])
         assert [output.name for output in model.graph.output] == ["probabilities", "distance"]
 
-    def test_held_out_figures_stand_beside_the_others(self, folder: Path) -> None:
+    def test_the_manifest_has_held_out_figures(self, folder: Path) -> None:
         quality = Store(folder / "store").open().manifest.quality
         assert quality.micro_f1_held_out is not None
         assert quality.micro_f1_held_out <= quality.micro_f1
@@ -132,7 +132,7 @@ class TestWholeRun:
         assert list(answer["probabilities"]) == list(tiny.LABELS)
         assert list(answer["probabilities"].values()) == pytest.approx(expected.tolist(), abs=1e-4)
 
-    def test_progress_is_left_in_a_file(self, folder: Path) -> None:
+    def test_evaluations_are_written_to_the_metrics_file(self, folder: Path) -> None:
         lines = (folder / "runs/tiny-0.1.0/checkpoints/metrics.jsonl").read_text().splitlines()
         evaluated = [json.loads(line)["step"] for line in lines if "eval_micro_f1" in line]
         assert evaluated == [12, 24, 36, 48, 60, 72, 75]
@@ -141,7 +141,7 @@ class TestWholeRun:
         drawn = {path.name for path in (folder / "runs/tiny-0.1.0/report").iterdir()}
         assert drawn == {"labels.png", "reliability.png", "learning.png"}
 
-    def test_a_published_version_is_not_trained_over(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_published_version_is_not_published_again(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["publish", str(folder / "run.toml"), "--runs", str(folder / "runs"), "--store"]
         assert main([*arguments, str(folder / "store")]) == 2
         assert VersionExists.__doc__
@@ -167,13 +167,13 @@ def test_a_wrong_input_is_an_error_message_and_not_a_traceback(
     assert "train.csv, row 1, column 'X': holds '2', expected 0 or 1" in capsys.readouterr().err
 
 
-# Whatever has a state of its own while training: an average, a second head, another course of the learning rate.
+# Techniques that keep a state while training: averaged weights, a second head, another schedule.
 STATES = {"fit": 'averaging = "ema"\nschedule = "slanted"'}
 WORDS_AS_CATEGORIES = '[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n'
 
 
 @pytest.mark.parametrize(("within", "extra"), [({}, ""), (STATES, WORDS_AS_CATEGORIES)], ids=["plain", "techniques"])
-def test_a_run_killed_and_resumed_ends_as_if_nothing_had_happened(
+def test_a_run_that_is_killed_and_resumed_ends_with_the_same_weights(
     tmp_path: Path, within: dict[str, str], extra: str
 ) -> None:
     config = tiny.config(tmp_path, extra=extra, within=within)
@@ -210,7 +210,7 @@ def fit(config: Path, runs: Path) -> None:
 
 
 def wait_for(checkpoint: Path, process: subprocess.Popen[bytes]) -> None:
-    # The state file is written last; killing before would only test an earlier checkpoint.
+    # The state file is written last; killing earlier would test an earlier checkpoint.
     while not (checkpoint / "trainer_state.json").exists():
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)

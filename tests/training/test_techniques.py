@@ -1,4 +1,4 @@
-"""Techniques of Sun et al. 2019 and since, each set in the TOML and carried through to an artefact."""
+"""Techniques of Sun et al. 2019 and later, set in the TOML and carried through to an artefact."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from model_store.store import Store
 from tests.training import tiny
 from training.__main__ import main
 
-# Several in each run, since each run takes a while.
+# Several in each run, because a run takes some seconds.
 RUNS: dict[str, dict[str, Any]] = {
     "head and tail, mean of two layers, slanted triangle, fading average, focal loss, half of the papers": {
         "within": {
@@ -39,7 +39,7 @@ RUNS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("settings", RUNS.values(), ids=RUNS.keys())
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
-def test_a_run_with_them_ends_in_an_artefact_like_any_other(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_run_with_these_techniques_publishes_a_usual_artefact(tmp_path: Path, settings: dict[str, Any]) -> None:
     config = tiny.config(tmp_path, epochs=1, **settings)
     # An epoch leaves so small a network undecided, and int8 turns many an undecided score.
     config.write_text(config.read_text().replace("flipped = 0.5", "flipped = 1.0").replace("loss = 0.1", "loss = 1.0"))
@@ -60,7 +60,7 @@ def test_a_frozen_encoder_is_the_same_after_training(tmp_path: Path) -> None:
         assert (fitted[f"encoder.{name}"] == weights).all(), name
 
 
-def test_a_loss_and_an_average_leave_no_weights_but_heads_do(tmp_path: Path) -> None:
+def test_heads_are_saved_but_a_loss_and_an_average_are_not(tmp_path: Path) -> None:
     trained = '[loss]\nkind = "class_balanced"\n[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n'
     config = tiny.config(tmp_path, epochs=1, extra=trained, within={"fit": 'averaging = "ema"'})
     assert main(["fit", str(config), "--runs", str(tmp_path / "runs")]) == 0

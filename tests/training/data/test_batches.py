@@ -20,7 +20,7 @@ def encoded() -> EncodedPapers:
     return EncodedPapers(encoder, Papers(PAPERS, np.eye(3, dtype=np.float32)))
 
 
-def test_training_encodes_a_paper_to_the_ids_that_serving_does() -> None:
+def test_training_and_serving_encode_a_paper_to_the_same_ids() -> None:
     serving = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=16)).encode(PAPERS)
     batch = Collator(pad_id=0)([encoded()[i] for i in range(3)])
     for row, encoding in enumerate(serving):
@@ -36,7 +36,7 @@ def test_a_batch_is_padded_to_its_longest_paper_only() -> None:
     assert batch["input_ids"][1, 3:].eq(0).all()
 
 
-def test_neighbours_are_of_like_length() -> None:
+def test_papers_of_similar_length_are_neighbours() -> None:
     lengths = np.random.default_rng(0).integers(5, 200, 960)
     order = list(LengthGroupedSampler(lengths.tolist(), 8, seed=1))
     spread = [np.ptp(lengths[order[i : i + 8]]) for i in range(0, 960, 8)]
@@ -67,7 +67,7 @@ def test_every_batch_is_full_and_every_paper_in_one(papers: int, batch_size: int
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_several_processes_share_out_the_batches_that_one_would_see(processes: int) -> None:
+def test_several_processes_together_get_the_batches_of_one(processes: int) -> None:
     order = LengthGroupedSampler([5 + i % 7 for i in range(19)], 6, seed=1)
     whole = list(BatchSampler(order, 6, drop_last=False))
     shared = BatchSampler(order, ProcessGroup(processes).per_process(6), drop_last=False)

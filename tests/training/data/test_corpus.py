@@ -38,7 +38,7 @@ def test_named_labels_leave_other_columns_alone(tmp_path: Path) -> None:
     assert corpus.labels == ("Physics", "Mathematics")
 
 
-def test_a_named_label_that_is_no_column_is_told(tmp_path: Path) -> None:
+def test_a_label_without_a_column_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no label column 'Alchemy'; its columns are ID, TITLE"):
         read(tiny.write_csv(tmp_path / "t.csv", tiny.papers(5)), labels=("Physics", "Alchemy"))
 
@@ -177,7 +177,7 @@ def test_a_bad_table_is_named_with_row_and_column(tmp_path: Path, rows: tiny.Row
         read(path)
 
 
-def test_other_labels_in_the_validation_file_are_told(tmp_path: Path) -> None:
+def test_other_labels_in_the_validation_file_are_an_error(tmp_path: Path) -> None:
     train = tiny.write_csv(tmp_path / "t.csv", [paper("a")])
     validation = tiny.write_csv(tmp_path / "v.csv", [paper("b", Z=1)])
     with pytest.raises(DataError, match=r"v\.csv: labels differ .*unknown \['Z'\]"):
@@ -225,7 +225,7 @@ def test_test_papers_are_in_no_other_part(tmp_path: Path) -> None:
     assert corpus.report[str(train)]["in_test"] == 2
 
 
-def test_withdrawal_notices_teach_nothing_but_are_measured_on(tmp_path: Path) -> None:
+def test_withdrawal_notices_are_validated_on_but_not_trained_on(tmp_path: Path) -> None:
     notice = "This paper has been withdrawn by the author due to an error in section 2."
     train = tiny.write_csv(tmp_path / "t.csv", [paper("a"), paper("b", notice)])
     validation = tiny.write_csv(tmp_path / "v.csv", [paper("c"), paper("d", notice)])

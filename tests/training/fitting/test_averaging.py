@@ -47,7 +47,7 @@ def test_swa_is_the_mean_of_the_weights_after_each_step(tmp_path: Path) -> None:
     assert weight(net) == 6
 
 
-def test_an_average_begins_after_its_share_of_the_steps(tmp_path: Path) -> None:
+def test_averaging_starts_after_its_share_of_the_steps(tmp_path: Path) -> None:
     net = network()
     averaging = begun(Averaging(net, FitConfig(averaging="swa", averaging_start=0.2)), tmp_path)
     walk(averaging, net, [1.0, 2.0])
@@ -58,7 +58,7 @@ def test_an_average_begins_after_its_share_of_the_steps(tmp_path: Path) -> None:
         assert weight(net) == pytest.approx(5)
 
 
-def test_ema_lets_older_weights_fade_the_first_ones_faster(tmp_path: Path) -> None:
+def test_ema_has_a_shorter_memory_in_the_first_steps(tmp_path: Path) -> None:
     net = network()
     averaging = begun(Averaging(net, FitConfig(averaging="ema", averaging_decay=0.15)), tmp_path)
     walk(averaging, net, [1.0, 2.0, 3.0])
@@ -68,7 +68,7 @@ def test_ema_lets_older_weights_fade_the_first_ones_faster(tmp_path: Path) -> No
         assert weight(net) == pytest.approx(0.15 * second + 0.85 * 3)
 
 
-def test_an_average_is_written_with_a_checkpoint_and_goes_on_from_there(tmp_path: Path) -> None:
+def test_an_average_is_saved_with_a_checkpoint_and_continued_from_it(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint-2"
     checkpoint.mkdir()
     net = network()
@@ -83,7 +83,7 @@ def test_an_average_is_written_with_a_checkpoint_and_goes_on_from_there(tmp_path
     assert weight(net) == pytest.approx(1.5)
 
 
-def test_a_checkpoint_from_before_the_average_began_stands_for_itself(tmp_path: Path) -> None:
+def test_a_checkpoint_without_an_average_is_used_as_it_is(tmp_path: Path) -> None:
     net = network(7.0)
     begun(Averaging(net, SWA), tmp_path).write(tmp_path)
     load_average(net, tmp_path)

@@ -1,4 +1,4 @@
-"""Several processes train one network: the same papers, the same weights, one hand that writes."""
+"""Several processes train one network: the same papers, the same weights, one of them writes."""
 
 import json
 import os
@@ -20,7 +20,7 @@ WITHOUT_DROPOUT = ("max_tokens = 32\n", "max_tokens = 32\n[head]\ndropout = 0.0\
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which one process, and then two together, have fitted the same network."""
+    """A folder with the same network fitted by one process and by two."""
     folder = tmp_path_factory.mktemp("processes")
     config = tiny.config(folder, epochs=2)
     text = config.read_text().replace(*WITHOUT_DROPOUT)
@@ -42,7 +42,7 @@ def launch(launcher: list[str], arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_end_in_the_weights_of_one(folder: Path) -> None:
+def test_two_processes_end_with_the_weights_of_one(folder: Path) -> None:
     one, two = (load_file(folder / run / "tiny-0.1.0/network.safetensors") for run in ("one", "two"))
     assert one.keys() == two.keys()
     # The loss does not depend on keys' biases: what moves them is rounding alone, which Adam makes a step of.
@@ -63,16 +63,16 @@ def test_they_keep_the_same_best_checkpoint(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("processes", "share"), [(1, 24), (2, 12), (3, 8)])
-def test_a_batch_is_shared_out_evenly(processes: int, share: int) -> None:
+def test_a_batch_is_divided_evenly(processes: int, share: int) -> None:
     assert ProcessGroup(processes).per_process(24) == share
 
 
-def test_a_batch_that_cannot_be_shared_out_evenly_is_refused() -> None:
+def test_a_batch_that_cannot_be_divided_evenly_is_refused() -> None:
     with pytest.raises(ConfigError, match="batch_size 24 cannot be divided evenly among 5 processes"):
         ProcessGroup(5).per_process(24)
 
 
-def test_only_the_first_of_the_launcher_s_processes_writes() -> None:
+def test_only_the_process_of_rank_0_is_the_main_one() -> None:
     assert ProcessGroup.from_environment({}) == ProcessGroup(1, 0)
     assert ProcessGroup.from_environment({}).is_main
     assert not ProcessGroup.from_environment({"WORLD_SIZE": "2", "RANK": "1"}).is_main

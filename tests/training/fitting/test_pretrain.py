@@ -55,7 +55,7 @@ class TestWholeRun:
         losses = [line["loss"] for line in map(json.loads, lines) if "loss" in line]
         assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.3
 
-    def test_the_encoder_is_left_in_the_hugging_face_layout(self, folder: Path) -> None:
+    def test_the_encoder_is_saved_in_the_hugging_face_layout(self, folder: Path) -> None:
         kept = folder / "runs/tiny-0.1.0/encoder"
         ids = AutoTokenizer.from_pretrained(kept)("a quantum star", return_tensors="pt")
         assert AutoModel.from_pretrained(kept, add_pooling_layer=False)(**ids).last_hidden_state.isfinite().all()
@@ -67,14 +67,14 @@ class TestWholeRun:
         fitted = load_file(folder / "runs/tiny-0.1.0/network.safetensors")[f"encoder.{word}"]
         assert np.abs(fitted - pretrained).mean() < np.abs(fitted - start).mean()
 
-    def test_the_artefact_is_published_and_names_the_encoder_it_all_began_with(self, folder: Path) -> None:
+    def test_the_artefact_names_the_original_encoder(self, folder: Path) -> None:
         artefact = Store(folder / "store").open(version="0.1.0")
         assert artefact.golden().replay(artefact.classifier()) < 1e-4
         assert artefact.manifest.provenance.base_encoder == "encoder"
         assert "[pretrain]" in artefact.manifest.provenance.config
 
 
-def test_a_pre_training_killed_and_resumed_ends_as_if_nothing_had_happened(folder: Path, tmp_path: Path) -> None:
+def test_pre_training_that_is_killed_and_resumed_ends_with_the_same_weights(folder: Path, tmp_path: Path) -> None:
     command = ["pretrain", str(folder / "run.toml"), "--runs", str(tmp_path), "--resume"]
     process = subprocess.Popen([sys.executable, "-m", "training", *command], stderr=subprocess.DEVNULL)
     # The state file is written last; killing before would only test an earlier checkpoint.
@@ -93,17 +93,17 @@ def test_a_pre_training_killed_and_resumed_ends_as_if_nothing_had_happened(folde
     assert [json.loads(line)["step"] for line in lines] == [*range(2, 102, 2), 100]
 
 
-def test_fine_tuning_waits_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fitting_before_pre_training_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", str(tiny.config(tmp_path, extra=SECTION)), "--runs", str(tmp_path)]) == 2
     assert "call `python -m training pretrain` first" in capsys.readouterr().err
 
 
-def test_without_a_section_there_is_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pre_training_without_its_section_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", str(tiny.config(tmp_path)), "--runs", str(tmp_path)]) == 2
     assert "has no [pretrain]" in capsys.readouterr().err
 
 
-def test_held_out_papers_are_never_read(tmp_path: Path) -> None:
+def test_held_out_papers_are_not_pre_trained_on(tmp_path: Path) -> None:
     config, _ = read_config(tiny.config(tmp_path))
     held_out = read_corpus(config.data, seed=3).validation.papers
     rows = tiny.papers(60, seed=1) + tiny.papers(40, seed=2)
@@ -116,7 +116,7 @@ def test_held_out_papers_are_never_read(tmp_path: Path) -> None:
     assert not {" ".join(paper).lower() for paper in texts} & {" ".join(paper).lower() for paper in held_out}
 
 
-def test_part_of_a_file_can_be_taken(tmp_path: Path) -> None:
+def test_a_file_can_be_limited_by_date_and_sample(tmp_path: Path) -> None:
     rows: tiny.Rows = [{"title": f"paper {i}", "abstract": "", "update_date": f"20{i:02}-01-01"} for i in range(20)]
     path = tiny.write_csv(tmp_path / "texts.csv", rows)
     assert len(read_texts([TextFile(path=path, since="2005-01-01", until="2010-01-01")], [], seed=0)) == 5
@@ -125,7 +125,7 @@ def test_part_of_a_file_can_be_taken(tmp_path: Path) -> None:
         read_texts([TextFile(path=path, since="2030-01-01")], [], seed=0)
 
 
-def test_the_mask_is_bert_s(masked: MaskedPapers) -> None:
+def test_the_mask_has_the_shares_of_bert(masked: MaskedPapers) -> None:
     """15 % of the pieces; 80 % of these become [MASK], 10 % random, 10 % stay (Devlin et al. 2019, section 3.1)."""
     draws = [masked[drawn] for drawn in range(4000)]
     labels, ids = (torch.cat([draw[name] for draw in draws]) for name in ("labels", "input_ids"))
@@ -157,7 +157,7 @@ def test_whole_words_are_masked_with_all_their_pieces(tmp_path: Path) -> None:
         assert len({bool(row["labels"][i] == -100) for i in together}) == 1
 
 
-def test_scoring_masked_words_alone_gives_the_loss_of_scoring_all(tmp_path: Path) -> None:
+def test_the_loss_equals_that_of_scoring_all_positions(tmp_path: Path) -> None:
     source = str(tiny.encoder(tmp_path))
     torch.manual_seed(0)
     whole = BertForMaskedLM.from_pretrained(source).eval()

@@ -13,14 +13,14 @@ def rates(steps: int, config: FitConfig) -> list[float]:
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant", "slanted"])
-def test_every_schedule_rises_to_the_full_rate_and_never_again(schedule: str) -> None:
+def test_every_schedule_rises_once_to_the_full_rate(schedule: str) -> None:
     found = rates(100, FitConfig(schedule=schedule, warmup=0.1))
     assert found[10] == max(found) == 1
     assert found[:11] == sorted(found[:11])
     assert found[10:] == sorted(found[10:], reverse=True)
 
 
-def test_linear_and_cosine_end_at_nothing_and_meet_half_way() -> None:
+def test_linear_and_cosine_end_at_0_and_are_equal_half_way() -> None:
     linear, cosine = (rates(110, FitConfig(schedule=kind, warmup=10 / 110)) for kind in ("linear", "cosine"))
     assert linear[60] == pytest.approx(0.5)
     assert cosine[60] == pytest.approx(0.5)
@@ -28,7 +28,7 @@ def test_linear_and_cosine_end_at_nothing_and_meet_half_way() -> None:
     assert linear[110] == cosine[110] == 0
 
 
-def test_a_constant_rate_stays() -> None:
+def test_a_constant_rate_does_not_change() -> None:
     assert set(rates(50, FitConfig(schedule="constant", warmup=0))) == {1.0}
 
 
@@ -43,5 +43,5 @@ def test_a_slanted_triangle_starts_and_ends_at_its_lowest_rate() -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant", "slanted"])
-def test_the_shortest_runs_have_a_rate_too(steps: int, schedule: str) -> None:
+def test_the_shortest_runs_have_valid_rates(steps: int, schedule: str) -> None:
     assert all(0 <= found <= 1 for found in rates(steps, FitConfig(schedule=schedule)))

@@ -1,4 +1,4 @@
-"""A teacher's scores: written once, matched paper by paper, learned from."""
+"""Scores of a teacher: written, matched to papers, learned from."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
-def test_scores_are_found_by_paper_and_label_not_by_place(written: Path) -> None:
+def test_scores_are_matched_by_paper_and_label(written: Path) -> None:
     found = read_scores([written], papers(2, 0), ("Mathematics", "Physics"))
     assert found.tolist() == [[1, 0], [-3, 3]]
 
@@ -48,7 +48,7 @@ def test_logits_of_several_teachers_are_averaged(written: Path, tmp_path: Path) 
     assert read_scores([written, other], papers(0, 1, 2), LABELS).tolist() == (LOGITS + 1).tolist()
 
 
-def test_papers_the_teacher_never_scored_are_refused(written: Path) -> None:
+def test_papers_that_the_teacher_did_not_score_are_refused(written: Path) -> None:
     more = Papers([*PAPERS, Paper("unheard of")], np.zeros((4, 2), dtype=np.float32))
     with pytest.raises(DataError, match="no scores for 1 of 4 training papers"):
         read_scores([written], more, LABELS)
@@ -66,7 +66,7 @@ def test_a_file_that_holds_no_scores_is_refused(tmp_path: Path) -> None:
             read_scores([tmp_path / name], papers(0), LABELS)
 
 
-def test_the_loss_is_least_where_the_network_says_what_the_teacher_says() -> None:
+def test_the_loss_is_least_where_the_network_agrees_with_the_teacher() -> None:
     loss = TeacherLoss(TeacherConfig(scores=(Path("t"),), temperature=2))
     teacher = torch.tensor([[2.0, -1.0]])
     logits = teacher.clone().requires_grad_()
@@ -76,7 +76,7 @@ def test_the_loss_is_least_where_the_network_says_what_the_teacher_says() -> Non
     assert loss(teacher + 1, teacher) > loss(teacher, teacher)
 
 
-def test_at_temperature_one_and_sure_teachers_the_loss_is_that_of_the_labels() -> None:
+def test_a_certain_teacher_gives_the_loss_of_the_labels() -> None:
     loss = TeacherLoss(TeacherConfig(scores=(Path("t"),)))
     logits, labels = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, 0.0]])
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
@@ -84,7 +84,7 @@ def test_at_temperature_one_and_sure_teachers_the_loss_is_that_of_the_labels() -
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
-def test_a_run_learns_from_the_scores_another_has_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_learns_from_the_scores_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = ["--runs", str(tmp_path / "runs")]
     teacher = tiny.config(tmp_path, epochs=1)
     assert main(["score", str(teacher), *runs]) == 2
@@ -109,7 +109,7 @@ def test_a_published_artefact_can_be_the_teacher(tmp_path: Path) -> None:
     np.testing.assert_allclose(1 / (1 + np.exp(-found)), scores, atol=1e-6)
 
 
-def test_the_baseline_can_be_the_teacher_and_knows_no_label_by_heart(tmp_path: Path) -> None:
+def test_the_baseline_can_be_the_teacher_and_scores_held_out_papers(tmp_path: Path) -> None:
     config, path = tiny.config(tmp_path), tmp_path / "t.npz"
     assert main(["score", str(config), "--baseline", "--output", str(path), "--runs", str(tmp_path)]) == 0
     corpus = TrainingRun.open(config, tmp_path).corpus
@@ -120,7 +120,7 @@ def test_the_baseline_can_be_the_teacher_and_knows_no_label_by_heart(tmp_path: P
     assert abs(np.corrcoef(guessed[:, 0], shuffled.targets[:, 0])[0, 1]) < 0.3
 
 
-def test_a_batch_of_papers_is_scored_as_each_is_alone(tmp_path: Path) -> None:
+def test_papers_get_the_same_scores_in_a_batch_and_alone(tmp_path: Path) -> None:
     tiny.config(tmp_path)
     _, papers = read_papers(tmp_path / "train.csv")
     source = str(tmp_path / "encoder")
