@@ -1,4 +1,4 @@
-"""POST /classify and /classify/batch: what is answered."""
+"""Responses of POST /classify and /classify/batch."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -32,7 +32,7 @@ def test_a_paper_that_reaches_no_label_is_uncertain(client: TestClient) -> None:
     assert (answer["labels"], answer["status"]) == ([], "uncertain")
 
 
-def test_what_the_model_saw_is_told(client: TestClient) -> None:
+def test_the_answer_says_how_much_the_model_read(client: TestClient) -> None:
     seen = client.post("/classify", json={"title": "a star", "abstract": "we " * 50}).json()["input"]
     assert seen == {
         "tokens": 52,
@@ -113,7 +113,7 @@ def test_a_batch_answers_like_single_requests_in_any_order(client: TestClient) -
         assert [{**result, "model": batch["model"]} for result in batch["results"]] == expected
 
 
-def test_an_invalid_paper_of_a_batch_hurts_no_other(client: TestClient) -> None:
+def test_an_invalid_paper_of_a_batch_does_not_affect_the_others(client: TestClient) -> None:
     bad = [{"title": " "}, 7, {"id": "x", "title": "a\x00b"}, {"title": "a", "extra": 1}, {"title": "\x07"}]
     results = client.post("/classify/batch", json={"papers": [PAPER, *bad, PAPER]}).json()["results"]
     assert results[0] == results[-1]

@@ -1,4 +1,4 @@
-"""Every refusal is a problem document, and says nothing of what was sent."""
+"""Every error is a problem document and never quotes the request."""
 
 import json
 
@@ -29,7 +29,7 @@ def post(
         '{"a":' * 50_000, "1" * 5_000, b"\xef\xbb\xbf{}", "{'title': 'a'}", '{"title": "a"} x', '{"title": "\n"}',
     ],
 )  # fmt: skip
-def test_what_is_no_json_is_a_400(client: TestClient, body: bytes | str) -> None:
+def test_a_body_that_is_not_json_is_a_400(client: TestClient, body: bytes | str) -> None:
     status, problem = post(client, body)
     assert (status, problem["code"]) == (400, "not_json")
 
@@ -113,7 +113,7 @@ def test_the_framework_refuses_with_problems_too(client: TestClient) -> None:
     assert client.get("/classify").headers["allow"] == "POST"
 
 
-def test_no_refusal_repeats_what_was_sent(client: TestClient) -> None:
+def test_no_error_quotes_the_request(client: TestClient) -> None:
     documents = [
         {"title": SECRET, "abstract": 1}, {"title": SECRET * 1000}, {"title": SECRET + "\x00"},
         {f"{SECRET} {SECRET}": 1}, {"title": [SECRET]}, {"id": SECRET * 20, "title": "a"},

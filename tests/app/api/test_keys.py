@@ -1,4 +1,4 @@
-"""API keys: who may come in, and that the keys stay secret."""
+"""API keys: what a key gives access to, and that the keys stay secret."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page's files as served: whole, strict, and open to who has no key yet. What they do is tests/browser's."""
+"""The files of the page as they are served; tests/browser tests what they do."""
 
 import hashlib
 import re
@@ -45,7 +45,7 @@ def test_every_file_is_served_with_its_type(client: TestClient, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["index.html", "..%2fpage.py", "%2e%2e%2fpage.py", "nothing.js", ".js", "..%2f..%2fx.js"]
+    "name", ["index.html", "..%2fpage.py", "%2e%2e%2fpage.py", "nothing.js", ".js", "..%2f..%2fx.js", "a" * 400 + ".js"]
 )
 def test_nothing_else_is_served(client: TestClient, name: str) -> None:
     assert client.get(f"/web/{name}").status_code == 404

@@ -67,7 +67,7 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
     assert client.post("/classify", json={"title": "star"}).headers["cache-control"] == "no-store"
 
 
-def test_origins_are_not_told_anything_by_default(client: TestClient) -> None:
+def test_no_origin_is_allowed_by_default(client: TestClient) -> None:
     assert "access-control-allow-origin" not in client.get("/livez", headers={"origin": "https://example.org"}).headers
 
 
