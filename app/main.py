@@ -82,15 +82,19 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     )
     openapi.describe(app, settings.max_papers)
     add_exception_handlers(app)
+    _include_routers(app, settings, state["keys"])
+    return app
+
+
+def _include_routers(app: FastAPI, settings: Settings, keys: ApiKeys) -> None:
     # ApiKeyMiddleware checks keys before a body is read; this one only tells the OpenAPI document.
-    with_key = [Depends(HTTPBearer(scheme_name="key", auto_error=False))] if state["keys"].required else []
+    with_key = [Depends(HTTPBearer(scheme_name="key", auto_error=False))] if keys.required else []
     app.include_router(routes.classification, dependencies=with_key)
     app.include_router(routes.operation, dependencies=with_key)
     app.include_router(routes.health)
     app.include_router(pages.router)
     for router in _compatible_apis(settings):
         app.include_router(router)
-    return app
 
 
 def _versions(settings: Settings) -> Versions:

@@ -1,7 +1,7 @@
 """What routes ask for in their signatures: parts of the running service, and papers that are ready to classify."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple, TypedDict, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from fastapi import Body, Depends, Query, Request, Response
 from fastapi.openapi.models import Example
@@ -11,7 +11,7 @@ from app.api.errors import InvalidRequest
 from app.api.keys import ApiKeys
 from app.api.reload import Reloader
 from app.api.schemas import PAPER_EXAMPLE, TITLE_EXAMPLE, BatchIn, PaperIn
-from app.api.validation import invalid_request, no_text, too_large
+from app.api.validation import Refused, Submitted, invalid_request, no_text, too_large
 from app.explain.explainer import Explainer, Explanation
 from app.inference.engine import Answer, Engine, Prediction
 from app.observability.metrics import Telemetry
@@ -35,20 +35,6 @@ class State(TypedDict):
     keys: ApiKeys
     reloader: Reloader
     telemetry: Telemetry
-
-
-class Submitted(NamedTuple):
-    """One valid paper of a request, and the id to return with its result."""
-
-    id: str | None
-    paper: Paper
-
-
-class Refused(NamedTuple):
-    """One invalid paper of a batch; the id is None unless it is valid itself."""
-
-    id: str | None
-    error: InvalidRequest
 
 
 async def state(request: Request) -> State:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.api.dependencies import Refused, Submitted
 from app.api.errors import ServiceError, problem, problem_type
 from app.api.schemas import (
     BatchOut,
@@ -18,7 +17,7 @@ from app.api.schemas import (
     ResultOut,
     SentenceOut,
 )
-from app.api.validation import no_text
+from app.api.validation import Refused, Submitted, no_text
 from app.explain.explainer import Explanation, Weights
 from app.explain.sentences import Passage
 from app.inference.engine import Answer, Outcome, Prediction

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.api.card import CardOut, card, matches
-from app.api.dependencies import BatchDep, PaperDep, StateDep, Submitted, TopDep, WorkDep
+from app.api.dependencies import BatchDep, PaperDep, StateDep, TopDep, WorkDep
 from app.api.errors import (
     BodyTimeout,
     BodyTooLarge,
@@ -22,6 +22,7 @@ from app.api.json_route import JsonRoute
 from app.api.openapi import problem_responses
 from app.api.results import batch_out, classify_out, explain_out, model_out
 from app.api.schemas import BatchOut, ClassifyOut, ExplainOut, HealthOut, ReloadOut
+from app.api.validation import Submitted
 from app.inference.errors import (
     DeadlinePassed,
     Draining,

@@ -1,11 +1,12 @@
-"""Validation errors of pydantic as an InvalidRequest that names the places and never quotes the request."""
+"""What validation makes of a request: papers, or an InvalidRequest that names the places and never quotes the text."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.api.errors import InvalidRequest
 from app.api.schemas import FaultOut
+from model_store.papers import Paper
 
 # Unknown field names are shown in pointers only if they look like names; anything else may be part of a text.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
@@ -23,6 +24,20 @@ _DETAILS: dict[str, str] = {
     "int_parsing": "expected an integer",
     "int_parsing_size": "expected a smaller integer",
 }
+
+
+class Submitted(NamedTuple):
+    """One valid paper of a request, and the id to return with its result."""
+
+    id: str | None
+    paper: Paper
+
+
+class Refused(NamedTuple):
+    """One invalid paper of a batch; the id is None unless it is valid itself."""
+
+    id: str | None
+    error: InvalidRequest
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]], base: str = "#") -> InvalidRequest:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.api.dependencies import Refused, State, Submitted, submitted_batch, submitted_paper
+from app.api.dependencies import State, submitted_batch, submitted_paper
 from app.api.errors import ApiError, InvalidRequest, NotJson
 from app.api.json_route import parse_json
 from app.api.schemas import BatchIn, PaperIn
-from app.api.validation import invalid_request
+from app.api.validation import Refused, Submitted, invalid_request
 from app.settings import Settings
 from model_store.papers import Paper
 
