@@ -83,7 +83,10 @@ def _fit_line(
         slope = design.T @ (targets - promised) - information @ (line - start)
         step = np.linalg.solve((curvature + information + _RIDGE * np.eye(2))[both], slope[free])
         # Far from the optimum the curvature is nearly none, and an unbounded step would overshoot for good.
-        line[free] += step * min(1.0, _LONGEST_STEP / float(np.abs(step).max()))
+        longest = float(np.abs(step).max())
+        if longest == 0.0:
+            break  # a single label starts where it ends, since the pooled line is its own
+        line[free] += step * min(1.0, _LONGEST_STEP / longest)
         if np.abs(step).max() < 1e-8:
             break
     return line, curvature
