@@ -37,7 +37,18 @@ def test_relative_links_lead_to_files_and_headings(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CURRENT, ids=lambda path: path.name)
 def test_files_that_are_named_exist(path: Path) -> None:
-    tops = ("app/", "model_store/", "tables/", "training/", "client/", "cli/", "benchmarks/", "deploy/", "tests/", "docs/")
+    tops = (
+        "app/",
+        "model_store/",
+        "tables/",
+        "training/",
+        "client/",
+        "cli/",
+        "benchmarks/",
+        "deploy/",
+        "tests/",
+        "docs/",
+    )
     named = [code.partition("::")[0] for code in _code(path.read_text()) if code.startswith(tops) and " " not in code]
     missing = [name for name in named if not re.search(r"[*{<]|NAME", name) and not (ROOT / name).exists()]
     assert missing == []
