@@ -23,12 +23,12 @@ from app.api.exception_handlers import add_exception_handlers
 from app.api.head import HeadMiddleware
 from app.api.keys import ApiKeys
 from app.api.middleware import (
-    AdmissionMiddleware,
     AllowedHostsMiddleware,
     ApiKeyMiddleware,
     RequestLogMiddleware,
     ResponseHeadersMiddleware,
 )
+from app.api.overload import AdmissionMiddleware
 from app.api.reload import Reloader
 from app.api.root_path import RootPathMiddleware
 from app.explain.explainer import Explainer
@@ -43,6 +43,8 @@ from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.remote import open_store
 
 _OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
+# Shorter than any Retry-After, so that clients which wait for that lose nothing.
+_REJECTION_DELAY_S = 0.5
 # The ends of the paths that bring papers.
 _WORK = ("/suggest", "/suggest-batch", "/infer")
 # Any other query may contain a text.
@@ -135,6 +137,7 @@ def _middleware(state: State) -> list[Middleware]:
             rejection=engine.refusal,
             paths=_paths(routes.classification) | _compatible_work_paths(state),
             max_body_bytes=settings.max_body_bytes,
+            delay_s=_REJECTION_DELAY_S,
         ),
         Middleware(
             BodyLimitMiddleware,

@@ -5,10 +5,8 @@
 
 import asyncio
 import contextlib
-import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import Forbidden, InternalError, ServiceError, Unauthorized, problem_response, problem_type
 from app.api.keys import ApiKeys
-from app.inference.errors import Draining
 from app.inference.health import Health
 from app.observability import logs
 from app.observability.metrics import Telemetry
@@ -157,49 +154,6 @@ class ApiKeyMiddleware:
         return path in _PROBES or path in _PAGES or path.startswith(_OPEN)
 
 
-class AdmissionMiddleware:
-    """Reject work while not one more paper would be admitted, before its body is read.
-
-    This is what keeps the event loop free under overload. The engine decides again when it knows the papers.
-    """
-
-    def __init__(
-        self, app: ASGIApp, rejection: Callable[[], ServiceError | None], paths: Collection[str], max_body_bytes: int
-    ) -> None:
-        """`rejection` is the engine's answer for one more paper, `paths` are those that bring papers."""
-        self._app = app
-        self._rejection = rejection
-        self._paths = paths
-        self._max_body_bytes = max_body_bytes
-        self._counts = Counter[str]()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        brings_papers = scope["type"] == "http" and scope["method"] == "POST" and get_route_path(scope) in self._paths
-        error = self._rejection() if brings_papers else None
-        if error is None:
-            return await self._app(scope, receive, send)
-        self._count(error, request_log_of(scope))
-        if isinstance(error, Draining) or not self._body_can_be_skipped(Headers(scope=scope)):
-            return await refuse(error, scope, receive, send)
-        return await _respond(error, scope, send, {})
-
-    def _body_can_be_skipped(self, headers: Headers) -> bool:
-        """Whether the connection can be kept: the server skips a body of known and small length by itself."""
-        length = headers.get("content-length", "")
-        return length.isdecimal() and int(length[:20]) <= self._max_body_bytes and "expect" not in headers
-
-    def _count(self, error: ServiceError, record: RequestLog) -> None:
-        """Have one log line written for all rejections of a second: one each would cost more than the rejection."""
-        record.summarized = True
-        if not self._counts:
-            asyncio.get_running_loop().call_later(_SUMMARY_INTERVAL_S, self._write_summary)
-        self._counts[problem_type(type(error)).code] += 1
-
-    def _write_summary(self) -> None:
-        logs.event(logging.WARNING, "requests rejected", **self._counts)
-        self._counts.clear()
-
-
 async def refuse(
     error: ServiceError, scope: Scope, receive: Receive, send: Send, headers: dict[str, str] | None = None
 ) -> None:
@@ -208,14 +162,14 @@ async def refuse(
     Closing while the client still sends would reset the connection, and the answer would be lost
     (RFC 9112, section 9.6); reading without end would let it send for ever.
     """
-    await _respond(error, scope, send, {**(headers or {}), "Connection": "close"}, more_body=True)
+    await respond(error, scope, send, {**(headers or {}), "Connection": "close"}, more_body=True)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):
             await _discard(receive)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _respond(
+async def respond(
     error: ServiceError, scope: Scope, send: Send, headers: dict[str, str], more_body: bool = False
 ) -> None:
     record = request_log_of(scope)
