@@ -116,7 +116,7 @@ def _add_comparison(command: argparse.ArgumentParser) -> None:
     command.add_argument("--runs", type=Path, default=Path("runs"), help=where)
     what = "folder for outcomes, table and pictures, small enough to be committed (default: compare-NAME as well)"
     command.add_argument("--results", type=Path, help=what)
-    what = "run this one, and the first, that it is held against; may be given several times (default: all)"
+    what = "run this variant and the first one; may be given several times (default: all)"
     command.add_argument("--variant", action="append", default=[], metavar="NAME", help=what)
 
 

@@ -1,7 +1,7 @@
-"""Runs every variant of a comparison with every seed on the same papers, and keeps what came of each.
+"""Runs every variant of a comparison with every seed on the same papers, and records the outcomes.
 
-Finished pairs of variant and seed are skipped, an interrupted one goes on from its last checkpoint,
-a broken one is told in the table and stops no other.
+Finished pairs of variant and seed are skipped, an interrupted pair continues from its last checkpoint, and a pair that
+fails is listed in the table and does not stop the others.
 """
 
 import json
@@ -35,7 +35,7 @@ _LOG = logging.getLogger("training")
 
 @dataclass(frozen=True)
 class Pair:
-    """A variant with a seed, and where the comparison works."""
+    """A variant with a seed, and the directory of the comparison."""
 
     variant: Variant
     seed: int
@@ -43,52 +43,54 @@ class Pair:
 
     @property
     def config(self) -> RunConfig:
-        """The run of this pair."""
+        """The configuration of this pair's run."""
         return self.variant.seeded(self.seed)
 
     @property
     def dir(self) -> RunDir:
-        """Its own folder, and one for pre-training that it shares with all who pre-train alike."""
+        """Its own directory, and one for further pre-training, shared by all pairs that pre-train alike."""
         alike = pretraining_fingerprint(self.config)
         shared = self.work / "pretrained" / alike[:16] if alike else None
         return RunDir(self.work / self.variant.name / f"seed-{self.seed}", shared)
 
-    def made(self, outcome: Outcome) -> bool:
-        """Whether this pair, under this very configuration, is what the outcome came of."""
+    def has(self, outcome: Outcome) -> bool:
+        """Whether the outcome is that of this pair with its present configuration."""
         names = (self.variant.name, self.seed, fingerprint(self.config))
         return names == (outcome.variant, outcome.seed, outcome.config)
 
     def clear(self) -> None:
-        """Drop what a finished run leaves: the weights of so many would fill a disk."""
+        """Delete the weights and checkpoints of a finished run: those of many runs would fill a disk."""
         shutil.rmtree(self.dir.checkpoints, ignore_errors=True)
         self.dir.weights.unlink()
 
 
-class CorpusShelf:
-    """The papers of a comparison: drawn by its own seed, whatever the pair's, and read again only where they differ."""
+class CorpusCache:
+    """Reads the papers of a comparison once, as long as the pairs use the same ones.
+
+    They are drawn with the seed of the comparison, not with that of the pair.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._held: tuple[object, Corpus] | None = None
+        self._cached: tuple[object, Corpus] | None = None
 
     def corpus(self, config: RunConfig) -> Corpus:
         """The papers of a run; errors as of `read_corpus`."""
         wanted = (config.data, config.auxiliary)
-        if self._held is None or self._held[0] != wanted:
-            self._held = None  # two at a time would not fit where one just does
-            self._held = (wanted, load_corpus(config.model_copy(update={"seed": self._seed})))
-        return self._held[1]
+        if self._cached is None or self._cached[0] != wanted:
+            self._cached = None  # frees the memory before the next ones are read
+            self._cached = (wanted, load_corpus(config.model_copy(update={"seed": self._seed})))
+        return self._cached[1]
 
 
 def compare(path: Path, runs: Path, results: Path | None = None, only: Collection[str] = ()) -> Path:
-    """Run what is left to run of a comparison and return the folder with table and pictures.
+    """Run the remaining pairs of a comparison and return the folder with table and plots.
 
-    `only` names the variants to run beside the first, which they are held against; none: all of them.
+    `only` names the variants to run in addition to the first, with which they are compared; empty: all of them.
 
-    Every variant has its turn with the first seed before any has it with the second, so that a
-    table of all of them is there early. Several processes may work on one comparison: each takes
-    what no other is at. Raises ConfigError before anything runs if the file or one of its variants
-    is wrong.
+    All variants run with the first seed before any runs with the second, so that a complete table exists early. Several
+    processes may work on one comparison and share the pairs. Raises ConfigError before anything runs if the file or one
+    of its variants is invalid.
     """
     comparison = read_comparison(path)
     chosen = comparison.chosen(only)
@@ -97,39 +99,39 @@ def compare(path: Path, runs: Path, results: Path | None = None, only: Collectio
     results.mkdir(parents=True, exist_ok=True)
     journal = Journal(results / "outcomes.jsonl")
     pairs = [Pair(variant, seed, work) for seed in comparison.seeds for variant in comparison.variants]
-    shelf = CorpusShelf(comparison.data_seed)
-    for pair in _in_turn([pair for pair in pairs if pair.variant in chosen], journal):
-        outcome = attempt(pair, shelf)
-        journal.keep(outcome)
+    cache = CorpusCache(comparison.data_seed)
+    for pair in _remaining_in_turn([pair for pair in pairs if pair.variant in chosen], journal):
+        outcome = attempt(pair, cache)
+        journal.append(outcome)
         if outcome.error is None:
             pair.clear()
-        report(comparison, _valid(pairs, journal), results)
-    if not _left(pairs, journal):
+        report(comparison, _outcomes(pairs, journal), results)
+    if not _remaining(pairs, journal):
         shutil.rmtree(work / "pretrained", ignore_errors=True)
-    report(comparison, _valid(pairs, journal), results)
+    report(comparison, _outcomes(pairs, journal), results)
     return results
 
 
-def _valid(pairs: Sequence[Pair], journal: Journal) -> list[Outcome]:
-    """What came of these pairs as they are configured now, in their order."""
+def _outcomes(pairs: Sequence[Pair], journal: Journal) -> list[Outcome]:
+    """The outcomes of these pairs with their present configurations, in the order of the pairs."""
     outcomes = journal.read()
-    return [outcome for pair in pairs for outcome in outcomes if pair.made(outcome)]
+    return [outcome for pair in pairs for outcome in outcomes if pair.has(outcome)]
 
 
-def _left(pairs: Sequence[Pair], journal: Journal) -> list[Pair]:
-    """The pairs to run; what failed is tried again."""
-    finished = [outcome for outcome in _valid(pairs, journal) if outcome.error is None]
-    return [pair for pair in pairs if not any(pair.made(outcome) for outcome in finished)]
+def _remaining(pairs: Sequence[Pair], journal: Journal) -> list[Pair]:
+    """The pairs that are not finished; failed ones are tried again."""
+    finished = [outcome for outcome in _outcomes(pairs, journal) if outcome.error is None]
+    return [pair for pair in pairs if not any(pair.has(outcome) for outcome in finished)]
 
 
-def _in_turn(pairs: Sequence[Pair], journal: Journal) -> Iterator[Pair]:
-    """The pairs that are left and that no other process has taken, each told before its turn."""
-    started, at_first = time.monotonic(), len(_left(pairs, journal))
-    for pair in _left(pairs, journal):
-        with _alone(pair.dir.path) as taken:
-            if not taken or not _left([pair], journal):
+def _remaining_in_turn(pairs: Sequence[Pair], journal: Journal) -> Iterator[Pair]:
+    """The remaining pairs that no other process works on; each is logged before it runs."""
+    started, at_first = time.monotonic(), len(_remaining(pairs, journal))
+    for pair in _remaining(pairs, journal):
+        with _locked(pair.dir.path) as locked:
+            if not locked or not _remaining([pair], journal):
                 continue
-            left = len(_left(pairs, journal))
+            left = len(_remaining(pairs, journal))
             done = at_first - left
             guess = f"{(time.monotonic() - started) / done * left / 60:.0f} min" if done else "not known yet"
             _LOG.info(
@@ -140,8 +142,8 @@ def _in_turn(pairs: Sequence[Pair], journal: Journal) -> Iterator[Pair]:
 
 
 @contextmanager
-def _alone(folder: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Keep other processes from a folder while the block runs; false if one is there, unless told to wait for it."""
+def _locked(folder: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Lock a folder against other processes; yields false if it is locked already, unless `wait` is set."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f"{folder.name}.lock"), blocking=wait)
     try:
@@ -155,33 +157,33 @@ def _alone(folder: Path, *, wait: bool = False) -> Iterator[bool]:
         lock.release()
 
 
-def attempt(pair: Pair, shelf: CorpusShelf) -> Outcome:
-    """Run a pair to its end, or to the error that ends it."""
-    told = Outcome(variant=pair.variant.name, seed=pair.seed, config=fingerprint(pair.config))
+def attempt(pair: Pair, cache: CorpusCache) -> Outcome:
+    """Run a pair to its end or to an error; either way, return the outcome."""
+    outcome = Outcome(variant=pair.variant.name, seed=pair.seed, config=fingerprint(pair.config))
     try:
         _prepare(pair)
-        return _measured(TrainingRun(pair.config, "", shelf.corpus(pair.config), pair.dir), told)
-    except Exception as error:  # whatever it is, the other variants are none the worse for it
+        return _measured(TrainingRun(pair.config, "", cache.corpus(pair.config), pair.dir), outcome)
+    except Exception as error:  # no error of one variant may stop the others
         _LOG.warning("%s, seed %d failed: %s", pair.variant.name, pair.seed, error)
         first, _, _ = str(error).partition("\n")
-        return told.model_copy(update={"error": f"{type(error).__name__}: {first}"})
+        return outcome.model_copy(update={"error": f"{type(error).__name__}: {first}"})
 
 
 def _prepare(pair: Pair) -> None:
-    """Leave the folder ready to go on in: nothing of another configuration may be in it."""
+    """Create or keep the folder of a pair; delete what another configuration left in it."""
     folder = pair.dir.path
     note = folder / "config.json"
     wanted = pair.config.model_dump_json(indent=1)
     if folder.exists() and not (note.exists() and note.read_text(encoding="utf-8") == wanted):
-        _LOG.info("%s: made with another configuration, begun anew", folder)
+        _LOG.info("%s: belongs to another configuration, starting again", folder)
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(wanted, encoding="utf-8")
 
 
-def _measured(run: TrainingRun, told: Outcome) -> Outcome:
+def _measured(run: TrainingRun, outcome: Outcome) -> Outcome:
     if run.dir.shared:
-        with _alone(run.dir.shared, wait=True):
+        with _locked(run.dir.shared, wait=True):
             stages.pretrain(run, resume=True)
     stages.fit(run, resume=True)
     validation, network = run.corpus.validation, stages.load_fitted(run)
@@ -200,11 +202,11 @@ def _measured(run: TrainingRun, told: Outcome) -> Outcome:
         "bytes": float(sum(weights.nbytes for weights in network.parameters())),
     }
     curve = tuple((line["step"], line["eval_micro_f1"]) for line in logs[1] if "eval_micro_f1" in line)
-    return told.model_copy(update={"train_papers": len(run.corpus.train), "figures": figures, "curve": curve})
+    return outcome.model_copy(update={"train_papers": len(run.corpus.train), "figures": figures, "curve": curve})
 
 
 def report(comparison: Comparison, outcomes: Sequence[Outcome], folder: Path) -> None:
-    """Write table and pictures of what there is so far."""
+    """Write table and plots of the outcomes so far."""
     found = rows(comparison, outcomes)
     (folder / "table.md").write_text(markdown(found), encoding="utf-8")
     table = [row.model_dump(mode="json") for row in found]

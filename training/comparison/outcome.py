@@ -1,4 +1,4 @@
-"""What came of each variant with each seed, kept as JSON lines."""
+"""The outcome of each variant with each seed, stored as JSON lines."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -9,15 +9,15 @@ from training.config import RunConfig
 
 
 def fingerprint(config: RunConfig) -> str:
-    """The sha256 of what a run sets; a key it leaves at its default counts no more than one it has not heard of."""
+    """The sha256 of the keys of a run that differ from their defaults, so that new keys do not change it."""
     return sha256(config.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 def pretraining_fingerprint(config: RunConfig) -> str | None:
-    """The same of what further pre-training depends on, papers included; none if there is none."""
+    """The same of everything that further pre-training depends on; None without further pre-training."""
     if config.pretrain is None:
         return None
-    # Papers of other files are all the same to it but for those held out.
+    # With texts of its own it does not depend on the training papers, except for those held out.
     anywhere = {"train": (), "sample": None, "share": 1.0} if config.pretrain.texts else {}
     parts = (config.encoder, config.pretrain, config.input, config.data.model_copy(update=anywhere))
     text = "\n".join(part.model_dump_json(exclude_defaults=True) for part in parts)
@@ -32,7 +32,7 @@ class Outcome(BaseModel):
     variant: str
     seed: int
     config: str
-    """The run's fingerprint: an outcome of another one is none."""
+    """The fingerprint of the run; an outcome with another one is ignored."""
     error: str | None = None
     train_papers: int = 0
     figures: dict[str, float] = {}
@@ -42,20 +42,20 @@ class Outcome(BaseModel):
 
 
 class Journal:
-    """The outcomes of a comparison in one small file, so that they can be kept, moved and gone on from."""
+    """The outcomes of a comparison in one small file, from which a later call continues."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> list[Outcome]:
-        """The latest outcome of each variant and seed; none if there is no such file yet."""
+        """The latest outcome of each variant and seed; empty if the file does not exist yet."""
         if not self._path.exists():
             return []
         lines = self._path.read_text(encoding="utf-8").splitlines()
         outcomes = [Outcome.model_validate_json(line) for line in lines]
         return list({(outcome.variant, outcome.seed): outcome for outcome in outcomes}.values())
 
-    def keep(self, outcome: Outcome) -> None:
-        """Add an outcome; it counts in the place of an older one of the same variant and seed."""
+    def append(self, outcome: Outcome) -> None:
+        """Add an outcome; it replaces an earlier one of the same variant and seed."""
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(outcome.model_dump_json() + "\n")  # one write: other processes may add theirs
+            file.write(outcome.model_dump_json() + "\n")  # a single write, since other processes may append too

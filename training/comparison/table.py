@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from training.comparison.outcome import Outcome
 from training.comparison.variants import Comparison, Variant
 
-# Outside two standard errors a difference is taken for one.
+# A difference counts as real beyond two standard errors.
 _ERRORS = 2.0
 
 _COLUMNS = {
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 
 class Spread(BaseModel):
-    """A mean over seeds and its sample standard deviation, which one seed alone has not."""
+    """A mean over seeds and the sample standard deviation; None with a single seed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,17 +37,17 @@ class Spread(BaseModel):
 
 
 class Difference(BaseModel):
-    """Micro-F1 against the first variant, seed by seed."""
+    """Difference of micro-F1 from the first variant, paired by seed."""
 
     model_config = ConfigDict(frozen=True)
 
     mean: float
     standard_error: float | None
-    """None with one seed in common: nothing can be said."""
+    """None with a single seed in common."""
 
     @property
     def clear(self) -> bool | None:
-        """Whether it exceeds two standard errors; none if that is not known."""
+        """Whether it exceeds two standard errors; None if unknown."""
         return None if self.standard_error is None else abs(self.mean) > _ERRORS * self.standard_error
 
 
@@ -60,12 +60,12 @@ class Row(BaseModel):
     study: str
     expected: str
     seeds: tuple[int, ...]
-    """Those that are finished."""
+    """The finished seeds."""
     train_papers: int
     figures: dict[str, Spread]
     difference: Difference | None
     curve: tuple[tuple[float, Spread], ...]
-    """By step, micro-F1 of the evaluations that all finished seeds made."""
+    """Micro-F1 by step, for evaluations that all finished seeds have."""
     errors: tuple[str, ...]
 
 
@@ -81,7 +81,7 @@ def rows(comparison: Comparison, outcomes: Sequence[Outcome]) -> list[Row]:
 
 
 def markdown(found: Sequence[Row]) -> str:
-    """The table, and below it what failed."""
+    """The table, followed by the failed runs."""
     measured = [row for row in found if row.seeds]
     columns = {name: column for name, column in _COLUMNS.items() if any(name in row.figures for row in measured)}
     titles = [

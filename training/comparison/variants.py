@@ -1,4 +1,4 @@
-"""What is compared: one run, and variants of it that set some of its keys otherwise."""
+"""A comparison: one run, and variants of it that change some of its keys."""
 
 from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
@@ -20,17 +20,17 @@ class _Section(BaseModel):
 
 
 class SampleConfig(_Section):
-    """How many papers each part is cut down to, seeded; absent: all."""
+    """Numbers of papers to draw, seeded; absent: all."""
 
     train: int | None = Field(default=None, ge=1)
     validation: int | None = Field(default=None, ge=1)
 
 
 class VariantConfig(_Section):
-    """A name, what to set, and what one may expect of it."""
+    """The name of a variant, the keys that it changes, and the result that others found."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=60, description="also its folder")
-    study: str = Field(default="", description="variants of one study share a picture: a table of a paper, say")
+    study: str = Field(default="", description="variants of one study share a plot, for instance a table of a paper")
     expected: str = Field(default="", description="what others found, with the source")
     set: dict[str, Any] = Field(default={}, description='"input.truncation" = "tail": keys of the run, with dots')
     unset: tuple[str, ...] = Field(default=(), description='"auxiliary": keys or whole tables of the run to leave out')
@@ -44,12 +44,12 @@ class ComparisonConfig(_Section):
     sample: SampleConfig = SampleConfig()
     set: dict[str, Any] = Field(default={}, description="for all variants")
     unset: tuple[str, ...] = Field(default=(), description="for all variants")
-    variant: tuple[VariantConfig, ...] = Field(min_length=1, description="the first is the one others are held against")
+    variant: tuple[VariantConfig, ...] = Field(min_length=1, description="the others are compared with the first")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train, complete but for the seed."""
+    """The configuration of a variant, complete except for the seed."""
 
     name: str
     study: str
@@ -57,13 +57,13 @@ class Variant:
     config: RunConfig
 
     def seeded(self, seed: int) -> RunConfig:
-        """The run of one seed."""
+        """The configuration with a seed."""
         return self.config.model_copy(update={"seed": seed})
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Variants of one run; all train and score on the papers that the run's own seed draws."""
+    """Variants of one run; all use the papers drawn with the run's own seed."""
 
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
@@ -71,7 +71,7 @@ class Comparison:
 
     @property
     def base(self) -> Variant:
-        """The variant that others are held against."""
+        """The variant with which the others are compared."""
         return self.variants[0]
 
     def chosen(self, names: Collection[str]) -> tuple[Variant, ...]:
@@ -81,7 +81,7 @@ class Comparison:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-                raise ConfigError(f"no variant is called {name!r}; {hint}")
+                raise ConfigError(f"there is no variant {name!r}; {hint}")
         return tuple(v for v in self.variants if not names or v is self.base or v.name in names)
 
 
@@ -90,7 +90,7 @@ def read_comparison(path: Path) -> Comparison:
     config = validated(ComparisonConfig, read_toml(path)[0], f"{path} is no valid comparison")
     names = [variant.name for variant in config.variant]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"{path}: two variants are called {twice[0]!r}; names are folders and must differ")
+        raise ConfigError(f"{path}: two variants are named {twice[0]!r}; names must differ, because they name folders")
     base, _ = read_toml(path.parent / config.base)
     sizes = {"data.sample": config.sample.train, "data.validation_sample": config.sample.validation}
     sampled = {key: size for key, size in sizes.items() if size is not None}
@@ -106,16 +106,15 @@ def _variant(common: Document, variant: VariantConfig, where: str) -> Variant:
 
 
 def with_keys(document: Document, unset: Iterable[str], changes: Mapping[str, Any], where: str) -> Document:
-    """The document without the first and with the second, all by dotted keys.
+    """A copy of the document with some keys removed and others changed; keys are dotted.
 
-    Tables on the way to a new key are made if they are missing; ConfigError names a key to leave
-    out that is not there.
+    Missing tables on the way to a new key are created. Raises ConfigError for a key to remove that does not exist.
     """
     changed = deepcopy(document)
     for key in unset:
         table, last = _at(changed, key, where)
         if last not in table:
-            raise ConfigError(f"{where}: there is no {key!r} to leave out")
+            raise ConfigError(f"{where}: there is no {key!r} to remove")
         del table[last]
     for key, value in changes.items():
         table, last = _at(changed, key, where)
@@ -124,11 +123,11 @@ def with_keys(document: Document, unset: Iterable[str], changes: Mapping[str, An
 
 
 def _at(document: Document, key: str, where: str) -> tuple[Document, str]:
-    """The table a dotted key is in, and its last part."""
+    """The table that holds a dotted key, and the last part of the key."""
     *names, last = key.split(".")
     table = document
     for name in names:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"{where}: {key!r} leads through {name!r}, which is no table")
+            raise ConfigError(f"{where}: {key!r} leads through {name!r}, which is not a table")
     return table, last

@@ -1,4 +1,4 @@
-"""What an artefact answers to labelled papers, asked exactly as the service asks it."""
+"""The answers of an artefact for labelled papers, scored exactly as the service scores them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +16,14 @@ from training.errors import DataError
 
 @dataclass(frozen=True)
 class Answers:
-    """Truth and answers side by side; two-dimensional arrays have shape (papers, labels), the others (papers,)."""
+    """True labels and answers; two-dimensional arrays have shape (papers, labels), the others (papers,)."""
 
     truth: NDArray[np.bool_]
     scores: NDArray[np.float32]
     decisions: NDArray[np.bool_]
     statuses: NDArray[np.str_]
     tokens: NDArray[np.int64]
-    """Word pieces of the text, whether read or not."""
+    """Word pieces of the text, including those that the model does not read."""
     truncated: NDArray[np.bool_]
 
     def __len__(self) -> int:

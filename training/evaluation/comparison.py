@@ -1,4 +1,4 @@
-"""Two artefacts on the same papers, paired: what one has over the other."""
+"""Paired differences between two artefacts on the same papers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which label an artefact gives instead of, or besides, the right one."""
+"""Which label an artefact assigns instead of, or in addition to, the right one."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,6 @@ def confusion(answers: Answers) -> Confusion:
 
 
 def _together(rows: NDArray[np.bool_], columns: NDArray[np.bool_]) -> list[list[int]]:
-    """Papers in which a label of `rows` meets one of `columns`, shape (labels, labels)."""
+    """Numbers of papers with a label of `rows` and one of `columns`, shape (labels, labels)."""
     counts: list[list[int]] = (rows.T.astype(int) @ columns.astype(int)).tolist()
     return counts

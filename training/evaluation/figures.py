@@ -126,7 +126,7 @@ class Evaluation(_Part):
     truncated: int = Field(description="papers of which the artefact could not read the end")
     headline: dict[str, Figure]
     labels: list[LabelFigures]
-    slices: dict[str, list[Slice]] = Field(description="by what the papers are told apart")
+    slices: dict[str, list[Slice]] = Field(description="by the property that groups the papers")
     statuses: list[Status]
     confusion: Confusion
     mistakes: int = Field(description="wrong labels, too many or too few, over all papers")

@@ -1,4 +1,4 @@
-"""Every figure as a function of how often each paper counts, so that a bootstrap is the same sum again.
+"""Every figure as a function of the weights of the papers, so that a bootstrap only changes the weights.
 
 scikit-learn has all of these, but takes seconds for what a thousand resamples need a thousand
 times; the tests hold each figure to scikit-learn's.
@@ -22,12 +22,12 @@ HEADLINE = (
 PER_LABEL = ("precision", "recall", "f1", "average_precision")
 
 Weights = NDArray[np.float64]
-"""How often each paper counts, shape (papers,)."""
+"""The weight of each paper, shape (papers,)."""
 Sampled = NDArray[np.float64]
 
 
 class Measures:
-    """The figures of some answers: those of HEADLINE, then those of PER_LABEL for label after label."""
+    """The figures of some answers: those of HEADLINE, then those of PER_LABEL for each label."""
 
     def __init__(self, answers: Answers) -> None:
         truth, given = answers.truth, answers.decisions
@@ -36,7 +36,7 @@ class Measures:
         self._ranked = [_Ranked(truth[:, i], answers.scores[:, i]) for i in range(truth.shape[1])]
 
     def __call__(self, weights: Weights) -> NDArray[np.float64]:
-        """All figures with the papers so weighted, shape (figures,); NaN where nothing can be measured."""
+        """All figures with these weights, shape (figures,); NaN where a figure is undefined."""
         true, given, both = (weights @ part for part in (self._truth, self._given, self._both))
         precision, recall = _share(both, given), _share(both, true)
         f1 = _share(2 * both, true + given)
@@ -79,12 +79,12 @@ class _Ranked:
     def __init__(self, truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> None:
         self._order = np.argsort(-scores, kind="stable")
         falling = scores[self._order]
-        # Papers of equal score are taken or left together.
+        # Papers with equal scores are above or below a threshold together.
         self._ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
         self._truth = truth[self._order].astype(float)
 
     def average_precision(self, weights: Weights) -> float:
-        """Precision averaged over the recall it adds; NaN if no paper with the label counts."""
+        """Average precision; NaN if no paper with the label has a weight."""
         ordered = weights[self._order]
         taken, found = (np.cumsum(part)[self._ends] for part in (ordered, ordered * self._truth))
         if not found[-1]:
@@ -93,7 +93,7 @@ class _Ranked:
 
 
 def _ranking(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """By paper: mean precision at each of its labels, and how far down the ranking its last one stands."""
+    """For each paper: mean precision at its labels, and the rank of the last of them."""
     precision = np.zeros(len(truth))
     coverage = np.zeros(len(truth))
     for label in range(truth.shape[1]):
@@ -111,7 +111,7 @@ def _paper_by_paper(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> list[
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """part / whole; 0 where there is no whole."""
+    """part / whole, and 0 where `whole` is 0."""
     return np.asarray(np.divide(part, whole, out=np.zeros_like(whole, dtype=float), where=np.greater(whole, 0)))
 
 

@@ -1,4 +1,4 @@
-"""The wrong labels, the most confident first: where a model is sure, the label itself is often at fault."""
+"""Wrong labels, the most confident first: where the model is confident, the label itself is often wrong."""
 
 import csv
 from collections.abc import Sequence

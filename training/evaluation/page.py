@@ -1,4 +1,4 @@
-"""The report: one page of HTML that holds all it shows. A function of the figures alone."""
+"""The report: a single page of HTML without external files, made from the figures alone."""
 
 from pathlib import Path
 
@@ -25,28 +25,28 @@ _NAMES = {
 
 
 def name(figure: str) -> str:
-    """A figure's name for people."""
+    """The name of a figure as the report shows it."""
     return _NAMES[figure]
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A dash where there is nothing to say."""
+    """The number as text; a dash if there is none."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def spread(figure: Figure, digits: int = 3) -> str:
-    """The interval in words."""
+    """The interval as text."""
     return "" if figure.low is None else f"{number(figure.low, digits)} to {number(figure.high, digits)}"
 
 
 def shade(count: int, rows: list[list[int]]) -> int:
-    """How strongly to tint a cell, in per cent of the most a table has."""
+    """The tint of a cell, in per cent of the largest count of the table."""
     most = max((max(row, default=0) for row in rows), default=0)
     return round(60 * count / most) if most else 0
 
 
 def page(found: Evaluation) -> str:
-    """The report as HTML; every name in it is escaped."""
+    """The report as HTML; all names are escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""Figures as inline SVG: no script, no reference outwards, readable on light and on dark."""
+"""Plots as inline SVG, without scripts or external references, readable on light and dark backgrounds."""
 
 import io
 import re
@@ -11,14 +11,14 @@ from matplotlib.figure import Figure as Sheet
 
 from training.evaluation.figures import CurvePoint, Figure, LabelFigures, Reliability
 
-# Drawn in these colours, then replaced by the page's own, which change with light and dark.
+# Placeholders that are replaced by the colours of the page, which change with light and dark mode.
 _INK, _QUIET, _FILL = "#010203", "#040506", "#070809"
 _PAGE_COLOURS = {_INK: "currentColor", _QUIET: "var(--edge)", _FILL: "var(--chart)"}
 _SQUARE = (3.2, 2.9)
 
 
 def whiskers(names: Sequence[str], found: Sequence[Figure], what: str) -> Markup:
-    """A row per name: its figure as a dot, the interval as a line."""
+    """A row per name, with the figure as a dot and its interval as a line."""
     sheet, axes = _sheet((4.4, 0.3 * len(names) + 0.75))
     for row, figure in enumerate(found):
         if figure.value is None or figure.low is None or figure.high is None:
@@ -33,7 +33,7 @@ def whiskers(names: Sequence[str], found: Sequence[Figure], what: str) -> Markup
 
 
 def reliability(name: str, found: Reliability) -> Markup:
-    """Observed against promised; the area of a dot tells how many papers stand behind it."""
+    """Observed frequency against probability; the area of a dot shows the number of papers."""
     sheet, axes = _sheet(_SQUARE)
     axes.plot([0, 1], [0, 1], color=_QUIET, linestyle="--", linewidth=1)
     promised, observed = [part.promised for part in found.bins], [part.observed for part in found.bins]
@@ -47,7 +47,7 @@ def reliability(name: str, found: Reliability) -> Markup:
 
 
 def precision_recall(label: LabelFigures) -> Markup:
-    """Precision over recall at every threshold; the ring is the label's own."""
+    """Precision against recall at every threshold; the ring marks the label's threshold."""
     sheet, axes = _sheet(_SQUARE)
     points: list[CurvePoint] = label.curve
     axes.plot([point.recall for point in points], [point.precision for point in points], color=_FILL, linewidth=1.5)
@@ -75,7 +75,7 @@ def _sheet(size: tuple[float, float]) -> tuple[Sheet, Axes]:
 
 
 def _svg(sheet: Sheet, spoken: str) -> Markup:
-    """The drawing as an element of a page; `spoken` is for those who cannot see it."""
+    """The plot as an element of a page; `spoken` is its text for screen readers."""
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     # Text stays text, in the page's font; the salt makes the same figures draw the same file.

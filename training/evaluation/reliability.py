@@ -1,4 +1,4 @@
-"""How far a label's probabilities can be believed, and what other thresholds would give."""
+"""Reliability of a label's probabilities, and precision and recall at other thresholds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ _CURVE_POINTS = 200
 
 
 def reliability(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> Reliability:
-    """Of one label; both arguments have shape (papers,). Ten bins are for the eye, the errors have their own."""
+    """Reliability of one label; both arguments have shape (papers,). The ten bins are for plots only."""
     return Reliability(
         brier=float(brier_score_loss(truth, scores, pos_label=True)),
         ece_equal_width=calibration_error(truth, scores),
@@ -22,7 +22,7 @@ def reliability(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> Reliab
 
 
 def curve(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[CurvePoint]:
-    """Precision and recall over all thresholds, thinned to what a picture can show; empty without positives."""
+    """Precision and recall over all thresholds, thinned for plots; empty without positives."""
     if not truth.any():
         return []
     precision, recall, thresholds = precision_recall_curve(truth, scores, drop_intermediate=True)
@@ -34,7 +34,7 @@ def curve(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[CurvePo
 
 
 def bins(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> list[Bin]:
-    """What one label's probabilities promise and what is seen, in ten bins of equal width but for the empty ones."""
+    """Mean probability and observed frequency of one label in ten bins of equal width, without empty bins."""
     numbers = np.minimum((scores * _BINS).astype(int), _BINS - 1)
     return [
         Bin(

@@ -1,4 +1,4 @@
-"""Quality among papers that have something in common: length, year, number of labels, a missing abstract."""
+"""Quality for groups of papers: by length, year, number of labels, and missing abstract."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Named = list[tuple[str, Members]]
 
 
 def slices(papers: Sequence[LabelledPaper], answers: Answers, seed: int) -> dict[str, list[Slice]]:
-    """By each kind of slice, the slices that hold papers; those of one kind hold every paper once."""
+    """Non-empty slices by kind; the slices of one kind contain every paper once."""
     kinds = {
         "word pieces": _lengths(answers.tokens),
         "truncation": _both(answers.truncated, "cut", "read whole"),
@@ -37,7 +37,7 @@ def slices(papers: Sequence[LabelledPaper], answers: Answers, seed: int) -> dict
 
 
 def statuses(answers: Answers, seed: int) -> list[Status]:
-    """How often each status was given, and what it meant; the most frequent first."""
+    """Frequency and quality of each status, the most frequent first."""
     rng = np.random.default_rng(seed)
     names, counts = np.unique(answers.statuses, return_counts=True)
     return [
@@ -91,7 +91,7 @@ def _label_counts(counts: NDArray[np.int64]) -> Named:
 
 
 def _years(papers: Sequence[LabelledPaper]) -> Named:
-    """Nothing if no paper has a date."""
+    """Empty if no paper has a date."""
     found = [re.match(r"\d{4}", paper.date) for paper in papers]
     years = np.array([match[0] if match else "" for match in found])
     return [(year or "no date", years == year) for year in sorted(set(years.tolist()))] if years.any() else []

@@ -121,7 +121,7 @@ def test_outcomes_kept_elsewhere_are_gone_on_from(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     for variant in comparison.variants:
         figures = {"micro_f1": 0.5}
-        kept.keep(Outcome(variant=variant.name, seed=1, config=fingerprint(variant.seeded(1)), figures=figures))
+        kept.append(Outcome(variant=variant.name, seed=1, config=fingerprint(variant.seeded(1)), figures=figures))
     command = ["compare", str(path), "--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "kept")]
     assert main(command) == 0
     assert not (tmp_path / "runs").exists()
@@ -148,7 +148,7 @@ def test_variants_that_pretrain_alike_share_the_encoder(tmp_path: Path) -> None:
 def test_variants_are_chosen_by_name_and_the_first_always_goes_along(comparison: Comparison) -> None:
     assert [variant.name for variant in comparison.chosen(["noisy"])] == ["base", "noisy"]
     assert comparison.chosen([]) == comparison.variants
-    with pytest.raises(ConfigError, match="no variant is called 'noisi'; did you mean 'noisy'"):
+    with pytest.raises(ConfigError, match="there is no variant 'noisi'; did you mean 'noisy'"):
         comparison.chosen(["noisi"])
 
 
@@ -157,7 +157,7 @@ def test_only_the_chosen_are_run_and_the_others_results_stay(tmp_path: Path) -> 
     path = write(tmp_path, TWO_AND_A_BROKEN_ONE.replace("seeds = [1, 2]", "seeds = [1]"))
     broken = Outcome(variant="broken", seed=1, error="as before", config=fingerprint(_configs(path)["broken"]))
     (tmp_path / "compare-small").mkdir()
-    Journal(tmp_path / "compare-small/outcomes.jsonl").keep(broken)
+    Journal(tmp_path / "compare-small/outcomes.jsonl").append(broken)
     assert main(["compare", str(path), "--runs", str(tmp_path), "--variant", "base"]) == 0
     found = {outcome.variant: outcome for outcome in Journal(tmp_path / "compare-small/outcomes.jsonl").read()}
     assert found.keys() == {"base", "broken"}
@@ -187,10 +187,13 @@ def test_a_variant_sets_keys_of_the_run_and_nothing_else(tmp_path: Path) -> None
             'name = "x"\n[variant.set]\n"fit.epochs" = 0',
             r"variant 'x' is no valid run:\n  fit\.epochs: Input should be",
         ),
-        ('name = "x"\n[variant.set]\n"seed.of" = 0', "variant 'x': 'seed.of' leads through 'seed', which is no table"),
-        ('name = "x"\nunset = ["auxiliary"]', "variant 'x': there is no 'auxiliary' to leave out"),
+        (
+            'name = "x"\n[variant.set]\n"seed.of" = 0',
+            "variant 'x': 'seed.of' leads through 'seed', which is not a table",
+        ),
+        ('name = "x"\nunset = ["auxiliary"]', "variant 'x': there is no 'auxiliary' to remove"),
         ('name = "a/b"', r"is no valid comparison:\n  variant\.1\.name: String should match"),
-        ('name = "base"', "two variants are called 'base'"),
+        ('name = "base"', "two variants are named 'base'"),
     ],
 )
 def test_a_variant_that_is_wrong_is_named_before_anything_runs(tmp_path: Path, variant: str, said: str) -> None:
