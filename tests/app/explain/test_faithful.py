@@ -22,7 +22,7 @@ from app.settings import Settings
 from model_store.papers import Paper
 from model_store.store import Store
 
-PAPERS = 25
+PAPERS = 60
 MIN_SENTENCES = 6
 
 pytestmark = pytest.mark.shared
