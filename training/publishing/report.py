@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
+from model_store.labels import Label
 from model_store.manifest import Manifest
 from training.evaluation.reliability import bins
 from training.publishing.card import LABELS, RELIABILITY
@@ -42,6 +45,13 @@ def draw(
     return paths
 
 
+def drawable_name(label: Label) -> str:
+    """The label's words, or its id if matplotlib's font lacks a letter of them; it has no Chinese, for instance."""
+    words = label.title or label.name
+    glyphs = FT2Font(findfont(FontProperties())).get_charmap()
+    return words if all(ord(letter) in glyphs for letter in words) else label.id
+
+
 def _labels(manifest: Manifest) -> Figure:
     """Of many labels, those found worst and best."""
     found = [(label, manifest.quality.per_label[label.id]) for label in manifest.labels]
@@ -51,7 +61,7 @@ def _labels(manifest: Manifest) -> Figure:
         found = ordered[: _MOST_BARS // 2] + ordered[-_MOST_BARS // 2 :]
         title += f": the {_MOST_BARS // 2} best and worst of {len(manifest.labels)}"
     figure, axes = _sheet(title, (7, 0.3 * len(found) + 1.2))
-    names = [f"{label.title or label.name} ({quality.support})" for label, quality in found]
+    names = [f"{drawable_name(label)} ({quality.support})" for label, quality in found]
     f1 = np.array([quality.f1 for _, quality in found])
     # A percentile interval may, rarely, leave its own figure out; matplotlib refuses negative lengths.
     reach = np.maximum(np.abs(np.array([quality.f1_interval for _, quality in found]).T - f1), 0)
@@ -89,7 +99,7 @@ def _lines(
 ) -> list[tuple[str, NDArray[np.bool_], NDArray[np.floating]]]:
     if len(manifest.labels) > _MOST_LINES:
         return [("all labels", targets.ravel() > 0, scores.ravel())]
-    return [(label.name, targets[:, i] > 0, scores[:, i]) for i, label in enumerate(manifest.labels)]
+    return [(drawable_name(label), targets[:, i] > 0, scores[:, i]) for i, label in enumerate(manifest.labels)]
 
 
 def _draw_line(axes: Axes, name: str, truth: NDArray[np.bool_], scores: NDArray[np.floating], number: int) -> None:
