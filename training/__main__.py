@@ -26,8 +26,9 @@ from training.run import TrainingRun
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 with one line on standard error if the input is wrong."""
     options = parser().parse_args(arguments)
-    # `force`: onnxruntime's quantization configures the root logger when it is imported, and logs every tensor.
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", force=True)
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    # onnxruntime's quantization configures the root logger when it is imported, and logs every tensor.
+    logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("training").setLevel(logging.INFO if ProcessGroup.from_environment().is_main else logging.WARNING)
     try:
         if options.command == "init":
