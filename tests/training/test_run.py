@@ -119,7 +119,8 @@ class TestWholeRun:
     def test_the_manifest_has_held_out_figures(self, folder: Path) -> None:
         quality = Store(folder / "store").open().manifest.quality
         assert quality.micro_f1_held_out is not None
-        assert quality.micro_f1_held_out <= quality.micro_f1
+        # By chance, thresholds from other papers may even be better: there are 60 papers, and F1 is per label.
+        assert quality.micro_f1_held_out == pytest.approx(quality.micro_f1, abs=0.05)
         assert quality.calibration_error is not None
         assert quality.titles is not None
         assert quality.titles.micro_f1 == max(quality.titles.micro_f1_own, quality.titles.micro_f1_common)
