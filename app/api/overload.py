@@ -16,6 +16,8 @@ from app.observability import logs
 from app.observability.request_log import RequestLog, request_log_of
 
 _SUMMARY_INTERVAL_S = 1.0
+# Answers that are held back at the same time.
+_MAX_HELD = 300
 
 
 class AdmissionMiddleware:
@@ -23,7 +25,8 @@ class AdmissionMiddleware:
 
     This is what keeps the event loop free under overload. The engine decides again when it knows the papers.
     Answers of a full queue are held back for `delay_s`: clients that ignore Retry-After and ask again at once would
-    otherwise spend most of the processor on rejections (300 of them made 4,000 requests a second).
+    otherwise spend most of the processor on rejections (300 of them made 4,000 requests a second). A limited number is
+    held back at the same time, since each keeps a connection open.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class AdmissionMiddleware:
         self._paths = paths
         self._max_body_bytes = max_body_bytes
         self._delay_s = delay_s
+        self._held = 0
         self._counts = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,11 +52,18 @@ class AdmissionMiddleware:
         if error is None:
             return await self._app(scope, receive, send)
         self._count(error, request_log_of(scope))
-        if isinstance(error, QueueFull):
-            await asyncio.sleep(self._delay_s)
+        if isinstance(error, QueueFull) and self._held < _MAX_HELD:
+            await self._hold()
         if isinstance(error, Draining) or not self._body_can_be_skipped(Headers(scope=scope)):
             return await refuse(error, scope, receive, send)
         return await respond(error, scope, send, {})
+
+    async def _hold(self) -> None:
+        self._held += 1
+        try:
+            await asyncio.sleep(self._delay_s)
+        finally:
+            self._held -= 1
 
     def _body_can_be_skipped(self, headers: Headers) -> bool:
         """Whether the connection can be kept: the server skips a body of known and small length by itself."""
