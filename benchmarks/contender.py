@@ -1,4 +1,4 @@
-"""A network in a process of its own, so that its memory and its loading are nobody else's.
+"""Runs a network in a separate process, so that its memory and loading time can be measured.
 
 The process reads a line of JSON and answers with one: a batch of papers gets its scores and the
 milliseconds they took, `"memory"` the process's resident memory. It imports only what its kind of
@@ -38,7 +38,7 @@ class Text(NamedTuple):
 
 
 class Contender:
-    """The process, seen from the one that asks."""
+    """The process, as the benchmark sees it."""
 
     def __init__(self, file: Path, kind: str, threads: int) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}

@@ -1,4 +1,4 @@
-"""What TF-IDF knows that an artefact does not: both on the validation papers, and their log-odds mixed.
+"""Mixes the log-odds of an artefact and of TF-IDF on the validation papers.
 
     python -m benchmarks.mixture training/configs/full.toml
 

@@ -1,4 +1,4 @@
-"""Ways to make the network small, side by side: size, loading, memory, latency, quality, dependence on batch mates.
+"""Compares quantization schemes: size, loading time, memory, latency, quality, and dependence on the batch.
 
     python -m benchmarks.quantization training/configs/full.toml --output quantization
 
@@ -43,14 +43,14 @@ _QUALITIES = (
 )  # fmt: skip
 
 Figures = dict[str, Any]
-"""What one scheme came to, by name, as it is kept."""
+"""The figures of one scheme by name, as they are stored."""
 Cells = Callable[[Figures], list[str]]
 Latency = dict[int, dict[int, list[float]]]
-"""By threads, then by tokens: milliseconds of each round."""
+"""Milliseconds of each round, by threads and by tokens."""
 
 
 class Task(NamedTuple):
-    """What every scheme is put through."""
+    """What is measured for every scheme."""
 
     encodings: list[Encoding]
     targets: Scores
@@ -60,7 +60,7 @@ class Task(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What one scheme came to."""
+    """The figures of one scheme."""
 
     scheme: str
     megabytes: float
@@ -116,7 +116,7 @@ def _measure(made: Sequence[Scheme], task: Task, folder: Path) -> list[Measured]
 
 
 def _rounds(contenders: Sequence[Contender], task: Task) -> list[dict[int, list[float]]]:
-    """Milliseconds by contender and length; one round more than asked, since the first warms up."""
+    """Milliseconds by scheme and length; one more round than requested, because the first is a warm-up."""
     found: list[dict[int, list[float]]] = [{length: [] for length in task.lengths} for _ in contenders]
     for number in tqdm(range(task.rounds + 1), desc="rounds", unit="round"):
         for length in task.lengths:
@@ -138,7 +138,7 @@ def _one(name: str, path: Path, contender: Contender, task: Task, latency: Laten
 
 
 def _in_batches(contender: Contender, texts: Sequence[Text]) -> Scores:
-    """The scores papers would get in random batches with padding: what serving one by one avoids."""
+    """The scores of papers in random, padded batches, which serving one paper at a time avoids."""
     order = np.random.default_rng(0).permutation(len(texts))
     batches = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
     scores = np.concatenate([contender.run([texts[i] for i in batch])[0] for batch in batches])
@@ -146,7 +146,7 @@ def _in_batches(contender: Contender, texts: Sequence[Text]) -> Scores:
 
 
 def _text_of(encodings: Sequence[Encoding], length: int, number: int) -> Text:
-    """Word pieces of the papers, another stretch each round, as one text of exactly this many tokens."""
+    """A text of exactly this many tokens, made of the papers' word pieces; a different part in each round."""
     first, last = encodings[0].input_ids[0], encodings[0].input_ids[-1]
     pieces = np.concatenate([encoding.input_ids[1:-1] for encoding in encodings])
     wanted = (np.arange(length - 2) + number * length) % len(pieces)
@@ -184,7 +184,7 @@ def _flipped(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def _tables(made: Sequence[Scheme], figures: Sequence[Figures], task: Task) -> list[str]:
-    """What each scheme weighs and gets right, then how long it takes."""
+    """Two tables: size and quality of each scheme, and its latencies."""
     timed = [(threads, length) for threads in task.threads for length in task.lengths]
     times = [f"{length} tokens, {threads} thread{'s' * (threads > 1)}" for threads, length in timed]
     note = f"{len(task.encodings)} papers; {task.rounds} rounds; {_machine()['processor']}"

@@ -1,4 +1,4 @@
-"""Ways to make a network small: each writes the file that would be shipped."""
+"""Quantization schemes; each makes the file that would be published."""
 
 import copy
 import importlib.util
@@ -24,17 +24,17 @@ INSTALL_TORCHAO = "not installed: `pip install --no-deps torchao==0.18.0`"
 
 
 class Scheme(NamedTuple):
-    """A way to make a network small."""
+    """One quantization scheme."""
 
     name: str
     kind: str
     """What reads the file: "torch", "torchao" or "onnx"."""
     file: bytes | None
-    """None where what it needs is not installed."""
+    """None if a required package is not installed."""
 
 
 def schemes(network: SubjectNetwork) -> list[Scheme]:
-    """All of them, made from one fitted network; the first is the reference."""
+    """All schemes, applied to one fitted network; the first is the reference."""
     graph = torch_graph(copy.deepcopy(network))
     # torch's own best on a CPU; training may have wanted another.
     network.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
@@ -61,7 +61,7 @@ def _saved(network: torch.nn.Module) -> bytes:
 
 
 def _torch_dynamic(network: SubjectNetwork) -> torch.nn.Module:
-    """As PyTorch's tutorial on dynamic quantization of BERT did it."""
+    """Dynamic quantization as in PyTorch's BERT tutorial."""
     with warnings.catch_warnings():
         # Deprecated in favour of torchao, which is a row of its own; here it is what is compared with.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
