@@ -1,6 +1,6 @@
 # Two commands do everything: `make serve` answers requests, `make test` passes the tests.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow test-image fuzz check lint types imports browser engine openapi train train-check train-smoke lock \
+.PHONY: help serve test test-slow test-image fuzz check lint types imports browser engine openapi train train-smoke lock \
 	check-platforms pin-image sbom audit clean
 
 PYTHON ?= python3
@@ -48,18 +48,12 @@ engine: ## install Debian's Docker engine, Compose, debootstrap and HAProxy, whe
 openapi: .venv/.installed ## write openapi.json anew after a change of the HTTP face
 	$(DEV) -m app.api.openapi_document > openapi.json
 
-train: .venv/.installed train-check runs/version-before.npz runs/tfidf.npz ## train, quantize and publish the bundled artefact (hours on two cores; resumes)
+train: .venv/.installed runs/categories_validation.csv.gz ## train, quantize and publish the bundled artefacts (hours on two cores; resumes)
 	$(DEV) -m training run training/configs/full.toml --resume
 
-# Before the teachers' scores are written, which takes half an hour.
-train-check: .venv/.installed
-	$(DEV) -m training check training/configs/full.toml
-
-runs/version-before.npz: | .venv/.installed
-	$(DEV) -m training score training/configs/full.toml --artefact latest --output $@
-
-runs/tfidf.npz: | .venv/.installed
-	$(DEV) -m training score training/configs/full.toml --baseline --output $@
+runs/categories_validation.csv.gz: | .venv/.installed
+	mkdir -p runs
+	$(DEV) -m training holdout ../shared/data/arxiv_metadata.parquet --like ../shared/data/papers_train.csv.gz --output $@
 
 train-smoke: .venv/.installed ## the same path in two minutes, published under runs/
 	$(DEV) -m training run training/configs/smoke.toml --store runs/artefacts

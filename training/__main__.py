@@ -13,6 +13,7 @@ from training.arguments import parser
 from training.comparison.compare import compare
 from training.config import read_config
 from training.data.columns import ColumnChoice
+from training.data.holdout import hold_out
 from training.drafting.init import init
 from training.errors import TrainingError
 from training.evaluation import evaluate as evaluation
@@ -33,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "init":
             _init(options)
+        elif options.command == "holdout":
+            kept = hold_out(options.papers, options.like, options.count, options.seed, options.output)
+            sys.stdout.write(f"{kept} papers held out: {options.output}\n")
         elif options.command == "evaluate":
             _evaluate(options)
         elif options.command == "compare":

@@ -37,6 +37,10 @@ A column `id` goes into mistakes.csv; a column update_date, date or year gives f
 Duplicates and empty texts are left out and counted, as in training. Papers without any label count as
 negatives in the first layout and are left out in the second.
 """
+_HOLDOUT = """\
+Draw papers with categories that a run leaves out of training (data.held_out), for the thresholds and the calibration
+of an artefact whose labels are categories ([[publish]] validation).
+"""
 _COMPARE = """\
 Run variants of a configuration with several seeds on the same papers, and compare their figures.
 
@@ -76,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     draft.add_argument("--encoder", default="bert-base-uncased", help="hub id or local folder (default: %(default)s)")
     draft.add_argument("--output", type=Path, default=Path("run.toml"), help="default: %(default)s")
     _add_columns(draft)
+    _add_holdout(commands)
     _add_evaluate(commands)
     stages = {
         "check": "say whether a run could be fitted and published, without starting it",
@@ -93,6 +98,18 @@ def parser() -> argparse.ArgumentParser:
     _add_comparison(commands.add_parser("compare", help=what, description=_COMPARE, formatter_class=shape))
     _add_review(commands)
     return root
+
+
+def _add_holdout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "draw papers with categories to be kept out of training"
+    command = commands.add_parser("holdout", help=what, description=_HOLDOUT)
+    command.add_argument("papers", type=Path, help="a table with a column `categories`")
+    command.add_argument(
+        "--like", type=Path, help="draw only papers that are in this table too, for the sake of its mix"
+    )
+    command.add_argument("--count", type=int, default=3000, metavar="N", help="how many (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
+    command.add_argument("--output", type=Path, default=Path("holdout.csv.gz"), help="default: %(default)s")
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

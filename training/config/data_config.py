@@ -38,6 +38,10 @@ class DataConfig(Section):
     test: Path | None = Field(
         default=None, description="papers that nothing is chosen by: their figures are only reported"
     )
+    held_out: tuple[Path, ...] = Field(
+        default=(),
+        description="files of papers to leave out of training, such as those of `python -m training holdout`",
+    )
     validation_share: float = Field(default=0.125, gt=0, lt=0.5)
     sample: int | None = Field(
         default=None, ge=1, description="training papers to draw from all files together, seeded"

@@ -44,6 +44,8 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
     # In this order, since a paper belongs to the first part that holds it.
     test = reader.read_test(config.test) if config.test else None
     validation = reader.read(Source(path=config.validation)) if config.validation else None
+    for path in config.held_out:
+        reader.read(Source(path=path))
     train = [paper for source in config.train for paper in reader.read(source, training=True)]
     reader.require_same_labels()
     rng = reader.rng
