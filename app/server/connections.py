@@ -23,6 +23,7 @@ from app.api.errors import ApiError, BadRequest, HeadersTooLarge, TooManyConnect
 from app.observability.logs import ThrottledEvent
 from app.observability.metrics import Telemetry
 from app.observability.request_log import request_id
+from app.server.joined_writes import JoinedWrites
 
 MAX_HEADER_BYTES = 32 * 1024
 # Requests that a client may send ahead of its answers. Each costs 3 kB of memory once it is parsed.
@@ -62,7 +63,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the event loop for a new connection."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
         self._incomplete_since = self._idle_since = self.loop.time()
         if len(self.connections) > self.limits.max_connections:
             self._make_room()
