@@ -16,7 +16,7 @@ from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQua
 
 from training.config import QuantizationConfig
 from training.model.network import SubjectNetwork
-from training.publishing.quantization import quantize
+from training.publishing.quantization_schemes import quantize
 from training.publishing.torch_export import torch_graph
 
 REFERENCE = "torch, fp32"

@@ -23,7 +23,7 @@ from tests.training import tiny
 from training.config import EncoderConfig, HeadConfig, QuantizationConfig
 from training.model.network import load_network
 from training.publishing.export import export_graph
-from training.publishing.quantization import quantize
+from training.publishing.quantization_schemes import quantize
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

@@ -26,7 +26,7 @@ from model_store.papers import Paper, PaperEncoder
 from training.config import RunConfig
 from training.publishing.edition import Edition
 from training.publishing.findings import Findings
-from training.publishing.quantized import Quantized
+from training.publishing.quantization import Quantized
 from training.publishing.thresholds import out_of_reach, uncertain_rule
 from training.run import TrainingRun
 

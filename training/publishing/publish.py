@@ -28,7 +28,7 @@ from training.publishing.export import export_parts
 from training.publishing.findings import Findings, find, test_quality, validation_quality
 from training.publishing.gates import hold_parity
 from training.publishing.measurement import GraphParts, Measurement
-from training.publishing.quantized import Quantized, quantize_within_gates
+from training.publishing.quantization import Quantized, quantize_within_gates
 from training.publishing.report import draw
 from training.publishing.scope import Detector, Distances, at_several_lengths, fit_detector, read_texts, scope
 from training.publishing.served_graph import served_graph

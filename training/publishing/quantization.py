@@ -1,76 +1,69 @@
-"""Ways to make the weights of a graph small, the fastest first."""
+"""Quantizes the graph of an edition by the first scheme that passes the gates."""
 
-import tempfile
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+import numpy as np
+from numpy.typing import NDArray
 
-from training.config import QuantizationConfig
+from model_store.papers import Encoding
+from training.config import RunConfig
+from training.publishing.calibration import fit_lines
+from training.publishing.gates import Comparison, compare, missed_gates, refuse
+from training.publishing.measurement import GraphParts, Measurement
+from training.publishing.quantization_schemes import Scheme, schemes
 
-# The residual sums that follow the feed-forward layers have the outliers that int8 activations handle badly
-# (Bondarenko et al. 2021, section 3). These names come from `training.publishing.bert`.
-_SENSITIVE = "_outer_product"
-
-
-class Scheme(NamedTuple):
-    """One way to quantize."""
-
-    description: str
-    """For the manifest."""
-    quantize: Callable[[bytes], bytes]
+_LOG = logging.getLogger("training")
 
 
-def schemes(config: QuantizationConfig) -> list[Scheme]:
-    """The schemes to try: each costs more time or more bytes than the one before it, and loses less."""
-    own = partial(quantize, config=config)
-    return [
-        Scheme(f"dynamic int8 ({_words(config)}), one paper per run", own),
-        Scheme("int8 weights in blocks of 32 (onnxruntime MatMulNBits), one paper per run", quantize_blocks),
-        Scheme(
-            f"dynamic int8 ({_words(config)}) but for the feed-forward outputs, which stay fp32; one paper per run",
-            partial(quantize, config=config, keep_sensitive=True),
-        ),
-    ]
+class Quantized(NamedTuple):
+    """The parts of a quantized graph, and what they compute for the validation papers."""
+
+    parts: list[bytes]
+    scheme: Scheme
+    whole: Measurement
+    comparison: Comparison
+    missed: list[str]
+    """A sentence for each gate that is missed."""
 
 
-def quantize(graph: bytes, config: QuantizationConfig, *, keep_sensitive: bool = False) -> bytes:
-    """The same graph with int8 weights, embeddings included; activations are quantized at run time."""
-    names = [node.name for node in onnx.load_model_from_string(graph).graph.node]
-    return _quantize_dynamic(
-        graph,
-        per_channel=config.per_channel,
-        reduce_range=config.reduce_range,
-        nodes_to_exclude=[name for name in names if name.endswith(_SENSITIVE)] if keep_sensitive else [],
-    )
+def quantize_within_gates(
+    parts: Sequence[bytes],
+    fp32: Measurement,
+    encodings: Sequence[Encoding],
+    targets: NDArray[np.float32],
+    config: RunConfig,
+) -> Quantized:
+    """The first scheme that passes all gates, else the one that misses the fewest and changes the fewest decisions.
+
+    Raises GateError if that one misses a gate and the gates are strict.
+    """
+    tried: list[Quantized] = []
+    for scheme in schemes(config.quantization):
+        tried.append(_quantize(parts, scheme, fp32, encodings, targets, config))
+        _LOG.info("%s: %s", scheme.description, tried[-1].comparison)
+        if not tried[-1].missed:
+            return tried[-1]
+        _LOG.warning("%s: %s", scheme.description, "; ".join(tried[-1].missed))
+    best = min(tried, key=lambda found: (len(found.missed), found.comparison.flipped))
+    if config.gates.strict:
+        refuse(best.missed)
+    return best
 
 
-def quantize_blocks(graph: bytes) -> bytes:
-    """The same graph with one scale for each block of 32 weights; onnxruntime scales activations by block, too."""
-    blocks = DefaultWeightOnlyQuantConfig(block_size=32, is_symmetric=True, accuracy_level=4, bits=8)
-    quantizer = MatMulNBitsQuantizer(onnx.load_model_from_string(graph), algo_config=blocks)
-    quantizer.process()
-    # The embeddings are as large as the layers; they are looked up, not multiplied.
-    return _quantize_dynamic(quantizer.model.model.SerializeToString(), op_types_to_quantize=["Gather"])
-
-
-def _quantize_dynamic(graph: bytes, **options: Any) -> bytes:
-    model = onnx.load_model_from_string(graph)
-    # quantize_dynamic transposes weights and then finds their recorded shapes wrong (microsoft/onnxruntime#25890).
-    del model.graph.value_info[:]
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "source.onnx"), Path(folder, "target.onnx")
-        onnx.save(model, source)
-        extra = {"DefaultTensorType": onnx.TensorProto.FLOAT}
-        quantize_dynamic(source, target, weight_type=QuantType.QInt8, extra_options=extra, **options)
-        return target.read_bytes()
-
-
-def _words(config: QuantizationConfig) -> str:
-    channels = "per channel" if config.per_channel else "per tensor"
-    bits = "7-bit weights: no saturation on any processor" if config.reduce_range else "8-bit weights"
-    return f"onnxruntime quantize_dynamic, {channels}, {bits}"
+def _quantize(
+    parts: Sequence[bytes],
+    scheme: Scheme,
+    fp32: Measurement,
+    encodings: Sequence[Encoding],
+    targets: NDArray[np.float32],
+    config: RunConfig,
+) -> Quantized:
+    made = [scheme.quantize(part) for part in parts]
+    whole = GraphParts(made).measure(encodings, "int8")
+    # Both are compared as they would be served, by the calibration of the quantized scores.
+    lines = fit_lines(targets, whole.scores, config.calibration.method)
+    sizes = sum(map(len, parts)), sum(map(len, made))
+    found = compare(targets, lines(fp32.scores), lines(whole.scores), sizes)
+    return Quantized(made, scheme, whole, found, missed_gates(found, config.gates))

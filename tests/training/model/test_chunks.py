@@ -25,7 +25,7 @@ from training.publishing.export import export_graph
 from training.publishing.gates import hold_parity
 from training.publishing.graph_writer import FEATURES
 from training.publishing.publish import network_scores
-from training.publishing.quantization import quantize
+from training.publishing.quantization_schemes import quantize
 from training.publishing.scope import Detector
 from training.publishing.served_graph import served_graph
 

@@ -16,7 +16,7 @@ from training.model.network import SubjectNetwork, load_network
 from training.publishing.export import export_graph
 from training.publishing.gates import hold_parity
 from training.publishing.publish import network_scores
-from training.publishing.quantization import quantize
+from training.publishing.quantization_schemes import quantize
 
 IDS = torch.tensor([[2, 19, 20, 3], [2, 21, 3, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
