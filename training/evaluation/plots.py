@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 
 import matplotlib
@@ -79,7 +80,9 @@ def _svg(sheet: Sheet, spoken: str) -> Markup:
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     # Text stays text, in the page's font; the salt makes the same figures draw the same file.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": spoken}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": spoken}), warnings.catch_warnings():
+        # Only the widths come from matplotlib's font; the browser has the letters that it lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         sheet.savefig(buffer, format="svg", metadata=nothing)
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :]
