@@ -77,6 +77,39 @@ def test_a_plain_paper_of_each_subject_is_recognised(
     assert subject in [manifest.labels[i].id for i in decision.labels]
 
 
+TITLE, ABSTRACT = "Efficient classification of different flows", "We find that the first mode of H2O decays, & why."
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract"),
+    [
+        ("Eﬃcient classiﬁcation of diﬀerent ﬂows", "We ﬁnd that the ﬁrst mode of H₂O decays, & why."),
+        ("Ｅｆｆｉｃｉｅｎｔ ｃｌａｓｓｉｆｉｃａｔｉｏｎ ｏｆ ｄｉｆｆｅｒｅｎｔ ｆｌｏｗｓ", ABSTRACT),
+        ("𝐸𝑓𝑓𝑖𝑐𝑖𝑒𝑛𝑡 𝑐𝑙𝑎𝑠𝑠𝑖𝑓𝑖𝑐𝑎𝑡𝑖𝑜𝑛 of different flows", ABSTRACT),
+        (
+            "Efficient classi-\nfication of dif\u00adferent\u200b flows",
+            "We find that the first mode of H2O de-\ncays, & why.",
+        ),
+        (
+            TITLE,
+            "<jats:title>Abstract</jats:title><jats:p>We find that the <jats:italic>first</jats:italic> mode of "
+            "H<jats:sub>2</jats:sub>O decays, &amp; why.</jats:p>",
+        ),
+        (
+            f"<b>{TITLE}</b>",
+            'We find that the first mode of <mml:math xmlns:mml="http://www.w3.org/1998/Math/MathML" altimg="si1.svg">'
+            "<mml:mtext>H2O</mml:mtext></mml:math> decays, & why.",
+        ),
+        (TITLE, "&lt;p&gt;We find that the &lt;i&gt;first&lt;/i&gt; mode of H2O decays, &amp;amp; why.&lt;/p&gt;"),
+    ],
+    ids=["ligatures", "full width", "mathematical letters", "hyphenation", "JATS", "MathML", "escaped twice"],
+)
+def test_a_paper_gets_the_same_word_pieces_in_every_spelling(artefact: Artefact, title: str, abstract: str) -> None:
+    plain, spelled = artefact.classifier().encode([Paper(TITLE, ABSTRACT), Paper(title, abstract)])
+    assert spelled.input_ids == plain.input_ids
+    assert spelled.changes
+
+
 def test_the_readme_s_example_gets_the_readme_s_answer(service: Running) -> None:
     readme = (ROOT / "README.md").read_text()
     request = re.search(r"--data '(\{.*?\})'", readme, re.DOTALL)
