@@ -24,7 +24,7 @@ from model_store.cpus import usable_cpus
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
 from tables import read
-from tables.columns import find_column
+from tables.known_columns import find_column
 from training.evaluation.evaluate import open_artefact
 
 

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from cli import artefacts, options
-from cli.columns import MOST_SCORE_COLUMNS, AddedColumns, TextColumns, Wanted
+from cli.added_columns import MOST_SCORE_COLUMNS, AddedColumns
 from cli.errors import CliError
 from cli.labellers import Labeller, LocalLabeller
 from cli.labelling import Labelling, Tally
@@ -16,6 +16,7 @@ from cli.output import Output, open_output, output_format, parse_delimiter
 from cli.progress import Progress
 from cli.statuses import described
 from cli.terminal import Terminal
+from cli.text_columns import TextColumns, Wanted
 from model_store.cpus import usable_cpus
 from tables import BadRow, Options, Row, Table, TableError, open_table, scan
 from tables.reader import format_of

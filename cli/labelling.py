@@ -6,12 +6,13 @@ from contextlib import closing
 from itertools import chain
 from typing import NamedTuple
 
-from cli.columns import AddedColumns, TextColumns
+from cli.added_columns import AddedColumns
 from cli.errors import CliError
 from cli.labellers import Labeller, Prediction, Refusal, Result
 from cli.parallel import chunks, in_order
 from cli.progress import Progress
 from cli.rejected import RejectedRows
+from cli.text_columns import TextColumns
 from model_store.papers import Paper
 from tables import BadRow, Row
 from tables.earlier import Earlier

@@ -2,7 +2,7 @@
 
 import argparse
 
-from cli.columns import AddedColumns
+from cli.added_columns import AddedColumns
 from cli.errors import CliError
 from cli.labellers import Labeller, Prediction, Refusal
 from cli.output import csv_style, output_format, text_writer

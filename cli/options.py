@@ -2,7 +2,7 @@
 
 import argparse
 
-from cli.columns import MOST_SCORE_COLUMNS
+from cli.added_columns import MOST_SCORE_COLUMNS
 from tables.reader import BY_NAME
 
 

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.columns import AddedColumns
+from cli.added_columns import AddedColumns
 from cli.errors import CliError
 from cli.rejected import RejectedRows
 from cli.terminal import Terminal

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from tables.columns import NAMES, find_column, is_header
+from tables.known_columns import NAMES, find_column, is_header
 
 # In the order in which ties are decided.
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x1f", "\x01")

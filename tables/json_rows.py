@@ -5,8 +5,8 @@ import re
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from tables.columns import find_column
 from tables.errors import TableError
+from tables.known_columns import find_column
 from tables.rows import BadRow, Cells, Row, is_unicode
 from tables.text import LONGEST_LINE, Line, TextFile
 

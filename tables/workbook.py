@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tables.columns import is_header
 from tables.delimited import named_columns
 from tables.errors import TableError
+from tables.known_columns import is_header
 from tables.rows import BadRow, Row
 
 # Reports put a few lines about themselves above the header.

@@ -12,7 +12,7 @@ from training import stages
 from training.arguments import parser
 from training.comparison.compare import compare
 from training.config import read_config
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.data.holdout import hold_out
 from training.drafting.init import init
 from training.errors import TrainingError

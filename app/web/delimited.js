@@ -1,6 +1,6 @@
 /** Delimited text as a table: its delimiter, where its header is, and rows brought to the header's width. */
 
-import { findColumn, isHeader, NAMES } from "./columns.js";
+import { findColumn, isHeader, NAMES } from "./known_columns.js";
 import { rows } from "./csv.js";
 
 /** @typedef {import("./csv.js").Row} Row */

@@ -1,6 +1,6 @@
 /** JSON as rows: one object per line, an array of objects, or an object that holds one such array. */
 
-import { isHeader } from "./columns.js";
+import { isHeader } from "./known_columns.js";
 import { Problem } from "./service.js";
 
 /** @typedef {import("./csv.js").Row} Row */

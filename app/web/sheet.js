@@ -1,7 +1,7 @@
 /** A table of papers: labelled batch by batch, and written as CSV. */
 
 import { csv } from "./csv_writer.js";
-import { findColumn } from "./columns.js";
+import { findColumn } from "./known_columns.js";
 import { isTransient, Problem } from "./service.js";
 
 // Well below the service's limit for a body; as JSON a text may be twice as long.

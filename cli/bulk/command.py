@@ -8,15 +8,16 @@ from itertools import islice
 from pathlib import Path
 
 from cli import artefacts
+from cli.added_columns import AddedColumns
 from cli.bulk.engine import Plan, run_plan
 from cli.bulk.folder import Folder, find_tables, local_copy, size
 from cli.bulk.parts import DONE, REJECTED, PartResult, Source
-from cli.columns import AddedColumns, TextColumns, Wanted
 from cli.errors import CliError
 from cli.labellers import LocalLabeller
 from cli.output import parse_delimiter
 from cli.progress import Progress
 from cli.terminal import Terminal
+from cli.text_columns import TextColumns, Wanted
 from model_store.store import Release
 from tables import Options, Row, TableError, open_table
 from tables.writers import CsvStyle

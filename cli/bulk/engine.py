@@ -12,10 +12,11 @@ import ray
 import ray.data
 
 import cli
+from cli.added_columns import AddedColumns, Scores
 from cli.bulk.folder import Folder
 from cli.bulk.parts import Part, PartLabeller, PartResult, Source, read_parts
-from cli.columns import AddedColumns, Scores, TextColumns, Wanted
 from cli.labellers import LocalLabeller
+from cli.text_columns import TextColumns, Wanted
 from model_store.store import Release, Store
 from tables import Options
 from tables.writers import CsvStyle

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
 
+from cli.added_columns import AddedColumns
 from cli.bulk.folder import Folder, local_copy
-from cli.columns import AddedColumns, TextColumns
 from cli.labellers import Labeller
 from cli.labelling import Labelling
 from cli.progress import Progress
 from cli.rejected import RejectedRows
 from cli.terminal import Terminal
+from cli.text_columns import TextColumns
 from tables import BadRow, Options, Row, TableError, open_table
 from tables.earlier import Earlier
 from tables.parquet_writer import ParquetWriter

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tables.columns import NAMES
-from tables.columns import find_column as find_column_of_tables
 from tables.formulas import neutralized
+from tables.known_columns import NAMES
+from tables.known_columns import find_column as find_column_of_tables
 from tests.browser.conftest import Visit
 from tests.browser.test_sheet import download, give
 
@@ -169,9 +169,9 @@ def test_tex_accents_of_bibtex_become_letters(read_in_page: Any) -> None:
 
 
 def test_the_names_of_columns_are_those_of_the_command_line(read_in_page: Any) -> None:
-    names = read_in_page('async () => (await import("/web/columns.js")).NAMES', None)
+    names = read_in_page('async () => (await import("/web/known_columns.js")).NAMES', None)
     assert {field: tuple(known) for field, known in names.items()} == dict(NAMES)
-    find = 'async ([columns, field]) => (await import("/web/columns.js")).findColumn(columns, field)'
+    find = 'async ([columns, field]) => (await import("/web/known_columns.js")).findColumn(columns, field)'
     for columns in (
         ["Article Title", "Abstract"], ["Document Title", "Authors"], ["documentTitle"], ["dc.title[en_US]", "TI"],
         ["\ufeffTitle"], ["Title/题名", "Abstract Note"], ["notes"], ["TITRE", "Résumé"],

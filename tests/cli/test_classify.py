@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from cli.columns import AddedColumns
+from cli.added_columns import AddedColumns
 from cli.labellers import Labels, Prediction
 from model_store.papers import Paper
 from model_store.store import Store

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.columns import AddedColumns, TextColumns
+from cli.added_columns import AddedColumns
 from cli.labellers import Labels, Prediction, Result
 from cli.labelling import Labelling
 from cli.parallel import chunks, in_order
 from cli.progress import Progress
 from cli.rejected import RejectedRows
 from cli.terminal import Terminal
+from cli.text_columns import TextColumns
 from model_store.papers import Paper
 from tables import Row
 from tables.earlier import Earlier

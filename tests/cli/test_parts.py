@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from cli.added_columns import AddedColumns
 from cli.bulk.folder import Folder, find_tables, local_copy
 from cli.bulk.parts import Part, PartLabeller, PartResult, Source, read_parts
-from cli.columns import AddedColumns, TextColumns
 from cli.errors import CliError
 from cli.labellers import LocalLabeller
+from cli.text_columns import TextColumns
 from tables import Options
 from tables.writers import CsvStyle
 from tests import builders

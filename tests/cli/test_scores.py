@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.columns import MOST_SCORE_COLUMNS, AddedColumns, Scores
+from cli.added_columns import MOST_SCORE_COLUMNS, AddedColumns, Scores
 from cli.errors import CliError
 from cli.labellers import Labels, Prediction
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tables import BadRow, Options, Row, TableError, open_table, read, scan
-from tables.columns import cell_text, find_column, likely_columns
+from tables.known_columns import cell_text, find_column, likely_columns
 from tables.text import LONGEST_LINE
 from tests.tables.cases import ABSTRACT, COLUMNS, DIALECTS, FORMATS, ROWS, TITLE
 from tests.tables.refused import REFUSED

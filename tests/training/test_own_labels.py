@@ -8,7 +8,7 @@ from model_store.papers import Paper
 from model_store.store import Artefact, Store
 from tests.training import tiny
 from training.__main__ import main
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.drafting.init import init
 from training.fitting.speed import Speed
 

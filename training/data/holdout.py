@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.data.paper_file import PaperFile, text_of
 from training.data.papers import paper_key
 from training.data.sampling import reservoir

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from training.config import DataConfig
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.data.flags import EXPECTED, read_flag
 from training.data.paper_file import PaperFile, PaperRow, text_of
 from training.data.papers import LabelledPaper

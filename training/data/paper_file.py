@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import tables
 from model_store.papers import Paper
-from tables.columns import cell_text
-from training.data.columns import ColumnChoice, Columns, find_columns, label_columns, require_text
+from tables.known_columns import cell_text
+from training.data.column_roles import ColumnChoice, Columns, find_columns, label_columns, require_text
 
 # JSON lines may leave out keys, so columns are looked for in more than the first row.
 _HEAD = 100

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.drafting.plan import Plan
 from training.drafting.survey import FEWEST, Survey
 from training.drafting.toml_text import quoted

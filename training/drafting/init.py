@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.config import EncoderConfig, HeadConfig, RunConfig, validated
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.drafting.draft import draft, minutes
 from training.drafting.plan import Plan, plan
 from training.drafting.survey import Survey, survey

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from training.data.cleaning import has_text
-from training.data.columns import ColumnChoice, Columns, find_columns, label_columns
+from training.data.column_roles import ColumnChoice, Columns, find_columns, label_columns
 from training.data.flags import read_flag
 from training.data.paper_file import PaperFile, PaperRow
 from training.errors import DataError

@@ -17,7 +17,7 @@ from model_store.store import Artefact
 from tables.formulas import neutralized
 from training.config import DataConfig, Source
 from training.data.cleaning import has_text
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.data.corpus import read_file
 from training.data.folds import folds
 from training.data.paper_file import PaperFile, PaperRow

@@ -12,7 +12,7 @@ from app.settings import Settings
 from tests.training import tiny
 from training.__main__ import main
 from training.config import read_config
-from training.data.columns import ColumnChoice
+from training.data.column_roles import ColumnChoice
 from training.drafting.init import init
 from training.fitting.speed import Speed
 

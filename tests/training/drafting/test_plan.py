@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.data.columns import Columns
+from training.data.column_roles import Columns
 from training.drafting.plan import BUDGET_SECONDS, plan
 from training.drafting.survey import Survey
 from training.fitting.speed import Speed

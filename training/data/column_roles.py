@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tables.columns import find_column
+from tables.known_columns import find_column
 from training.errors import DataError
 
 _ID, _CATEGORIES = "id", "categories"

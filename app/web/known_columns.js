@@ -1,6 +1,6 @@
 /** Which columns hold titles and abstracts, by the names that databases and reference managers use. */
 
-// In lower case, words separated by one space; the same lists as in tables/columns.py, which a test compares.
+// In lower case, words separated by one space; the same lists as in tables/known_columns.py, which a test compares.
 /** @type {Record<string, string[]>} */
 export const NAMES = {
   title: [
