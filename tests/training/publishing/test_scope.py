@@ -64,10 +64,16 @@ def test_figures_come_from_the_testing_half_and_near_misses_stay_apart() -> None
 def test_there_are_enough_texts_of_every_kind_in_both_halves() -> None:
     texts = read_texts()
     counts = Counter((text.kind, text.half) for text in texts)
-    scholarly = {kind for kind, _ in counts if kind.startswith("scholarly: ")}
-    assert len(scholarly) == 12
-    assert len({kind for kind, _ in counts} - scholarly) == 12
-    assert {count for (kind, _), count in counts.items() if kind in scholarly} == {5}
-    assert {count for (kind, _), count in counts.items() if kind not in scholarly} == {10}
+    kinds = {kind for kind, _ in counts}
+    scholarly = {kind for kind in kinds if kind.startswith("scholarly: ")}
+    assert {counts[kind, half] for kind in kinds - scholarly for half in ("tuning", "testing")} == {10}
+    assert Counter(counts[kind, "testing"] for kind in scholarly) == {5: 12, 0: len(scholarly) - 12}
+    assert min(counts[kind, "tuning"] for kind in scholarly) >= 8
     assert len({text.paper for text in texts}) == len(texts)
     assert all("".join(text.paper).strip() for text in texts)
+
+
+def test_no_text_for_tuning_has_the_title_of_one_for_testing() -> None:
+    texts = read_texts()
+    titles = {half: {t.title.casefold() for t in texts if t.half == half and t.title} for half in ("tuning", "testing")}
+    assert not titles["tuning"] & titles["testing"]
