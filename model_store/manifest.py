@@ -64,10 +64,11 @@ class Scope(_Part):
 
     The graph's output `distance` is the logarithm of the squared Mahalanobis distance of the mean
     hidden state of one layer from those of training papers (Lee et al. 2018), less what is usual
-    for a text of that length.
+    for a text of that length; or, if larger, a linear function of that state that tells outliers.
     """
 
     layer: int = Field(ge=0, description="0 is the embeddings")
+    outliers: bool = Field(default=False, description="whether the detector has learned from outliers")
     threshold: float
     title_threshold: float = Field(description="where there is no abstract")
     false_alarms: float = Field(description="share of validation papers beyond thresholds chosen on others (5 folds)")

@@ -62,6 +62,11 @@ class ScopeConfig(Section):
         default=None, ge=0, description="whose hidden states are compared, 0 the embeddings; absent: the middle one"
     )
     false_alarms: float = Field(default=0.02, gt=0, lt=0.5, description="of papers in scope, at most this share")
+    outliers: bool = Field(
+        default=False,
+        description="learn from texts of other kinds and fields as well (training/out_of_scope, tuning half); only "
+        "where no label takes papers of medicine, history, law and such",
+    )
     papers: int = Field(default=2400, ge=50, description="training papers it learns from, at several lengths")
 
 

@@ -166,7 +166,8 @@ def _scope(scope: Scope) -> str:
         rows.append(f"| scholarly, of other fields | {scope.near_misses.texts} | {scope.near_misses.caught:.0%} |")
     return (
         "A text is marked *out of scope* if it is less like the training papers than nearly all papers are, by the "
-        f"Mahalanobis distance of the mean state of layer {scope.layer} from those of training papers of its length. "
+        f"Mahalanobis distance of the mean state of layer {scope.layer} from those of training papers of its length"
+        f"{', and by what the detector learned from texts of other kinds and fields' if scope.outliers else ''}. "
         f"It still gets labels. Of held-out validation papers {scope.false_alarms:.1%} are marked, without abstracts "
         f"{scope.title_false_alarms:.1%}. Of texts that are no papers (training/out_of_scope, testing half):"
         "\n\n"

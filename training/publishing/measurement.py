@@ -13,6 +13,7 @@ from model_store.cpus import usable_cpus
 from model_store.graph import HIDDEN, NEXT_HIDDEN, PROBABILITIES
 from model_store.papers import Encoding
 from training.publishing.graph_writer import FEATURES
+from training.publishing.scope import States
 
 Scores = NDArray[np.floating]
 
@@ -28,11 +29,11 @@ class Measurement(NamedTuple):
     """Word pieces, special ones included, (papers,)."""
 
     @property
-    def states(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """What a detector of texts out of scope takes: mean states and lengths."""
+    def states(self) -> States:
+        """What a detector of texts out of scope reads."""
         if self.features is None:
             raise ValueError("the graph has no output for mean states")
-        return self.features, self.tokens
+        return States(self.features, self.tokens)
 
     @property
     def scores(self) -> Scores:

@@ -30,7 +30,17 @@ from training.publishing.gates import hold_parity
 from training.publishing.measurement import GraphParts, Measurement
 from training.publishing.quantization import Quantized, quantize_within_gates
 from training.publishing.report import draw
-from training.publishing.scope import Detector, Distances, at_several_lengths, fit_detector, read_texts, scope
+from training.publishing.scope import (
+    Detector,
+    Distances,
+    States,
+    Text,
+    at_several_lengths,
+    fit_detector,
+    outliers,
+    read_texts,
+    scope,
+)
 from training.publishing.served_graph import served_graph
 from training.run import TrainingRun
 
@@ -106,13 +116,13 @@ def _measure(run: TrainingRun, edition: Edition, quantized: Quantized, encoder: 
     )
     if config.scope is None:
         return _Measured(quantized.whole, titles, None, None)
-    detector = _fit_detector(run, config.scope, graph, encoder)
     # Noise such as "?!?" leaves nothing to score where texts are prepared as plain text.
     texts = [text for text in read_texts() if encoder.has_text(text.paper)]
+    detector = _fit_detector(run, config.scope, graph, encoder, texts)
     unlike = graph.measure(encoder.encode([text.paper for text in texts]), "texts out of scope")
-    distances = Distances(detector(*quantized.whole.states), detector(*titles.states))
-    rule = scope(distances, texts, detector(*unlike.states), layer, config.scope.false_alarms, config.seed)
-    return _Measured(quantized.whole, titles, detector, rule)
+    distances = Distances(detector(quantized.whole.states), detector(titles.states))
+    rule = scope(distances, texts, detector(unlike.states), layer, config.scope.false_alarms, config.seed)
+    return _Measured(quantized.whole, titles, detector, rule.model_copy(update={"outliers": config.scope.outliers}))
 
 
 def _title(paper: Paper, encoder: PaperEncoder) -> Paper:
@@ -120,12 +130,18 @@ def _title(paper: Paper, encoder: PaperEncoder) -> Paper:
     return title if encoder.has_text(title) else paper
 
 
-def _fit_detector(run: TrainingRun, config: ScopeConfig, graph: GraphParts, encoder: PaperEncoder) -> Detector:
+def _fit_detector(
+    run: TrainingRun, config: ScopeConfig, graph: GraphParts, encoder: PaperEncoder, texts: Sequence[Text]
+) -> Detector:
     papers = run.corpus.train.papers
     drawn = np.random.default_rng(run.config.seed).permutation(len(papers))[: config.papers]
-    texts = at_several_lengths(papers[i] for i in drawn)
-    encodings = encoder.encode([text for text in texts if encoder.has_text(text)])
-    return fit_detector(*graph.measure(encodings, "papers in scope").states)
+
+    def states(papers: Sequence[Paper], description: str) -> States:
+        return graph.measure(encoder.encode([paper for paper in papers if encoder.has_text(paper)]), description).states
+
+    in_scope = states(at_several_lengths(papers[i] for i in drawn), "papers in scope")
+    detector = fit_detector(in_scope)
+    return detector.learned_from(in_scope, states(outliers(texts), "outliers")) if config.outliers else detector
 
 
 def _graphs(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn.covariance import LedoitWolf
+from sklearn.linear_model import LogisticRegression
 
 from model_store.manifest import Caught, Scope
 from model_store.papers import Paper
@@ -17,6 +18,8 @@ from training.data.folds import folds
 # Words of the abstract that a training paper keeps, in turn; None keeps all. Without papers of every length the
 # detector would take any short text for an unusual one.
 _LENGTHS = (None, 0, None, 12, None, 25, None, 50)
+# Inverse strength of the penalty on the outliers' direction; see training/LOG.md.
+_REGULARIZATION = 1.0
 # Kinds of scholarly texts of other fields, which a reader may find in scope or not: they are reported apart.
 _SCHOLARLY = ("near misses", "scholarly: ")
 
@@ -44,12 +47,33 @@ class Distances(NamedTuple):
     titles: NDArray[np.float64]
 
 
+class States(NamedTuple):
+    """What a detector reads of some texts."""
+
+    features: NDArray[np.floating]
+    """Mean hidden states of one layer, (texts, hidden)."""
+    tokens: NDArray[np.integer]
+    """Word pieces, special ones included, (texts,)."""
+
+
+class OutlierHead(NamedTuple):
+    """A linear function of scaled states, large for outliers, in the unit of the Mahalanobis distance."""
+
+    direction: NDArray[np.float64]
+    """Shape (hidden,)."""
+    offset: float
+
+    def __call__(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distances, shape (texts,), from scaled states (texts, hidden)."""
+        return np.asarray(scaled @ self.direction + self.offset)
+
+
 class Detector(NamedTuple):
     """Measures how far a text is from training papers of its own length.
 
     This is the squared Mahalanobis distance of its mean hidden state (Lee et al. 2018, section 2.1, with one class), as
     a logarithm, less the usual value at that length: means over few word pieces scatter more, so that every short paper
-    would otherwise be far.
+    would otherwise be far. A detector that has also learned from outliers takes the larger of this distance and theirs.
     """
 
     mean: NDArray[np.float64]
@@ -57,23 +81,67 @@ class Detector(NamedTuple):
     """Shape (hidden, hidden): centred states times this have unit variance."""
     usual: tuple[float, float, float]
     """Level, slope and bend of a parabola in the logarithm of the number of word pieces, special ones included."""
+    outliers: "OutlierHead | None" = None
+    """Where outliers lie; none if no outliers were learned from."""
 
-    def __call__(self, features: NDArray[np.floating], tokens: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Distances, shape (papers,), from mean hidden states (papers, hidden) and lengths (papers,)."""
-        return np.asarray(_log_distance(self.mean, self.whitening, features) - _powers(tokens) @ np.array(self.usual))
+    def __call__(self, states: States) -> NDArray[np.float64]:
+        """Distances, shape (texts,)."""
+        distances = self._mahalanobis(states)
+        return distances if self.outliers is None else np.maximum(distances, self.outliers(self._scaled(states)))
+
+    def learned_from(self, papers: States, outliers: States) -> "Detector":
+        """A detector that also knows some outliers (outlier exposure, Hendrycks et al. 2019).
+
+        Other fields of research lie within the spread of the papers, so that a distance from the mean misses them.
+        """
+        head = _fit_head(self._scaled(papers), self._scaled(outliers), self._mahalanobis(papers))
+        return self._replace(outliers=head)
+
+    def _mahalanobis(self, states: States) -> NDArray[np.float64]:
+        return np.asarray(_log_distance(self.mean, self.whitening, states.features) - self._usual(states))
+
+    def _scaled(self, states: States) -> NDArray[np.float64]:
+        """Whitened states over their usual norm at that length, which is larger for shorter texts."""
+        white = (states.features - self.mean) @ self.whitening
+        return np.asarray(white * np.exp(-self._usual(states) / 2)[:, None])
+
+    def _usual(self, states: States) -> NDArray[np.float64]:
+        return np.asarray(_powers(states.tokens) @ np.array(self.usual))
 
 
-def fit_detector(features: NDArray[np.floating], tokens: NDArray[np.integer]) -> Detector:
-    """Fit a detector to training papers; arguments as for its call. No other text is needed.
+def _fit_head(
+    papers: NDArray[np.float64], outliers: NDArray[np.float64], distances: NDArray[np.float64]
+) -> OutlierHead:
+    """Logistic regression of papers against outliers, scaled so that papers have the usual values of `distances`.
+
+    What is usual is seen on papers that the regression was not fitted on (5 folds).
+    """
+    scores = np.empty(len(papers))
+    for others, fold in folds(len(papers), seed=0):
+        scores[fold] = _regression(papers[others], outliers).decision_function(papers[fold])
+    (middle, high), (usual, far) = (np.quantile(values, (0.5, 0.99)) for values in (scores, distances))
+    scale = (far - usual) / (high - middle)
+    regression = _regression(papers, outliers)
+    return OutlierHead(regression.coef_[0] * scale, float((regression.intercept_[0] - middle) * scale + usual))
+
+
+def _regression(papers: NDArray[np.float64], outliers: NDArray[np.float64]) -> LogisticRegression:
+    targets = np.repeat([0, 1], [len(papers), len(outliers)])
+    regression = LogisticRegression(C=_REGULARIZATION, class_weight="balanced", max_iter=2000)
+    return regression.fit(np.concatenate([papers, outliers]), targets)
+
+
+def fit_detector(papers: States) -> Detector:
+    """Fit a detector to training papers. No other text is needed.
 
     The usual value at a length comes from papers that mean and covariance were not fitted on (5 folds): distances of
     papers that were fitted on are too small, most of all for short ones.
     """
-    distances = np.empty(len(features))
-    for others, fold in folds(len(features), seed=0):
-        distances[fold] = _log_distance(*_whiten(features[others]), features[fold])
-    level, slope, bend = np.linalg.lstsq(_powers(tokens), distances, rcond=None)[0]
-    return Detector(*_whiten(features), (float(level), float(slope), float(bend)))
+    distances = np.empty(len(papers.features))
+    for others, fold in folds(len(distances), seed=0):
+        distances[fold] = _log_distance(*_whiten(papers.features[others]), papers.features[fold])
+    level, slope, bend = np.linalg.lstsq(_powers(papers.tokens), distances, rcond=None)[0]
+    return Detector(*_whiten(papers.features), (float(level), float(slope), float(bend)))
 
 
 def _whiten(features: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -95,6 +163,12 @@ def _powers(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
 def at_several_lengths(papers: Iterable[Paper]) -> list[Paper]:
     """Every second paper whole, of the others the title and at most some words of the abstract."""
     return [_cut(paper, _LENGTHS[i % len(_LENGTHS)]) for i, paper in enumerate(papers)]
+
+
+def outliers(texts: Sequence[Text]) -> list[Paper]:
+    """The texts that a detector may learn from: the tuning half, whole and at several lengths."""
+    papers = [text.paper for text in texts if text.half == "tuning"]
+    return list(dict.fromkeys([*papers, *at_several_lengths(papers)]))
 
 
 def _cut(paper: Paper, words: int | None) -> Paper:

@@ -32,7 +32,16 @@ _DISTANCE = """
     scope_steep = Add(scope_bent, scope_slope)
     scope_grown = Mul(scope_length, scope_steep)
     scope_usual = Add(scope_grown, scope_level)
-    distance = Sub(scope_log, scope_usual)
+    {distance} = Sub(scope_log, scope_usual)
+"""
+# With outliers learned from: the larger of that and a linear function of the whitened state over its usual norm.
+_OUTLIERS = """
+    scope_halved = Mul(scope_usual, scope_minus_half)
+    scope_scale = Exp(scope_halved)
+    scope_projected = MatMul(scope_white, scope_direction)
+    scope_scaled = Mul(scope_projected, scope_scale)
+    scope_outlier = Add(scope_scaled, scope_offset)
+    distance = Max(scope_distance, scope_outlier)
 """
 
 
@@ -64,7 +73,12 @@ def _calibrate(graph: onnx.GraphProto, lines: Lines) -> None:
 
 def _measure_distance(graph: onnx.GraphProto, detector: Detector, chunked: bool) -> None:
     level, slope, bend = detector.usual
-    graph.node.extend(_nodes(_DISTANCE))
+    if detector.outliers is None:
+        graph.node.extend(_nodes(_DISTANCE.format(distance=DISTANCE)))
+    else:
+        graph.node.extend(_nodes(_DISTANCE.format(distance="scope_distance") + _OUTLIERS))
+        direction, offset = detector.outliers
+        _add_constants(graph, {"scope_direction": direction, "scope_offset": offset, "scope_minus_half": -0.5})
     _add_constants(
         graph,
         {
@@ -87,7 +101,7 @@ def _drop_output(graph: onnx.GraphProto, name: str) -> None:
 
 
 def _nodes(text: str) -> list[onnx.NodeProto]:
-    return [onnx.parser.parse_node(line) for line in text.strip().splitlines()]
+    return [onnx.parser.parse_node(line) for line in text.splitlines() if line.strip()]
 
 
 def _add_constants(graph: onnx.GraphProto, constants: Mapping[str, ArrayLike]) -> None:

@@ -26,7 +26,7 @@ from training.publishing.gates import hold_parity
 from training.publishing.graph_writer import FEATURES
 from training.publishing.publish import network_scores
 from training.publishing.quantization_schemes import quantize
-from training.publishing.scope import Detector
+from training.publishing.scope import Detector, OutlierHead, States
 from training.publishing.served_graph import served_graph
 
 FORMAT = InputFormat(max_tokens=16, chunks=4)
@@ -105,10 +105,11 @@ def test_the_distance_of_a_paper_is_taken_over_the_tokens_of_all_its_chunks(tmp_
     states = net.encoder(input_ids=ids, attention_mask=mask, token_type_ids=types, output_hidden_states=True)
     expected_mean = states.hidden_states[1][mask.bool()].mean(dim=0)
     assert means[2].tolist() == pytest.approx(expected_mean.tolist(), abs=1e-5)
-    detector = Detector(np.zeros(32), np.eye(32), (0.1, 0.2, 0.3))
-    served = OnnxGraph(served_graph(bare, Lines(np.ones(3), np.zeros(3)), detector, chunked=True))
-    expected = detector(means, np.array([len(encoding.input_ids) for encoding in encodings]))
-    assert [served(encoding).distance for encoding in encodings] == pytest.approx(expected.tolist(), abs=1e-4)
+    of_papers = Detector(np.zeros(32), np.eye(32), (0.1, 0.2, 0.3))
+    for detector in (of_papers, of_papers._replace(outliers=OutlierHead(np.linspace(-9, 9, 32), 0.5))):
+        served = OnnxGraph(served_graph(bare, Lines(np.ones(3), np.zeros(3)), detector, chunked=True))
+        expected = detector(States(means, np.array([len(encoding.input_ids) for encoding in encodings])))
+        assert [served(encoding).distance for encoding in encodings] == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")

@@ -6,36 +6,69 @@ import numpy as np
 import pytest
 
 from model_store.papers import Paper
-from training.publishing.scope import Distances, Text, at_several_lengths, fit_detector, read_texts, scope
+from training.publishing.scope import (
+    Distances,
+    States,
+    Text,
+    at_several_lengths,
+    fit_detector,
+    outliers,
+    read_texts,
+    scope,
+)
 
 HIDDEN = 6
 
 
-def states(papers: int, shift: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def states(papers: int, shift: float = 0.0, seed: int = 0) -> States:
     """Means over as many states as there are word pieces: the shorter, the more they scatter."""
     rng = np.random.default_rng(seed)
     tokens = rng.choice([8, 30, 200], size=papers)
-    return shift + rng.normal(size=(papers, HIDDEN)) * (10 / np.sqrt(tokens))[:, None], tokens
+    return States(shift + rng.normal(size=(papers, HIDDEN)) * (10 / np.sqrt(tokens))[:, None], tokens)
 
 
 def test_a_short_paper_is_no_further_than_a_long_one() -> None:
-    detector = fit_detector(*states(2000))
-    features, tokens = states(2000, seed=1)
-    distances = detector(features, tokens)
-    means = [distances[tokens == length].mean() for length in (8, 30, 200)]
+    detector = fit_detector(states(2000))
+    papers = states(2000, seed=1)
+    distances = detector(papers)
+    means = [distances[papers.tokens == length].mean() for length in (8, 30, 200)]
     assert means == pytest.approx([0, 0, 0], abs=0.15)
 
 
 def test_a_strange_text_is_far_at_any_length() -> None:
-    detector = fit_detector(*states(2000))
-    features, tokens = states(300, shift=8.0, seed=1)
-    usual = np.quantile(detector(*states(2000, seed=2)), 0.98)
-    assert all((detector(features, tokens)[tokens == length] > usual).mean() > 0.9 for length in (8, 30, 200))
+    detector = fit_detector(states(2000))
+    strange = states(300, shift=8.0, seed=1)
+    usual = np.quantile(detector(states(2000, seed=2)), 0.98)
+    assert all((detector(strange)[strange.tokens == length] > usual).mean() > 0.9 for length in (8, 30, 200))
+
+
+def test_outliers_that_are_learned_from_are_found_within_the_spread_of_the_papers() -> None:
+    def of_other_field(seed: int) -> States:
+        texts = states(400, seed=seed)
+        # Three deviations away in one dimension, and closer to the mean than papers in the others.
+        shift = 3 * 10 / np.sqrt(texts.tokens)[:, None] * np.eye(HIDDEN)[0]
+        return texts._replace(features=texts.features * 0.3 + shift)
+
+    papers = states(2000)
+    detector = fit_detector(papers)
+    learned = detector.learned_from(papers, of_other_field(seed=3))
+    for found, least, most in ((detector, 0, 0.5), (learned, 0.9, 1)):
+        threshold = np.quantile(found(states(2000, seed=2)), 0.98)
+        assert least <= (found(of_other_field(seed=4)) > threshold).mean() <= most
+
+
+def test_a_detector_may_learn_from_the_tuning_half_alone() -> None:
+    texts = [
+        Text(kind="noise", half="tuning", title="a", abstract="b c"),
+        Text(kind="noise", half="tuning", title="d", abstract="e"),
+        Text(kind="noise", half="testing", title="f", abstract="g"),
+    ]
+    assert outliers(texts) == [Paper("a", "b c"), Paper("d", "e"), Paper("d", "")]
 
 
 def test_fewer_papers_than_dimensions_are_enough_to_go_on() -> None:
-    detector = fit_detector(*states(HIDDEN - 2))
-    assert np.isfinite(detector(*states(20, seed=1))).all()
+    detector = fit_detector(states(HIDDEN - 2))
+    assert np.isfinite(detector(states(20, seed=1))).all()
 
 
 def test_every_second_paper_is_learned_whole_and_titles_alone_too() -> None:
