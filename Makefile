@@ -1,7 +1,7 @@
 # Two commands do everything: `make serve` answers requests, `make test` passes the tests.
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-slow test-image fuzz check lint types imports browser engine openapi train train-smoke lock \
-	check-platforms pin-image sbom audit clean
+	check-platforms pin-image push-image sbom audit clean
 
 PYTHON ?= python3
 SERVE := .venv-serve/bin/python
@@ -73,6 +73,9 @@ check-platforms: .venv/.installed ## whether the pinned requirements install on 
 
 pin-image: ## write the digest of the base image into the Dockerfile, as its registry has it today
 	deploy/pin_image.sh
+
+push-image: ## build the image with SBOM and provenance and push both: IMAGE=registry.example/paper-subjects:0.1.0
+	deploy/push_image.sh "$(IMAGE)"
 
 # Tools that no test needs run in environments of their own.
 TOOL := .venv/bin/uv tool run --quiet --from

@@ -59,7 +59,7 @@ async def _side_by_side(service: Running, expensive: bytes | None, seconds: floa
     end = time.monotonic() + 1 + seconds
 
     async def repeat(asked: bytes, wait_s: float) -> list[Reply]:
-        caller, replies = Caller(service), []
+        caller, replies = Caller(service.port), []
         await asyncio.sleep(wait_s)
         while time.monotonic() < end:
             replies.append(await caller.send(asked))

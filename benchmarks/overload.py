@@ -92,7 +92,7 @@ async def _without_back_off(service: Running, clients: int, going: Callable[[], 
     asked = request("/classify", paper)
 
     async def call() -> list[Reply]:
-        caller, replies = Caller(service), []
+        caller, replies = Caller(service.port), []
         while going():
             replies.append(await caller.send(asked))
         caller.close()

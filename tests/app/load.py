@@ -64,8 +64,8 @@ class _Connection(asyncio.Protocol):
 class Caller:
     """A client with one connection, which is opened again when the service has closed it."""
 
-    def __init__(self, service: Running) -> None:
-        self._port = service.port
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._connection: _Connection | None = None
 
     async def post(self, path: str, document: Any) -> Reply:
@@ -111,7 +111,7 @@ async def one_after_another(
     asked = request(path, document)
 
     async def call() -> list[Reply]:
-        caller, replies = Caller(service), []
+        caller, replies = Caller(service.port), []
         while going():
             replies.append(await caller.send(asked))
             if replies[-1].status != 200:
@@ -129,7 +129,7 @@ async def at_rate(service: Running, per_second: float, seconds: float, document:
     replies: list[Reply] = []
 
     async def call() -> None:
-        caller = idle.pop() if idle else Caller(service)
+        caller = idle.pop() if idle else Caller(service.port)
         replies.append(await caller.send(asked))
         idle.append(caller)
 

@@ -1,31 +1,34 @@
 """Several services behind a real HAProxy with the shipped settings: none of them is missed when it goes."""
 
 import re
-import shutil
 import signal
-import socket
-import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from app.settings import Settings
 from client import Client, Retries
 from tests import builders
-from tests.app.running import ROOT, Running, running
+from tests.app.running import Running, running
+from tests.deploy.balancer import (
+    CONFIGURATION,
+    LOG,
+    balancer,
+    free_ports,
+    wait_until_down,
+    wait_until_listening,
+    wait_until_ready,
+)
 from tests.deploy.test_image_files import compose, settings_of
 
-CONFIGURATION = ROOT / "deploy/balancer/haproxy.cfg"
 DRAIN_NOTICE_S = compose()["replica"]["environment"]["PAPERS_DRAIN_NOTICE_S"]
-LOG = "haproxy.log"
 PAPER = {"title": "A quantum algorithm", "abstract": "We star the particle. " * 60}
 # Larger than HAProxy's default buffer: it can be repeated only with the buffer of our settings.
 REQUESTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -39,35 +42,6 @@ def seconds(option: str) -> float:
     found = re.search(rf"{option} (\d+)s", CONFIGURATION.read_text())
     assert found, f"{option} is not set"
     return float(found.group(1))
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-@contextmanager
-def balancer(folder: Path, port: int, replicas: Sequence[int]) -> Iterator[str]:
-    """HAProxy with the shipped settings and these replicas; skipped where it is not installed."""
-    haproxy = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-    if haproxy is None:
-        pytest.skip("needs HAProxy, which is not installed: make engine")
-    backend = folder / "replicas.cfg"
-    servers = [f"    server port-{replica} 127.0.0.1:{replica}" for replica in replicas]
-    backend.write_text("\n".join(["backend replicas", *servers, ""]))
-    with (folder / LOG).open("wb") as log:
-        process = subprocess.Popen(
-            [haproxy, "-db", "-f", CONFIGURATION, "-f", backend],
-            env={"BALANCER_BIND": f"127.0.0.1:{port}"}, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 class Load:
@@ -193,28 +167,3 @@ def test_a_draining_service_is_noticed_before_its_port_closes() -> None:
     checks = re.search(r"check inter (\d+)s .* fall (\d+) ", CONFIGURATION.read_text())
     assert checks
     assert settings_of(compose()["replica"]).drain_notice_s > int(checks.group(1)) * int(checks.group(2))
-
-
-def wait_until_listening(port: int) -> None:
-    until = time.monotonic() + 10
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def wait_until_down(log: Path, port: int) -> None:
-    until = time.monotonic() + 30
-    while f"replicas/port-{port} is DOWN" not in log.read_text():
-        assert time.monotonic() < until, log.read_text()
-        time.sleep(0.05)
-
-
-def wait_until_ready(url: str) -> None:
-    wait_until_listening(int(url.rpartition(":")[2]))
-    until = time.monotonic() + 30
-    while httpx.get(f"{url}/readyz", trust_env=False).status_code != 200:
-        assert time.monotonic() < until
-        time.sleep(0.1)

@@ -74,7 +74,7 @@ async def soak(service: Running, planned: list[tuple[str, Any]], known: dict[str
     remaining = iter(planned)
 
     async def call() -> None:
-        caller = Caller(service)
+        caller = Caller(service.port)
         for path, document in remaining:
             reply = await caller.post(path, document)
             assert reply.status == 200

@@ -1,0 +1,139 @@
+"""The instances and what stands before them: the balancer, starts and stops, failures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import simpy
+
+from benchmarks.capacity.costs import PaperCost
+from benchmarks.capacity.replica import Answering, Replica, Reply
+
+# What HAProxy repeats on another instance: a lost or refused connection, and 503.
+_REPEATED = (None, 503)
+
+
+@dataclass(frozen=True)
+class BalancerSettings:
+    """As in deploy/balancer/haproxy.cfg."""
+
+    retries: int = 3
+    max_connections: int = 1000
+    accept_timeout_s: float = 30.0
+    """Until a client gives up a try that no connection is free for: `timeout_s` of the client."""
+    connect_timeout_s: float = 2.0
+    answer_timeout_s: float = 15.0
+    silence_detected_s: float = 6.2
+    """Until two checks in a row have failed on a machine that is gone: `timeout check` twice, `fastinter` between."""
+    refusal_detected_s: float = 0.4
+    """Until two checks in a row have failed on a port that is closed: `fastinter` twice."""
+
+
+class Fleet:
+    """Instances in service, in the order of their start, and the balancer that sends requests to them."""
+
+    def __init__(
+        self, env: simpy.Environment, new_replica: Callable[[], Replica], replicas: int, start_s: float,
+        balancer: BalancerSettings | None = None,
+    ) -> None:  # fmt: skip
+        """`start_s` passes between the decision to start an instance and its first request."""
+        self._env = env
+        self._new_replica = new_replica
+        self._start_s = start_s
+        self._balancer = balancer or BalancerSettings()
+        self._connections = simpy.Resource(env, self._balancer.max_connections)
+        self._turn = 0
+        self._instance_s = 0.0
+        self._changed = env.now
+        self.ready = [new_replica() for _ in range(replicas)]
+        self.starting = 0
+        self.failed = 0
+        self.most_connections = 0
+        self.replicas = list(self.ready)
+        """All instances that there have been."""
+
+    @property
+    def size(self) -> int:
+        """Instances that are paid for."""
+        return len(self.ready) + self.starting
+
+    def instance_hours(self) -> float:
+        """How many instance hours were used so far."""
+        return (self._instance_s + self.size * (self._env.now - self._changed)) / 3600
+
+    def classify(self, papers: Sequence[PaperCost]) -> Answering:
+        """Send a request to an instance; to others if it fails there."""
+        with self._connections.request() as connection:
+            if not connection.triggered:
+                yield connection | self._env.timeout(self._balancer.accept_timeout_s)
+                if not connection.triggered:
+                    return Reply(None)
+            self.most_connections = max(self.most_connections, self._connections.count)
+            failed: Replica | None = None
+            for _ in range(1 + self._balancer.retries):
+                replica = self._least_loaded(failed)
+                if replica is None:
+                    break
+                replica.open += 1
+                reply = yield from replica.classify(papers)
+                replica.open -= 1
+                if reply.status not in _REPEATED:
+                    return reply
+                failed = replica
+            return Reply(503)
+
+    def resize(self, wanted: int) -> None:
+        """Start or stop instances; those that stop finish their work, and get no more."""
+        self._account()
+        for _ in range(wanted - self.size):
+            self.starting += 1
+            self._env.process(self._start())
+        while self.size > wanted and len(self.ready) > 1:
+            self.ready.pop()
+
+    def kill_process(self) -> None:
+        """Kill the oldest instance; the system starts it again."""
+        self._fail(self._balancer.refusal_detected_s, lost_after_s=0.0)
+
+    def lose_machine(self, detected_s: float | None = None) -> None:
+        """Lose the oldest instance with its machine, which stays silent; another instance is started elsewhere.
+
+        The balancer sends requests there until it has detected the loss.
+        """
+        balancer = self._balancer
+        self._fail(
+            balancer.silence_detected_s if detected_s is None else detected_s,
+            lost_after_s=balancer.connect_timeout_s,
+            answer_after_s=balancer.answer_timeout_s,
+        )
+
+    def _fail(self, detected_s: float, *, lost_after_s: float, answer_after_s: float | None = None) -> None:
+        replica = self.ready[0]
+        replica.fail(lost_after_s=lost_after_s, answer_after_s=answer_after_s)
+        self._env.process(self._replace(replica, detected_s))
+
+    def _replace(self, replica: Replica, detected_s: float) -> simpy.events.ProcessGenerator:
+        yield self._env.timeout(detected_s)
+        self._account()
+        if replica in self.ready:
+            self.ready.remove(replica)
+            self.starting += 1
+            yield from self._start()
+
+    def _start(self) -> simpy.events.ProcessGenerator:
+        yield self._env.timeout(self._start_s)
+        self.starting -= 1
+        replica = self._new_replica()
+        self.ready.append(replica)
+        self.replicas.append(replica)
+
+    def _least_loaded(self, failed: Replica | None) -> Replica | None:
+        """The instance with the fewest open requests, in turn among equals, and not the one that just failed."""
+        self._turn += 1
+        count = len(self.ready)
+        candidates = [self.ready[(self._turn + i) % count] for i in range(count)]
+        others = [replica for replica in candidates if replica is not failed] or candidates
+        return min(others, key=lambda replica: replica.open, default=None)
+
+    def _account(self) -> None:
+        self._instance_s += self.size * (self._env.now - self._changed)
+        self._changed = self._env.now
