@@ -3,7 +3,7 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from benchmarks.capacity import plots
 from benchmarks.capacity.costs import COSTS, Costs
 from benchmarks.capacity.measure import measure
 from benchmarks.capacity.plan import Plan
-from benchmarks.capacity.simulation import Run, Scenario
 from benchmarks.capacity.validation import validate
 from benchmarks.markdown import insert
 from client import Retries
@@ -32,27 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     plan, costs = Plan.read(options.plan), Costs.read(options.costs)
-
-    def simulated(scenarios: Mapping[str, Scenario]) -> dict[str, Run]:
-        return plans.simulate_all(scenarios, costs, options.processes)
-
-    day = simulated({"the day": replace(plans.day(plan), end_s=options.hours * 3600)})
-    patient, impatient = (simulated(plans.sweep(costs, retries)) for retries in (Retries(), Retries(tries=1)))
-    losses, deadlines = simulated(plans.losses(costs)), simulated(plans.deadlines(plan))
+    groups = {
+        "day": {"the day": replace(plans.day(plan), end_s=options.hours * 3600)},
+        "deadlines": plans.deadlines(plan),
+        "patient": plans.sweep(costs, Retries()),
+        "impatient": plans.sweep(costs, Retries(tries=1)),
+        "losses": plans.losses(costs),
+    }
+    runs = plans.simulate_all(groups, costs, options.processes)
+    (day,) = runs["day"].values()
     tables = {
         "costs": plans.costs_table(costs),
-        "load": plans.sweep_table(patient, impatient),
-        "losses": plans.table(losses, plan),
-        "deadlines": plans.table(deadlines, plan),
-        "day": plans.table(day, plan),
-        "price": plans.cost_table(day["the day"], plan, costs),
+        "load": plans.sweep_table(runs["patient"], runs["impatient"]),
+        "losses": plans.table(runs["losses"], plan),
+        "deadlines": plans.table(runs["deadlines"], plan),
+        "day": plans.table(runs["day"], plan),
+        "price": plans.cost_table(day, plan, costs),
     }
     for content in tables.values():
         print(content, end="\n\n")
     options.output.mkdir(parents=True, exist_ok=True)
-    plots.draw_sweep(patient, impatient, options.output / "load.png")
-    plots.draw_deadline(deadlines, options.output / "deadline.png")
-    plots.draw_day(day["the day"], costs.capacity, options.output / "day.png")
+    plots.draw_sweep(runs["patient"], runs["impatient"], options.output / "load.png")
+    plots.draw_deadline(runs["deadlines"], options.output / "deadline.png")
+    plots.draw_day(day, costs.capacity, options.output / "day.png")
     if options.document:
         insert(options.document, tables)
 

@@ -1,7 +1,9 @@
 """The instances and what stands before them: the balancer, starts and stops, failures."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import simpy
 
@@ -40,7 +42,8 @@ class Fleet:
         self._new_replica = new_replica
         self._start_s = start_s
         self._balancer = balancer or BalancerSettings()
-        self._connections = simpy.Resource(env, self._balancer.max_connections)
+        self._connections = 0
+        self._unaccepted = deque[simpy.Event]()
         self._turn = 0
         self._instance_s = 0.0
         self._changed = env.now
@@ -61,25 +64,15 @@ class Fleet:
         return (self._instance_s + self.size * (self._env.now - self._changed)) / 3600
 
     def classify(self, papers: Sequence[PaperCost]) -> Answering:
-        """Send a request to an instance; to others if it fails there."""
-        with self._connections.request() as connection:
-            if not connection.triggered:
-                yield connection | self._env.timeout(self._balancer.accept_timeout_s)
-                if not connection.triggered:
-                    return Reply(None)
-            self.most_connections = max(self.most_connections, self._connections.count)
-            failed: Replica | None = None
-            for _ in range(1 + self._balancer.retries):
-                replica = self._least_loaded(failed)
-                if replica is None:
-                    break
-                replica.open += 1
-                reply = yield from replica.classify(papers)
-                replica.open -= 1
-                if reply.status not in _REPEATED:
-                    return reply
-                failed = replica
-            return Reply(503)
+        """Send a request to an instance, when a connection is free; to others if it fails there."""
+        if not (yield from self._connect()):
+            return Reply(None)
+        reply = yield from self._balance(papers)
+        if self._unaccepted:
+            self._unaccepted.popleft().succeed()
+        else:
+            self._connections -= 1
+        return reply
 
     def resize(self, wanted: int) -> None:
         """Start or stop instances; those that stop finish their work, and get no more."""
@@ -106,6 +99,33 @@ class Fleet:
             answer_after_s=balancer.answer_timeout_s,
         )
 
+    def _connect(self) -> Generator[simpy.Event, Any, bool]:
+        """Take a connection, or wait until another request passes its own on; False if that takes too long."""
+        if self._connections < self._balancer.max_connections:
+            self._connections += 1
+            self.most_connections = max(self.most_connections, self._connections)
+            return True
+        accepted = self._env.event()
+        self._unaccepted.append(accepted)
+        yield accepted | self._env.timeout(self._balancer.accept_timeout_s)
+        if not accepted.triggered:
+            self._unaccepted.remove(accepted)
+        return accepted.triggered
+
+    def _balance(self, papers: Sequence[PaperCost]) -> Answering:
+        failed: Replica | None = None
+        for _ in range(1 + self._balancer.retries):
+            replica = self._least_loaded(failed)
+            if replica is None:
+                break
+            replica.open += 1
+            reply = yield from replica.classify(papers)
+            replica.open -= 1
+            if reply.status not in _REPEATED:
+                return reply
+            failed = replica
+        return Reply(503)
+
     def _fail(self, detected_s: float, *, lost_after_s: float, answer_after_s: float | None = None) -> None:
         replica = self.ready[0]
         replica.fail(lost_after_s=lost_after_s, answer_after_s=answer_after_s)
@@ -128,11 +148,14 @@ class Fleet:
 
     def _least_loaded(self, failed: Replica | None) -> Replica | None:
         """The instance with the fewest open requests, in turn among equals, and not the one that just failed."""
+        best: Replica | None = None
         self._turn += 1
         count = len(self.ready)
-        candidates = [self.ready[(self._turn + i) % count] for i in range(count)]
-        others = [replica for replica in candidates if replica is not failed] or candidates
-        return min(others, key=lambda replica: replica.open, default=None)
+        for i in range(count):
+            replica = self.ready[(self._turn + i) % count]
+            if (best is None or replica.open < best.open) and (replica is not failed or count == 1):
+                best = replica
+        return best
 
     def _account(self) -> None:
         self._instance_s += self.size * (self._env.now - self._changed)

@@ -127,11 +127,14 @@ def sweep(costs: Costs, retries: Retries) -> dict[str, Scenario]:
     }
 
 
-def simulate_all(scenarios: Mapping[str, Scenario], costs: Costs, processes: int) -> dict[str, Run]:
-    """Simulate scenarios, several at a time."""
+def simulate_all(
+    groups: Mapping[str, Mapping[str, Scenario]], costs: Costs, processes: int
+) -> dict[str, dict[str, Run]]:
+    """Simulate the scenarios of all groups, several at a time; the longest should come first."""
     with ProcessPoolExecutor(processes) as pool:
-        runs = pool.map(simulate, scenarios.values(), repeat(costs))
-        return dict(zip(scenarios, runs, strict=True))
+        scenarios = [scenario for group in groups.values() for scenario in group.values()]
+        runs = pool.map(simulate, scenarios, repeat(costs))
+        return {name: dict(zip(group, runs, strict=False)) for name, group in groups.items()}
 
 
 def percentile(outcomes: Outcomes, rank: float) -> float:

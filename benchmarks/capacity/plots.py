@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.capacity.plan import LOADS, percentile
@@ -77,6 +78,6 @@ def _over_time(run: Run, rank: float, group_s: float = _GROUP_S) -> tuple[NDArra
     return (run.scenario.start_s + found * group_s) / 3600, values
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=100, bbox_inches="tight")
     plt.close(figure)

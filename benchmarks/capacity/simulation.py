@@ -115,7 +115,7 @@ def _singles(scenario: Scenario, papers: Sequence[PaperCost]) -> Iterator[Arriva
     chance = np.random.default_rng(scenario.seed)
     times = poisson(scenario.rate, scenario.start_s, scenario.end_s, chance)
     for at in times:
-        yield Arrival(at, (papers[chance.integers(len(papers))],))
+        yield Arrival(at, (papers[int(chance.integers(len(papers)))],))
 
 
 def _start_backfill(

@@ -78,7 +78,7 @@ def _arrivals(capacity: float, seconds: float, papers: Sequence[PaperCost]) -> I
     chance = np.random.default_rng(1)
     for load, start, end in _phases(seconds):
         for at in poisson(Constant(load * capacity), start, end, chance):
-            yield Arrival(at, (papers[chance.integers(len(papers))],))
+            yield Arrival(at, (papers[int(chance.integers(len(papers)))],))
 
 
 async def _send_all(port: int, arrivals: Sequence[Arrival], requests: dict[PaperCost, bytes]) -> list[Answer]:
