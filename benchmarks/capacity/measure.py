@@ -15,7 +15,7 @@ import httpx
 
 from app.inference.admission import cost_of
 from benchmarks.capacity.costs import Costs, PaperCost
-from cli.columns import TextColumns
+from cli.text_columns import TextColumns
 from model_store.papers import Paper
 from model_store.store import Store
 from tables import read
