@@ -1,7 +1,7 @@
 # Two commands do everything: `make serve` answers requests, `make test` passes the tests.
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow test-image fuzz check lint types imports browser engine openapi train train-smoke lock \
-	check-platforms pin-image push-image sbom audit clean
+.PHONY: help serve test test-slow test-image fuzz bench-quick check lint types imports browser engine openapi train \
+	train-smoke lock check-platforms pin-image push-image sbom audit clean
 
 PYTHON ?= python3
 SERVE := .venv-serve/bin/python
@@ -26,6 +26,9 @@ test-image: .venv/.installed ## build the image and test it under a Docker engin
 
 fuzz: .venv/.installed ## random requests for FUZZ_SECONDS (an hour)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(DEV) -m pytest -m slow tests/app/api/test_fuzz.py
+
+bench-quick: .venv/.installed ## ratios of speed to torch int8 and to the bare graph, and a verdict (minutes; needs wrk)
+	$(DEV) -m benchmarks.quick $${PAPERS:-../shared/data/papers_test.csv.gz}
 
 check: lint types imports ## format, lint, types, directions of import
 

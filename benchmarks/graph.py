@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     store = Store(options.store)
     artefacts = [open_artefact(name, store) for name in (options.artefact, options.other)]
-    papers = _papers(options.papers)[: options.count]
+    papers = read_papers(options.papers)[: options.count]
     print("| threads in a run | callers | papers/s | papers/s, other | ratio |\n|---|---|---|---|---|")
     for threads in options.threads:
         for callers in options.callers:
@@ -74,7 +74,7 @@ def _rate(classifier: Classifier, encodings: Sequence[Encoding], callers: int) -
         return len(encodings) / (time.perf_counter() - start)
 
 
-def _papers(path: Path) -> list[Paper]:
+def read_papers(path: Path) -> list[Paper]:
     """Papers of a table with their real titles and abstracts."""
     rows = [row.cells for row in read(path)]
     title, abstract = find_column(rows[0], "title"), find_column(rows[0], "abstract")

@@ -18,3 +18,14 @@ def share_one_heap(libc: Any = None) -> bool:
         return bool((libc or ctypes.CDLL(None)).mallopt(_M_ARENA_MAX, 1))
     except (AttributeError, OSError):
         return False
+
+
+def return_freed_memory(libc: Any = None) -> bool:
+    """Give the system back what was freed since, such as the files of an artefact once its graphs are loaded.
+
+    glibc does that by itself only at the end of its heap. Returns whether anything was given back.
+    """
+    try:
+        return bool((libc or ctypes.CDLL(None)).malloc_trim(0))
+    except (AttributeError, OSError):
+        return False

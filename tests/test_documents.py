@@ -9,7 +9,7 @@ import pytest
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "training/LOG.md"])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "training/LOG.md", ROOT / "benchmarks/LOG.md"])
 # The changelog speaks of names as they were.
 CURRENT = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
 

@@ -24,7 +24,7 @@ from app.server.server import announce, serve
 from app.server.sockets import bind
 from app.settings import Settings, SettingsError
 from model_store.errors import ModelStoreError
-from model_store.memory import share_one_heap
+from model_store.memory import return_freed_memory, share_one_heap
 
 CreateApp = Callable[[Settings], FastAPI]
 
@@ -167,10 +167,14 @@ def _bind(settings: Settings) -> list[socket.socket]:
 
 
 def _tune_interpreter() -> None:
-    """Favour workers over the event loop, and keep the garbage collector away from long-lived objects."""
+    """Favour workers over the event loop, and leave behind what only loading needed.
+
+    The garbage collector is kept away from long-lived objects.
+    """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
+    return_freed_memory()
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
 
 

@@ -1,112 +1,83 @@
 """Compares the service with other ways to serve the same network, side by side in one run.
 
   python -m benchmarks.peers papers_test.csv.gz --output DIR
-  python -m benchmarks.peers papers_test.csv.gz --output DIR --peer torch --seconds 5 --rounds 1
+  python -m benchmarks.peers papers_test.csv.gz --output DIR --peer torch --peer "this service" --seconds 5
 
 Each peer gets an environment of its own (made once, below --environments), the same weights in fp32 from the artefact,
 and the same papers with their real lengths. Peers take turns in every round, one server at a time, on all processors
-together with the load generator (wrk, which must be installed). DIR gets results.jsonl, one line per peer and round,
-from which table.md and the pictures are made; a call with the same DIR adds rounds.
+together with the load generator (wrk, which must be installed). A peer that cannot be installed or fails is named with
+the reason. First of all the longest time that the measurements can take is printed. DIR gets turns.jsonl, table.md and
+pictures; a call with the same DIR takes the turns that are missing.
 """
 
 import argparse
 import json
 import platform
-import subprocess
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import httpx
-import numpy as np
 from tqdm import tqdm
 
-from benchmarks.peers.environment import installed_megabytes, prepare
-from benchmarks.peers.load import closed_loop, open_loop
-from benchmarks.peers.model_folder import write_model_folder
-from benchmarks.peers.peer import Peer, peers
+from benchmarks.peers.environment import InstallationFailed, prepare
+from benchmarks.peers.measuring import Sample
+from benchmarks.peers.plan import Plan
 from benchmarks.peers.report import write_report
-from benchmarks.peers.running import Running, running
+from benchmarks.peers.turns import Field, Participant, Turns
 from model_store.cpus import usable_cpus
-from model_store.papers import Paper
 from model_store.store import Artefact, Store
 from training.data.corpus import read_papers
-from training.data.papers import Papers
-from training.evaluation.metrics import micro_f1
 
-_CLIENTS = (1, 4, 16, 64)
-_WARM_UP_S = 2
+_RATES = (10.0, 20.0, 40.0, 80.0, 160.0)
 
 
-def main() -> None:
-    """Run all rounds, then write table and pictures."""
-    options = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Take the turns that are missing, then write table and pictures."""
+    compare(parser().parse_args(arguments))
+
+
+def compare(options: argparse.Namespace) -> Turns:
+    """Take the turns that the options ask for and that are missing; the report is written anew after each."""
     artefact = Store(options.store).open(options.model, options.version)
     labels, papers = read_papers(options.papers)
     options.output.mkdir(parents=True, exist_ok=True)
-    folder = write_model_folder(artefact, options.environments / "model")
-    chosen = [
-        peer
-        for peer in peers(options.model, artefact.manifest.version, usable_cpus())
-        if any(part in peer.name for part in options.peer or [""])
-    ]
-    places = _prepared(chosen, options.environments, options.output)
-    for _ in tqdm(range(options.rounds), unit="round"):
-        for peer in tqdm(list(places), unit="peer", leave=False):
-            with running(peer, places[peer.name], folder, papers.papers[0], options.output / "servers.log") as server:
-                found = _measure(server, artefact, labels, papers, options)
-            found |= {"installed_mb": installed_megabytes(places[peer.name])}
-            with (options.output / "results.jsonl").open("a") as file:
-                file.write(json.dumps(found) + "\n")
     (options.output / "machine.json").write_text(json.dumps(_machine(artefact), indent=2))
-    write_report(options.output)
+    plan = Plan(
+        options.seconds, tuple(_RATES if options.rate is None else options.rate), options.sample, options.answers
+    )
+    sample = Sample.of(papers, labels, artefact.manifest.labels)
+    field = Field(artefact, options.environments, sample, plan, options.output / "servers.log")
+    chosen = _chosen(field.participants(), options.peer or [""])
+    turns = Turns(options.output / "turns.jsonl")
+    if options.prepare:
+        _prepare(chosen, options.environments)
+    else:
+        _take_turns(turns, chosen, plan, options)
+    return turns
 
 
-def _prepared(chosen: list[Peer], environments: Path, output: Path) -> dict[str, Path]:
-    """The peers' environments by name; a peer that cannot be installed is left out and named in missing.json."""
-    places, missing = {}, {}
-    for peer in tqdm(chosen, unit="environment"):
+def _chosen(participants: Sequence[Participant], wanted: Sequence[str]) -> list[Participant]:
+    """Those with one of these names; a name that nobody has stands for all that contain it."""
+    names = {participant.name for participant in participants}
+    return [p for p in participants if any(part == p.name or (part not in names and part in p.name) for part in wanted)]
+
+
+def _take_turns(turns: Turns, chosen: Sequence[Participant], plan: Plan, options: argparse.Namespace) -> None:
+    missing = [p for number in range(options.rounds) for p in chosen if turns.count(p.name) <= number]
+    longest = sum(plan.server_limit_s() if p.is_server else plan.loop_limit_s() for p in missing)
+    expected = sum(plan.expected_server_s() if p.is_server else plan.expected_loop_s() for p in missing)
+    print(f"{len(missing)} turns: about {expected / 60:.0f} minutes, at most {longest / 60:.0f}", flush=True)
+    for participant in tqdm(missing, unit="turn"):
+        turns.take(participant, options.environments)
+        write_report(options.output)
+
+
+def _prepare(chosen: Sequence[Participant], environments: Path) -> None:
+    for participant in tqdm(chosen, unit="environment"):
         try:
-            places[peer.name] = prepare(environments, peer.packages)
-        except subprocess.CalledProcessError as error:
-            missing[peer.name] = f"pip ended with status {error.returncode}"
-    (output / "missing.json").write_text(json.dumps(missing, indent=2))
-    return places
-
-
-def _measure(
-    server: Running, artefact: Artefact, labels: tuple[str, ...], papers: Papers, options: argparse.Namespace
-) -> dict[str, Any]:
-    peer = server.peer
-    bodies = [peer.request(paper) for paper in papers.papers[: options.sample]]
-    resident_at_start = server.resident_megabytes()
-    closed_loop(server.url, bodies, 1, _WARM_UP_S)
-    closed = {clients: asdict(closed_loop(server.url, bodies, clients, options.seconds)) for clients in _CLIENTS}
-    titles = [peer.request(Paper(paper.title)) for paper in papers.papers[: options.sample]]
-    found = {
-        "peer": peer.name,
-        "note": peer.note,
-        "first_answer_s": server.first_answer_s,
-        "resident_at_start_mb": resident_at_start,
-        "closed": closed,
-        "titles": {16: asdict(closed_loop(server.url, titles, 16, options.seconds))},
-        "open": {rate: asdict(open_loop(server.url, bodies, rate, options.seconds)) for rate in options.rate},
-    }
-    found["resident_mb"] = server.resident_megabytes()
-    return found | {"micro_f1": _micro_f1(server, artefact, labels, papers, options.sample)}
-
-
-def _micro_f1(server: Running, artefact: Artefact, labels: tuple[str, ...], papers: Papers, sample: int) -> float:
-    """Of the answers received, with the artefact's thresholds."""
-    thresholds = {label.name: label.threshold for label in artefact.manifest.labels}
-    decisions = []
-    with httpx.Client(timeout=60, headers={"Content-Type": "application/json"}) as client:
-        for paper in papers.papers[:sample]:
-            answer = client.post(server.url, content=server.peer.request(paper)).raise_for_status().json()
-            scores = server.peer.scores(answer)
-            decisions.append([scores.get(label, 0.0) >= thresholds[label] for label in labels])
-    return micro_f1(papers.targets[:sample] > 0, np.array(decisions))
+            prepare(environments, participant.packages)
+        except InstallationFailed as error:
+            print(f"{participant.name}: {error}")
 
 
 def _machine(artefact: Artefact) -> dict[str, str]:
@@ -117,31 +88,32 @@ def _machine(artefact: Artefact) -> dict[str, str]:
         "processor": ", ".join(
             [fields.get("model name", platform.machine()), f"{usable_cpus()} usable", *instructions]
         ),
-        "python": platform.python_version(),
+        "python": f"Python {platform.python_version()}",
         "artefact": f"{artefact.manifest.name} {artefact.manifest.version}",
         "date": date.today().isoformat(),
     }
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The options of a comparison."""
     shape = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__, formatter_class=shape)
-    parser.add_argument("papers", type=Path, help="labelled papers with title and abstract")
-    parser.add_argument("--output", type=Path, required=True, help="folder for results, table and pictures")
-    parser.add_argument("--environments", type=Path, default=Path("runs/peers"), help="default: %(default)s")
-    parser.add_argument("--store", type=Path, default=Path("model_store/artefacts"), help="default: %(default)s")
-    parser.add_argument("--model", default="arxiv-subjects", help="artefact's name (default: %(default)s)")
-    parser.add_argument("--version", default="latest", help="artefact's version (default: %(default)s)")
-    parser.add_argument(
-        "--peer", action="append", metavar="PART", help="only peers whose name has this part; repeatable"
+    made = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__, formatter_class=shape)
+    made.add_argument("papers", type=Path, help="labelled papers with title and abstract")
+    made.add_argument("--output", type=Path, required=True, help="folder for turns, table and pictures")
+    made.add_argument("--environments", type=Path, default=Path("runs/peers"), help="default: %(default)s")
+    made.add_argument("--store", type=Path, default=Path("model_store/artefacts"), help="default: %(default)s")
+    made.add_argument("--model", default="arxiv-subjects", help="artefact's name (default: %(default)s)")
+    made.add_argument("--version", default="latest", help="artefact's version (default: %(default)s)")
+    made.add_argument(
+        "--peer", action="append", metavar="PART", help="only this peer, or all with this part; repeatable"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each peer (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=10, help="of each load (default: %(default)s)")
-    parser.add_argument("--sample", type=int, default=400, help="papers that are sent (default: %(default)s)")
-    parser.add_argument(
-        "--rate", type=float, action="append", default=[], help="open loop: requests a second; repeatable"
-    )
-    return parser
+    made.add_argument("--rounds", type=int, default=1, help="turns of each peer (default: %(default)s)")
+    made.add_argument("--seconds", type=float, default=4, help="of each load (default: %(default)s)")
+    made.add_argument("--sample", type=int, default=400, help="papers that are sent (default: %(default)s)")
+    made.add_argument("--answers", type=int, default=400, help="papers for the micro-F1 (default: %(default)s)")
+    made.add_argument("--rate", type=float, action="append", help=f"open loop, a second; repeatable; default {_RATES}")
+    made.add_argument("--prepare", action="store_true", help="only make environments and networks; measure nothing")
+    return made
 
 
 if __name__ == "__main__":

@@ -8,24 +8,44 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_SERVICE_PINS = ROOT / "requirements/serve.txt"
+_INSTALL_LIMIT_S = 900
+
+
+class InstallationFailed(Exception):
+    """An environment cannot be made; the message is pip's last line."""
 
 
 def prepare(folder: Path, packages: tuple[str, ...]) -> Path:
     """Create the environment of these packages below `folder`, unless it exists; returns it.
 
-    Without packages it is the service's own, installed from requirements/serve.txt. Raises CalledProcessError if
-    something cannot be installed; pip's message is on standard error.
+    Without packages it is the service's own, from requirements/serve.txt. Raises InstallationFailed.
     """
-    wanted = list(packages) or ["--no-deps", "--require-hashes", "-r", str(ROOT / "requirements/serve.txt")]
-    place = folder / hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
+    place = folder / _digest(packages)
     if (place / "complete").exists():
         return place
     shutil.rmtree(place, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", place], check=True)
-    pip: list[str | Path] = [place / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *wanted], check=True)
+    wanted = packages or ("--no-deps", "--require-hashes", "-r", str(_SERVICE_PINS))
+    pip = (str(place / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    for command in ((sys.executable, "-m", "venv", str(place)), (*pip, *wanted)):
+        _run(command)
     (place / "complete").touch()
     return place
+
+
+def _digest(packages: tuple[str, ...]) -> str:
+    wanted = "\n".join(packages).encode() or _SERVICE_PINS.read_bytes()
+    return hashlib.sha256(wanted).hexdigest()[:12]
+
+
+def _run(command: tuple[str, ...]) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise InstallationFailed(f"not installed within {_INSTALL_LIMIT_S} s") from None
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        raise InstallationFailed(f"pip ended with status {error.returncode}: {last}") from None
 
 
 def installed_megabytes(place: Path) -> float:

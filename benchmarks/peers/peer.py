@@ -9,6 +9,14 @@ from typing import Any
 from model_store.papers import Paper
 
 TORCH = ("torch==2.13.0", "transformers==5.23.0")
+SERVICE = "this service"
+SERVICE_WITHOUT_EXITS = "this service, without early exits"
+TORCH_FP32 = "FastAPI, torch fp32"
+TORCH_INT8 = "FastAPI, torch dynamic int8"
+# These are no servers.
+LOOP = "graph in a loop"
+LOOP_WITHOUT_EXITS = "graph in a loop, without early exits"
+LOOP_FP32 = "onnxruntime fp32 in a loop"
 _MODULE = "benchmarks.peers.servers"
 Scores = dict[str, float]
 
@@ -35,7 +43,7 @@ class Peer:
 
     name: str
     packages: tuple[str, ...]
-    """Pinned; installed into an environment of its own. None for the service itself, which has `requirements/`."""
+    """Pinned; installed into an environment of their own. None for the service itself, which has `requirements/`."""
     server: Callable[[Path, int], Server]
     """From the model folder and a port; the command starts with a program of the peer's environment."""
     path: str = "/classify"
@@ -48,16 +56,12 @@ class Peer:
         return json.dumps(self.body(paper)).encode()
 
 
-def peers(model: str, version: str, threads: int) -> tuple[Peer, ...]:
-    """All peers; the first is this service with that artefact, the second the usual way."""
+def peers(artefacts: Path, model: str, version: str) -> tuple[Peer, ...]:
+    """This service with an artefact, and the other ways to serve its network."""
     return (
-        Peer("this service", (), lambda _, port: _service(model, version, port)),
-        Peer("FastAPI, torch fp32", (*TORCH, "fastapi==0.165.0", "uvicorn==0.54.0"), _python("fastapi_server", "fp32")),
-        Peer(
-            "FastAPI, torch dynamic int8",
-            (*TORCH, "fastapi==0.165.0", "uvicorn==0.54.0"),
-            _python("fastapi_server", "int8"),
-        ),
+        service(SERVICE, artefacts, model, version),
+        Peer(TORCH_FP32, (*TORCH, "fastapi==0.165.0", "uvicorn==0.54.0"), _python("fastapi_server", "fp32")),
+        Peer(TORCH_INT8, (*TORCH, "fastapi==0.165.0", "uvicorn==0.54.0"), _python("fastapi_server", "int8")),
         Peer("LitServe, torch fp32", (*TORCH, "litserve==0.2.19"), _python("litserve_server")),
         Peer("BentoML, torch fp32", (*TORCH, "bentoml==1.4.40"), _bentoml),
         Peer("Ray Serve, torch fp32", (*TORCH, "ray[serve]==2.60.0"), _python("ray_server")),
@@ -65,7 +69,7 @@ def peers(model: str, version: str, threads: int) -> tuple[Peer, ...]:
             Peer(
                 f"infinity, {engine}",
                 (TORCH[0], "infinity-emb[server,torch,optimum]==0.0.78"),
-                _infinity(engine, threads),
+                _infinity(engine),
                 path="/classify",
                 body=lambda paper: {"model": "papers", "input": [_text(paper)]},
                 scores=lambda answer: {score["label"]: score["score"] for score in answer["data"][0]},
@@ -85,9 +89,14 @@ def peers(model: str, version: str, threads: int) -> tuple[Peer, ...]:
     )
 
 
-def _service(model: str, version: str, port: int) -> Server:
-    settings = {"PAPERS_PORT": str(port), "PAPERS_MODEL": model, "PAPERS_VERSION": version}
-    return Server(("python", "-m", "app"), settings)
+def service(name: str, artefacts: Path, model: str, version: str) -> Peer:
+    """This service with an artefact of a store."""
+
+    def server(_: Path, port: int) -> Server:
+        settings = {"PORT": str(port), "ARTEFACTS": str(artefacts.resolve()), "MODEL": model, "VERSION": version}
+        return Server(("python", "-m", "app"), {f"PAPERS_{name}": value for name, value in settings.items()})
+
+    return Peer(name, (), server)
 
 
 def _python(module: str, *arguments: str) -> Callable[[Path, int], Server]:
@@ -99,7 +108,7 @@ def _bentoml(folder: Path, port: int) -> Server:
     return Server(command, {"MODEL_FOLDER": str(folder), "BENTOML_DO_NOT_TRACK": "True"})
 
 
-def _infinity(engine: str, threads: int) -> Callable[[Path, int], Server]:
+def _infinity(engine: str) -> Callable[[Path, int], Server]:
     def server(folder: Path, port: int) -> Server:
         command = ("infinity_emb", "v2", "--model-id", str(folder), "--served-model-name", "papers")
         options = ("--engine", engine, "--device", "cpu", "--host", "127.0.0.1", "--port", str(port))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_store.memory import share_one_heap
+from model_store.memory import return_freed_memory, share_one_heap
 
 # Blocks of 64 kB, each allocated and freed in a thread of its own; prints how many heaps malloc has now.
 _PROGRAM = """
@@ -36,5 +36,28 @@ def test_threads_share_one_heap() -> None:
     assert heaps("") > 1
 
 
+# Small blocks become free below one that stays in use, so that the heap cannot shrink from its end.
+_HOLES = """
+from pathlib import Path
+from model_store.memory import return_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+blocks = [bytearray(60_000) for _ in range(1000)]
+del blocks[:-1]
+before = resident()
+assert return_freed_memory()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("ctypes").CDLL(None), "malloc_trim"), reason="the C library is not glibc")
+def test_freed_memory_is_returned() -> None:
+    ran = subprocess.run([sys.executable, "-c", _HOLES], capture_output=True, text=True, check=True)
+    assert 4096 * int(ran.stdout) > 40_000_000
+
+
 def test_another_c_library_is_left_alone() -> None:
     assert not share_one_heap(SimpleNamespace())
+    assert not return_freed_memory(SimpleNamespace())

@@ -1,0 +1,1 @@
+"""What labelling costs, by everything that it depends on. See `__main__`."""

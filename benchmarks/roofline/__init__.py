@@ -1,0 +1,1 @@
+"""What the processor can do at most, and how near the shipped graph comes. See `__main__`."""
