@@ -2,7 +2,7 @@
 
     python -m benchmarks.bulk papers.csv [--rounds 3]
 
-Every way labels the same CSV into CSV with the bundled artefact, in turn in every round, each as a command of its own;
+Every way labels the same rows into CSV with the bundled artefact, in turn in every round, each as a command of its own;
 Ray's nodes are started before the clock and all on this machine, so that more workers than processors gain nothing.
 Prints a Markdown table: seconds of the whole command, papers a second in all of them, papers a second as the command
 reports them, which leaves the start of the interpreter out but not that of Ray's workers, and whether the rows are
@@ -10,6 +10,8 @@ those of one process, byte for byte. Needs the extra `ray`; an interpreter witho
 """
 
 import argparse
+import csv
+import gzip
 import importlib.util
 import re
 import statistics
@@ -19,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,18 +61,31 @@ class Labelled(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("papers", type=Path, help="a CSV with titles and abstracts")
+    parser.add_argument("papers", type=Path, help="a CSV, perhaps .gz, with titles and abstracts")
+    parser.add_argument(
+        "--rows", type=int, default=2000, help="that are labelled, from the first (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--rows-per-part", type=int, default=250, help="of Ray's parts (default: %(default)s)")
     parser.add_argument("--artefacts", type=Path, help="default: the bundled ones")
     parser.add_argument("--document", type=Path, help="put the table into this document, too")
     options = parser.parse_args(arguments)
     ways = [way for way in WAYS if not way.nodes or importlib.util.find_spec("ray")]
-    rounds = [[_label(way, options) for way in ways] for _ in range(options.rounds)]
+    with tempfile.TemporaryDirectory() as folder:
+        source = first_rows(options.papers, options.rows, Path(folder, "papers.csv"))
+        rounds = [[_label(way, source, options) for way in ways] for _ in range(options.rounds)]
     content = report(ways, rounds)
     print(content)
     if options.document:
         insert(options.document, {"bulk": content})
+
+
+def first_rows(table: Path, count: int, target: Path) -> Path:
+    """Write a CSV with the first rows of another one, and return its path."""
+    opener = gzip.open if table.suffix == ".gz" else open
+    with opener(table, "rt", encoding="utf-8", newline="") as source, target.open("w", newline="") as file:
+        csv.writer(file).writerows(islice(csv.reader(source), count + 1))
+    return target
 
 
 def report(ways: Sequence[Way], rounds: Sequence[Sequence[Labelled]]) -> str:
@@ -86,17 +102,15 @@ def report(ways: Sequence[Way], rounds: Sequence[Sequence[Labelled]]) -> str:
     return table(header, rows)
 
 
-def _label(way: Way, options: argparse.Namespace) -> Labelled:
+def _label(way: Way, source: Path, options: argparse.Namespace) -> Labelled:
     artefacts = ["--artefacts", options.artefacts] if options.artefacts else []
     with tempfile.TemporaryDirectory() as folder, _cluster(way.nodes) as address:
         output = Path(folder, "labelled")
         if way.nodes:
             parts = ["--rows-per-part", options.rows_per_part, "--format", "csv"]
-            return _run(
-                [options.papers.resolve(), output, "--engine", "ray", "--address", address, *parts, *artefacts], output
-            )
+            return _run([source, output, "--engine", "ray", "--address", address, *parts, *artefacts], output)
         table = output.with_suffix(".csv")
-        return _run([options.papers.resolve(), "--output", table, "--threads", way.threads, *artefacts], table)
+        return _run([source, "--output", table, "--threads", way.threads, *artefacts], table)
 
 
 def _run(arguments: Sequence[object], output: Path) -> Labelled:

@@ -21,6 +21,11 @@ from client import Retries
 from model_store.cpus import usable_cpus
 
 _DOCS = Path(__file__).parents[2] / "docs"
+_PICTURES = {
+    "day": "Papers per second, capacity of the fleet and waiting times over the day",
+    "deadline": "Instances and waiting times around the deadline",
+    "load": "Waiting times and lost requests by load",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,27 +38,28 @@ def _plan(options: argparse.Namespace) -> None:
     plan, costs = Plan.read(options.plan), Costs.read(options.costs)
     groups = {
         "day": {"the day": replace(plans.day(plan), end_s=options.hours * 3600)},
-        "deadlines": plans.deadlines(plan),
+        "deadline": plans.deadlines(plan),
         "patient": plans.sweep(costs, Retries()),
         "impatient": plans.sweep(costs, Retries(tries=1)),
         "losses": plans.losses(costs),
+        "backfills": plans.backfills(plan),
     }
     runs = plans.simulate_all(groups, costs, options.processes)
     (day,) = runs["day"].values()
     tables = {
         "costs": plans.costs_table(costs),
         "load": plans.sweep_table(runs["patient"], runs["impatient"]),
-        "losses": plans.table(runs["losses"], plan),
-        "deadlines": plans.table(runs["deadlines"], plan),
-        "day": plans.table(runs["day"], plan),
+        **{name: plans.table(runs[name]) for name in ("losses", "deadline", "backfills", "day")},
         "price": plans.cost_table(day, plan, costs),
     }
-    for content in tables.values():
-        print(content, end="\n\n")
     options.output.mkdir(parents=True, exist_ok=True)
     plots.draw_sweep(runs["patient"], runs["impatient"], options.output / "load.png")
-    plots.draw_deadline(runs["deadlines"], options.output / "deadline.png")
+    plots.draw_deadline(runs["deadline"], options.output / "deadline.png")
     plots.draw_day(day, costs.capacity, options.output / "day.png")
+    for name, text in _PICTURES.items():
+        tables[name] += f"\n\n![{text}]({options.output.name}/{name}.png)"
+    for content in tables.values():
+        print(content, end="\n\n")
     if options.document:
         insert(options.document, tables)
 

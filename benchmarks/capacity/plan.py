@@ -85,15 +85,26 @@ def day(plan: Plan) -> Scenario:
 def deadlines(plan: Plan) -> dict[str, Scenario]:
     """The last half hour before the deadline and the ten minutes after it, with fleets that grow in different ways."""
     deadline_s = plan.deadline_h * _HOUR_S
-    base = replace(day(plan), start_s=deadline_s - 1800, end_s=deadline_s + 600, settle_s=_SETTLE_S, backfill=None)
+    base = replace(
+        day(plan), start_s=deadline_s - 1800, end_s=deadline_s + 600, settle_s=_SETTLE_S, replicas=4, backfill=None
+    )
     autoscaling = Autoscaling.read()
     return {
         "autoscaler as shipped, image on the machines": base,
         "the same, new machines are started first": replace(base, scheduling_s=plan.new_machine_s),
         "at most 16 instances": replace(base, autoscaling=replace(autoscaling, largest=16)),
-        "8 instances all the time": replace(base, autoscaling=None, replicas=8),
-        "8, HAProxy with 1,000 connections": replace(base, autoscaling=None, replicas=8, balancer=BalancerSettings()),
+        "8 instances, HAProxy with 1,000 connections": replace(
+            base, autoscaling=None, replicas=8, balancer=BalancerSettings()
+        ),
     }
+
+
+def backfills(plan: Plan) -> dict[str, Scenario]:
+    """The first ten minutes of a backfill, by as many clients as planned and by four times as many."""
+    backfill = plan.backfill
+    base = replace(day(plan), start_s=backfill.start_s, end_s=backfill.start_s + 600)
+    clients = (plan.backfill_clients, 4 * plan.backfill_clients)
+    return {f"{count} clients": replace(base, backfill=replace(backfill, clients=count)) for count in clients}
 
 
 def losses(costs: Costs) -> dict[str, Scenario]:
@@ -142,28 +153,24 @@ def percentile(outcomes: Outcomes, rank: float) -> float:
     return float(np.percentile(outcomes.seconds, rank)) if outcomes.seconds else float("nan")
 
 
-def table(runs: Mapping[str, Run], plan: Plan) -> str:
-    """What single papers experienced, and what it took."""
-    header = (
-        "scenario", "single papers", "p50 s", "p99 s", "429 of replies", "given up", "instances",
-        "connections", "core-hours",
-    )  # fmt: skip
-    return markdown(header, [_cells(name, run, plan) for name, run in runs.items()])
+def table(runs: Mapping[str, Run]) -> str:
+    """What single papers experienced, and with how many instances."""
+    header = ("scenario", "papers/s", "p50 s", "p99 s", "429 of replies", "given up", "instances", "connections")
+    return markdown(header, [_cells(name, run) for name, run in runs.items()])
 
 
-def _cells(name: str, run: Run, plan: Plan) -> list[str]:
-    singles = run.singles
+def _cells(name: str, run: Run) -> list[str]:
+    singles, scenario = run.singles, run.scenario
     ready = [sample.ready for sample in run.samples]
     return [
         name,
-        f"{singles.requests:,}",
+        f"{(singles.papers + run.batches.papers) / (scenario.end_s - scenario.start_s):.0f}",
         f"{percentile(singles, 50):.3f}",
         f"{percentile(singles, 99):.2f}",
         _share(singles.rejections, singles.replies),
         _share(singles.given_up, singles.requests),
         f"{min(ready)}–{max(ready)}" if min(ready) < max(ready) else f"{max(ready)}",
         f"{run.most_connections:,}",
-        f"{run.instance_hours * plan.cores_per_instance:.1f}",
     ]
 
 

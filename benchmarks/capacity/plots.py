@@ -27,20 +27,26 @@ def draw_day(run: Run, capacity: float, path: Path) -> None:
     rates.fill_between(hours[1:], answered, step="pre", alpha=0.4, label="papers answered per second")
     seconds = np.array([sample.at for sample in samples])
     rates.plot(hours, run.scenario.rate(seconds), color="black", linewidth=1, label="single papers sent per second")
-    rates.step(hours, [sample.ready * capacity for sample in samples], where="post", label="capacity of the fleet")
+    rates.step(
+        hours,
+        [sample.ready * capacity for sample in samples],
+        where="post",
+        color="tab:orange",
+        label="capacity of the fleet",
+    )
     rates.set(ylabel="papers per second", ylim=(0, None))
-    rates.legend(fontsize="small", loc="upper left")
+    rates.legend(fontsize="small", loc="upper center")
     for rank in (50, 99):
         times, values = _over_time(run, rank)
         waits.semilogy(times, values, label=f"p{rank}", linewidth=1)
     waits.set(xlabel="hour of the day", ylabel="s until the answer", xlim=(hours[0], hours[-1]))
-    waits.legend(fontsize="small", loc="upper left")
+    waits.legend(fontsize="small", loc="upper center")
     _save(figure, path)
 
 
 def draw_deadline(runs: Mapping[str, Run], path: Path) -> None:
     """Instances and the p99 of waiting around the deadline, for fleets that grow in different ways."""
-    figure, (fleets, waits) = plt.subplots(2, 1, figsize=(9, 5.5), sharex=True)
+    figure, (fleets, waits) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, layout="constrained")
     for name, run in runs.items():
         deadline_s = run.scenario.end_s - 600
         fleets.step([(s.at - deadline_s) / 60 for s in run.samples], [s.ready for s in run.samples], where="post")
@@ -48,7 +54,7 @@ def draw_deadline(runs: Mapping[str, Run], path: Path) -> None:
         waits.semilogy(60 * times - deadline_s / 60, values, label=name, linewidth=1)
     fleets.set(ylabel="instances", ylim=(0, None))
     waits.set(xlabel="minutes from the deadline", ylabel="p99 of the answer, s")
-    waits.legend(fontsize="x-small", loc="upper left")
+    figure.legend(*waits.get_legend_handles_labels(), fontsize="small", loc="outside lower center", ncols=2)
     _save(figure, path)
 
 

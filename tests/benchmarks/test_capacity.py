@@ -25,7 +25,8 @@ from benchmarks.capacity.autoscaler import Autoscaler, Autoscaling, Observation
 from benchmarks.capacity.clients import Arrival, Clients
 from benchmarks.capacity.costs import Costs, PaperCost
 from benchmarks.capacity.fleet import BalancerSettings, Fleet
-from benchmarks.capacity.plan import Plan, table
+from benchmarks.capacity.plan import LOADS, Plan, cost_table, costs_table, sweep_table, table
+from benchmarks.capacity.plots import draw_day, draw_deadline, draw_sweep
 from benchmarks.capacity.replica import Replica
 from benchmarks.capacity.simulation import Backfill, Run, Scenario, simulate
 from benchmarks.capacity.validation import PHASES
@@ -273,10 +274,27 @@ def test_the_shipped_costs_name_their_command() -> None:
 def test_tables_replace_those_of_the_document(tmp_path: Path) -> None:
     document = tmp_path / "scale.md"
     document.write_text("Before\n\n<!-- load -->\nold\n<!-- end -->\n\nAfter\n")
-    content = table({"a name": overloaded(end_s=1)}, Plan.read())
+    content = table({"a name": overloaded(end_s=1)})
     for _ in range(2):
         insert(document, {"load": content})
         assert document.read_text() == f"Before\n\n<!-- load -->\n{content}\n<!-- end -->\n\nAfter\n"
+
+
+def test_pictures_are_drawn_and_tables_have_a_cell_for_each_column(tmp_path: Path) -> None:
+    run = overloaded(end_s=2, settle_s=300)
+    by_load = {f"{load:.0%}": run for load in LOADS}
+    draw_day(run, 100.0, tmp_path / "day.png")
+    draw_deadline({"one": run, "other": run}, tmp_path / "deadline.png")
+    draw_sweep(by_load, by_load, tmp_path / "load.png")
+    assert all(1000 < path.stat().st_size < 150_000 for path in tmp_path.iterdir())
+    shipped = Costs.read()
+    for content in (
+        table({"one": run}),
+        sweep_table(by_load, by_load),
+        cost_table(run, Plan.read(), shipped),
+        costs_table(shipped),
+    ):
+        assert len({line.count("|") for line in content.splitlines()}) == 1
 
 
 @pytest.mark.slow
