@@ -69,7 +69,8 @@ def _listed(store: Store, name: str, version: str) -> tuple[str, bool]:
         return f"{version}  {name}, unusable: {error}", False
     manifest = artefact.manifest
     size = sum(entry.bytes for entry in manifest.files.values()) / 1e6
-    facts = f"{name}, {len(manifest.labels)} labels, micro-F1 {manifest.quality.micro_f1:.3f}, {size:.1f} MB"
+    measured = "never measured" if manifest.quality is None else f"micro-F1 {manifest.quality.micro_f1:.3f}"
+    facts = f"{name}, {len(manifest.labels)} labels, {measured}, {size:.1f} MB"
     return f"{version}  {facts}, {manifest.created[:10]}", True
 
 

@@ -172,7 +172,7 @@ class Card(_Shape):
     scope: dict[str, Any] | None = None
     uncertain: dict[str, Any]
     input: dict[str, Any]
-    quality: dict[str, Any]
+    quality: dict[str, Any] | None = None
     test: dict[str, Any] | None = None
     exits: list[Exit] = []
     quantization: dict[str, Any]

@@ -54,15 +54,17 @@ class UncertainRule(BaseModel):
 
     A paper is uncertain if no label meets its threshold, or if the log-odds of some score and its
     threshold are closer together than `margin`. The other three fields are what the rule gave on
-    the validation papers.
+    the validation papers; they are absent if there were none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     margin: float = Field(ge=0, description="distance in log-odds")
-    share: float = Field(ge=0, le=1, description="share of validation papers marked uncertain")
-    error_rate_uncertain: float = Field(ge=0, le=1, description="share of those with at least one wrong label")
-    error_rate_ok: float = Field(ge=0, le=1, description="the same among the papers not marked")
+    share: float | None = Field(default=None, ge=0, le=1, description="share of validation papers marked uncertain")
+    error_rate_uncertain: float | None = Field(
+        default=None, ge=0, le=1, description="share of those with at least one wrong label"
+    )
+    error_rate_ok: float | None = Field(default=None, ge=0, le=1, description="the same among the papers not marked")
 
 
 class GraphOutput(NamedTuple):

@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 # 2 added calibration, the aim of the thresholds and the scope; 3 added prepared text, exits, figures on test papers
-# and titles, parents and URIs of labels. Earlier ones are read, with these absent.
+# and titles, parents and URIs of labels, other layouts of a paper, and artefacts without figures. Earlier ones are
+# read, with these absent.
 SCHEMA_VERSION: Literal[3] = 3
 
 
@@ -108,11 +109,14 @@ class Exit(_Part):
 
 
 class Quantization(_Part):
-    """How the weights were quantized, and the loss against fp32 on the validation papers."""
+    """How the weights were quantized, and the loss against fp32 on the validation papers.
+
+    Where there are none, decisions were compared on texts of this package.
+    """
 
     scheme: str
     bytes_fp32: int
-    micro_f1_fp32: float
+    micro_f1_fp32: float | None = Field(default=None, description="absent: there were no validation papers")
     flipped: float = Field(ge=0, le=1, description="share of papers with at least one decision changed")
     largest_change: float = Field(ge=0, le=1, description="largest change of any score")
 
@@ -121,6 +125,9 @@ class Provenance(_Part):
     """What is needed to train it again."""
 
     base_encoder: str
+    imported: str | None = Field(
+        default=None, description="the class of a model that was fine-tuned elsewhere; absent: fine-tuned by this run"
+    )
     config: str = Field(description="the run's TOML, verbatim")
     seed: int
     libraries: dict[str, str]
@@ -142,7 +149,10 @@ class Manifest(_Part):
     aim: ThresholdAim = ThresholdAim()
     scope: Scope | None = Field(default=None, description="absent: nothing is ever out of scope")
     exits: tuple[Exit, ...] = Field(default=(), description="empty: one graph, which all papers pass as a whole")
-    quality: Quality = Field(description="on the validation papers, which chose thresholds and calibration")
+    quality: Quality | None = Field(
+        default=None,
+        description="on the validation papers, which chose thresholds and calibration; absent: never measured",
+    )
     test: Quality | None = Field(default=None, description="on papers by which nothing was chosen")
     quantization: Quantization
     provenance: Provenance

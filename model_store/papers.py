@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tokenizers import Tokenizer
 
 from model_store.errors import PaperError
@@ -13,9 +13,10 @@ from model_store.text import Change, PlainText, PreparedText, collapse_whitespac
 
 Truncation = Literal["head", "tail", "head+tail"]
 Preparation = Literal["whitespace", "plain-text"]
+Layout = Literal["pair", "joined"]
 
-# [CLS] title [SEP] abstract [SEP]
-_SPECIAL_TOKENS = 3
+# How tokenizers mark a piece at the beginning of a word: WordPiece not at all, byte-level BPE, SentencePiece.
+_WORD_MARKS = ("", "\u0120", "\u2581")
 
 
 class Paper(NamedTuple):
@@ -32,6 +33,9 @@ class InputFormat(BaseModel):
     (Sun et al. 2019, section 5.3.1, keep 128 of 510). With `chunks`, a long abstract is encoded in
     parts, each of them after the title ("hierarchical methods" of that section). A text that is
     longer than that is cut as `truncation` says.
+
+    A pair is `[CLS] title [SEP] abstract [SEP]`, with as many separators in the middle as the encoder
+    was pretrained with (RoBERTa has two). Joined, title and abstract are one text: `[CLS] text [SEP]`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,8 +54,23 @@ class InputFormat(BaseModel):
         le=64,
         description="largest number of parts of `max_tokens` for one paper; absent: one part",
     )
+    layout: Layout = Field(default="pair", description="two segments, or one text")
+    joiner: str = Field(default=" ", max_length=100, description="between title and abstract, if joined")
+    separators: int = Field(default=1, ge=1, le=2, description="`sep_token`s between title and abstract of a pair")
+    token_types: bool = Field(default=True, description="whether the abstract of a pair has token type 1, not 0")
     cls_token: str = "[CLS]"
     sep_token: str = "[SEP]"
+
+    @model_validator(mode="after")
+    def _chunks_are_pairs(self) -> "InputFormat":
+        if self.chunks is not None and self.layout == "joined":
+            raise ValueError('`chunks` repeat the title before each part of the abstract: they need `layout = "pair"`')
+        return self
+
+    @property
+    def special_tokens(self) -> int:
+        """How many of `max_tokens` are not of the text."""
+        return 2 + (self.separators if self.layout == "pair" else 0)
 
 
 class Encoding(NamedTuple):
@@ -71,15 +90,12 @@ class Encoding(NamedTuple):
     """What the preparation dropped or replaced, in alphabetical order."""
     withdrawn: bool = False
     """Whether the paper holds a notice of its withdrawal."""
+    title_only: bool = False
+    """Whether the network gets no abstract."""
 
     @property
     def truncated(self) -> bool:
         return self.tokens_used < self.tokens
-
-    @property
-    def title_only(self) -> bool:
-        """Whether the network gets no abstract."""
-        return 1 not in self.token_type_ids
 
     def rows(self) -> "Rows":
         """The inputs of the graph: one row, or one per chunk, of which the last is padded with zeros."""
@@ -128,10 +144,11 @@ class PaperEncoder:
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
         """One encoding per paper, in order; raises PaperError if a paper has no text."""
-        prepared = [self.prepare(text) for paper in papers for text in paper]
+        prepared = [[self.prepare(text) for text in paper] for paper in papers]
+        segments = [segment for texts in prepared for segment in self._segments(*(text.content for text in texts))]
         # All texts in one call: the tokenizer spreads them over its threads.
-        pieces = self.tokenizer.encode_batch_fast([text.content for text in prepared], add_special_tokens=False)
-        return [self._lay_out(prepared[i : i + 2], pieces[i].ids, pieces[i + 1].ids) for i in range(0, len(pieces), 2)]
+        pieces = self.tokenizer.encode_batch_fast(segments, add_special_tokens=False)
+        return [self._lay_out(texts, pieces[2 * i].ids, pieces[2 * i + 1].ids) for i, texts in enumerate(prepared)]
 
     def has_text(self, paper: Paper) -> bool:
         """Whether anything is left of title or abstract after their preparation; `encode` refuses papers without."""
@@ -144,29 +161,44 @@ class PaperEncoder:
         return PreparedText(collapse_whitespace(text))
 
     def _is_word(self, word: str) -> bool:
-        return any(self.tokenizer.token_to_id(form) is not None for form in (word, word.lower()))
+        forms = (mark + form for mark in _WORD_MARKS for form in (word, word.lower()))
+        return any(self.tokenizer.token_to_id(form) is not None for form in forms)
+
+    def _segments(self, title: str, abstract: str) -> tuple[str, str]:
+        if self.format.layout == "pair":
+            return title, abstract
+        return self.format.joiner.join(text for text in (title, abstract) if text), ""
 
     def _lay_out(self, prepared: Sequence[PreparedText], title: list[int], abstract: list[int]) -> Encoding:
+        """Lay out the pieces of both segments; of a joined text the first has all."""
         if not title and not abstract:
             raise PaperError("the paper has neither a title nor an abstract; give at least one of them")
-        room = self.format.max_tokens - _SPECIAL_TOKENS
+        room = self.format.max_tokens - self.format.special_tokens
+        joined = self.format.layout == "joined"
         # Chunks need room for the abstract beside the longest title.
-        kept_title = title[: room // 2 if self.format.chunks and abstract else room]
+        kept_title = (
+            self._cut(title, room) if joined else title[: room // 2 if self.format.chunks and abstract else room]
+        )
         width = room - len(kept_title)
         kept_abstract = self._cut(abstract, width * (self.format.chunks or 1))
-        title_part = [self._cls, *kept_title, self._sep]
+        title_part = [self._cls, *kept_title, *[self._sep] * (self.format.separators if kept_abstract else 1)]
         starts = range(0, len(kept_abstract), max(1, width))
         # Without an abstract there is one part, which is empty.
         abstract_parts = [[*kept_abstract[i : i + width], self._sep] for i in starts] or [[]]
         return Encoding(
             input_ids=[piece for part in abstract_parts for piece in title_part + part],
-            token_type_ids=[kind for part in abstract_parts for kind in [0] * len(title_part) + [1] * len(part)],
+            token_type_ids=[
+                kind
+                for part in abstract_parts
+                for kind in [0] * len(title_part) + [int(self.format.token_types)] * len(part)
+            ],
             tokens=len(title) + len(abstract),
             tokens_used=len(kept_title) + len(kept_abstract),
             chunk_tokens=self.format.max_tokens if self.format.chunks else None,
             unknown=title.count(self._unknown) + abstract.count(self._unknown),
             changes=tuple(sorted(set().union(*(text.changes for text in prepared)))),
             withdrawn=self.format.preparation == "plain-text" and is_withdrawn(*(text.content for text in prepared)),
+            title_only=not (prepared[1].content if joined else kept_abstract),
         )
 
     def _cut(self, pieces: list[int], room: int) -> list[int]:

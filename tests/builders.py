@@ -182,6 +182,12 @@ def manifest(version: str = "1.0.0", **changes: Any) -> Manifest:
     ).model_copy(update=changes)
 
 
+def figures(manifest: Manifest) -> Quality:
+    """The figures on the validation papers, which the manifest must have."""
+    assert manifest.quality is not None
+    return manifest.quality
+
+
 GOLDEN_PAPERS = (Paper("A quantum algorithm", "We star the particle."), Paper("theorem proof algebra"))
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Callable
 
 from model_store.errors import ModelStoreError
 from model_store.store import Store
@@ -19,6 +20,8 @@ from training.errors import TrainingError
 from training.evaluation import evaluate as evaluation
 from training.evaluation.evaluate import open_artefact
 from training.fitting.distributed import ProcessGroup, destroy_process_group
+from training.importing.importing import Import, import_model
+from training.importing.paper_layout import Wanted
 from training.preflight import check_run, check_version
 from training.review.review import ERRORS, NEXT, Question, review
 from training.run import TrainingRun
@@ -32,28 +35,36 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("training").setLevel(logging.INFO if ProcessGroup.from_environment().is_main else logging.WARNING)
     try:
-        if options.command == "init":
-            _init(options)
-        elif options.command == "holdout":
-            kept = hold_out(options.papers, options.like, options.count, options.seed, options.output)
-            sys.stdout.write(f"{kept} papers held out: {options.output}\n")
-        elif options.command == "evaluate":
-            _evaluate(options)
-        elif options.command == "compare":
-            folder = compare(options.comparison, options.runs, options.results, options.variant)
-            sys.stdout.write(f"{folder / 'table.md'}\n")
-        elif options.command == "review":
-            _review(options)
-        elif options.command == "score":
-            _score(options)
-        else:
-            _execute(options)
+        _handler(options.command)(options)
     except (TrainingError, ModelStoreError, TableError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     finally:
         destroy_process_group()
     return 0
+
+
+def _handler(command: str) -> Callable[[argparse.Namespace], None]:
+    handlers = {
+        "init": _init,
+        "holdout": _hold_out,
+        "evaluate": _evaluate,
+        "compare": _compare,
+        "review": _review,
+        "import": _import,
+        "score": _score,
+    }
+    return handlers.get(command, _execute)
+
+
+def _hold_out(options: argparse.Namespace) -> None:
+    kept = hold_out(options.papers, options.like, options.count, options.seed, options.output)
+    sys.stdout.write(f"{kept} papers held out: {options.output}\n")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    folder = compare(options.comparison, options.runs, options.results, options.variant)
+    sys.stdout.write(f"{folder / 'table.md'}\n")
 
 
 def _init(options: argparse.Namespace) -> None:
@@ -82,6 +93,23 @@ def _review(options: argparse.Namespace) -> None:
     sys.stdout.write(f"{found.errors} suspicious labels of {found.papers} papers: {options.output / ERRORS}\n")
     if options.pool:
         sys.stdout.write(f"{found.next} papers worth labelling: {options.output / NEXT}\n")
+
+
+def _import(options: argparse.Namespace) -> None:
+    wanted = Import(
+        source=options.model,
+        labels=options.labels,
+        papers=options.calibrate,
+        name=options.name,
+        version=options.version,
+        licence=options.licence,
+        sigmoid=options.sigmoid,
+        layout=Wanted(options.input, options.joiner, options.max_tokens, options.preparation),
+        choice=ColumnChoice(options.title_column, options.abstract_column),
+        blank_is_negative=options.blank_is_negative,
+        seed=options.seed,
+    )
+    sys.stdout.write(f"{import_model(wanted, Store(options.store), options.runs)}\n")
 
 
 def _score(options: argparse.Namespace) -> None:

@@ -110,10 +110,11 @@ def publish(run: TrainingRun, store: Store, name: str | None = None) -> list[Pat
 
     With `name`, only the artefact of this name. Returns their folders.
     """
-    main = main_edition(run, load_fitted(run), _baseline(run))
+    network = load_fitted(run)
+    main = main_edition(run, network, _baseline(run))
     editions = [
         main,
-        *(further_edition(main, run, wanted) for wanted in run.config.publish if name in (None, wanted.name)),
+        *(further_edition(main, network, run, wanted) for wanted in run.config.publish if name in (None, wanted.name)),
     ]
     chosen = [edition for edition in editions if name in (None, edition.name)]
     return [publish_edition(run, edition, load_tokenizer(run.config.encoder.source), store) for edition in chosen]

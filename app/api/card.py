@@ -78,7 +78,9 @@ class CardOut(BaseModel):
     )
     uncertain: dict[str, JsonValue] = Field(description="the rule, and its effect on the validation papers")
     input: dict[str, JsonValue]
-    quality: dict[str, JsonValue] = Field(description="on the validation papers, which chose the thresholds")
+    quality: dict[str, JsonValue] | _Absent = Field(
+        default=None, description="on the validation papers, which chose the thresholds; absent: never measured"
+    )
     test: dict[str, JsonValue] | _Absent = Field(
         default=None, description="the same figures on test papers, by which nothing was chosen"
     )
@@ -93,7 +95,7 @@ def card(manifest: Manifest, sha256: str) -> CardOut:
     """The model card of one artefact."""
     document = manifest.model_dump(mode="json")
     quality, test = document["quality"], document["test"]
-    per_label, per_label_test = quality.pop("per_label"), test.pop("per_label") if test else {}
+    per_label, per_label_test = (figures.pop("per_label") if figures else {} for figures in (quality, test))
     return CardOut(
         labels=[
             LabelCard(**label, **per_label.get(label["id"], {}), test=per_label_test.get(label["id"]))

@@ -9,6 +9,11 @@ import { Problem, Service } from "./service.js";
 const three = (value) => value.toFixed(3);
 /** @param {number} share */
 const percent = (share) => `${(share * 100).toFixed(1)} %`;
+/**
+ * @param {unknown} value
+ * @param {(value: number) => string} written
+ */
+const optional = (value, written) => (typeof value === "number" ? written(value) : undefined);
 /** @param {number[]} interval */
 const range = ([low, high]) => `${three(low)} to ${three(high)}`;
 
@@ -54,32 +59,39 @@ function outOfScope(scope) {
   ]));
 }
 
+/** @param {any} quality */
+function figures(quality) {
+  if (!quality) return element("p", {}, "Never measured: no labelled papers were given.");
+  return list([
+    ["Validation papers", quality.papers.toLocaleString("en")],
+    ["Micro-F1", `${three(quality.micro_f1)} (95 % interval ${range(quality.micro_f1_interval)})`],
+    ["Micro-F1 with thresholds chosen on other papers", quality.micro_f1_held_out && three(quality.micro_f1_held_out)],
+    ["Macro-F1", three(quality.macro_f1)],
+    ["Mean average precision", three(quality.mean_average_precision)],
+    ["Papers with exactly the right subjects", percent(quality.subset_accuracy)],
+    ["Titles alone, micro-F1", quality.titles && three(quality.titles.micro_f1)],
+    ["TF-IDF baseline, micro-F1", quality.baseline?.micro_f1 && three(quality.baseline.micro_f1)],
+  ]);
+}
+
 /** @param {any} card */
 function quality({ calibration, quality, quantization, scope, uncertain }) {
   return [
-    section("How good it is", list([
-      ["Validation papers", quality.papers.toLocaleString("en")],
-      ["Micro-F1", `${three(quality.micro_f1)} (95 % interval ${range(quality.micro_f1_interval)})`],
-      ["Micro-F1 with thresholds chosen on other papers", quality.micro_f1_held_out && three(quality.micro_f1_held_out)],
-      ["Macro-F1", three(quality.macro_f1)],
-      ["Mean average precision", three(quality.mean_average_precision)],
-      ["Papers with exactly the right subjects", percent(quality.subset_accuracy)],
-      ["Titles alone, micro-F1", quality.titles && three(quality.titles.micro_f1)],
-      ["TF-IDF baseline, micro-F1", quality.baseline?.micro_f1 && three(quality.baseline.micro_f1)],
-    ])),
+    section("How good it is", figures(quality)),
     section("Calibration", list([
       ["Method", calibration.method],
-      ["Calibration error, mean over subjects", quality.calibration_error && three(quality.calibration_error)],
+      ["Calibration error, mean over subjects", quality?.calibration_error && three(quality.calibration_error)],
     ])),
     section("When a person should check", list([
-      ["Papers marked", percent(uncertain.share)],
-      ["Of those, with a wrong or missing subject", percent(uncertain.error_rate_uncertain)],
-      ["Of the others", percent(uncertain.error_rate_ok)],
+      ["Distance from a threshold, in log-odds", `below ${uncertain.margin.toFixed(2)}`],
+      ["Papers marked", optional(uncertain.share, percent)],
+      ["Of those, with a wrong or missing subject", optional(uncertain.error_rate_uncertain, percent)],
+      ["Of the others", optional(uncertain.error_rate_ok, percent)],
     ])),
     ...(scope ? [outOfScope(scope)] : []),
     section("Effect of quantization", list([
       ["Scheme", quantization.scheme],
-      ["Micro-F1 before", three(quantization.micro_f1_fp32)],
+      ["Micro-F1 before", optional(quantization.micro_f1_fp32, three)],
       ["Papers with other subjects than before", percent(quantization.flipped)],
       ["Largest change of a probability", three(quantization.largest_change)],
     ])),
@@ -95,7 +107,7 @@ function render(card) {
   part("card").replaceChildren(
     section("Subjects", subjects(card.labels)), ...quality(card), ...limits,
     section("Provenance",
-      list([["Base encoder", card.base_encoder], ["Word pieces read at most", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
+      list([[provenance.imported ? "Imported model" : "Base encoder", card.base_encoder], ["Word pieces read at most", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
       element("details", {}, element("summary", {}, "Data, libraries and commit"), element("pre", { tabIndex: 0 }, JSON.stringify(provenance, null, 2))),
       element("details", {}, element("summary", {}, "The training run's configuration"), element("pre", { tabIndex: 0 }, config))));
 }

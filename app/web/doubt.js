@@ -51,7 +51,7 @@ function doubts(result, card) {
   const calls = card.labels.map((/** @type {any} */ label) => call(label, threshold(label, result.input), result.probabilities[label.name]));
   const close = calls.filter((/** @type {any} */ one) => one.distance < card.uncertain.margin)
     .sort((/** @type {any} */ one, /** @type {any} */ other) => one.distance - other.distance).slice(0, MOST_CLOSE);
-  return [...(result.labels.length ? [] : [nothing(calls)]), ...close.map(closeness), record(card.uncertain)];
+  return [...(result.labels.length ? [] : [nothing(calls)]), ...close.map(closeness), ...record(card.uncertain)];
 }
 
 /**
@@ -77,7 +77,8 @@ function closeness({ label, limit, p }) {
 
 /** @param {any} rule */
 function record(rule) {
-  return `Of the validation papers marked like this, ${percent(rule.error_rate_uncertain)} had a wrong or a missing subject; of the others, ${percent(rule.error_rate_ok)}.`;
+  if (typeof rule.error_rate_uncertain !== "number") return []; // never measured
+  return [`Of the validation papers marked like this, ${percent(rule.error_rate_uncertain)} had a wrong or a missing subject; of the others, ${percent(rule.error_rate_ok)}.`];
 }
 
 /** @type {Record<string, string>} what the text preparation may have changed */

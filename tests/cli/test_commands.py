@@ -85,6 +85,11 @@ def test_features_that_matter_to_int8_are_read(tmp_path: Path) -> None:
     assert (unknown.features, unknown.quota, unknown.fast_int8) == (None, None, None)
 
 
+def test_a_model_that_was_never_measured_is_listed_as_such(tmp_path: Path) -> None:
+    builders.publish(tmp_path, quality=None)
+    assert "3 labels, never measured" in Command(tmp_path)("models", "list").out
+
+
 def test_models_are_listed_verified_and_described(papers: Command, artefacts: Path) -> None:
     builders.publish(artefacts, "1.1.0")
     listed = papers("models", "list").out.splitlines()

@@ -1,8 +1,11 @@
 """The text preparation that training and serving share."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tokenizers import Tokenizer
 
 from model_store.errors import PaperError
@@ -29,6 +32,42 @@ def test_title_and_abstract_are_separated_and_typed() -> None:
     assert words(made, encoding.input_ids) == "[CLS] a proof [SEP] of a theorem [SEP]"
     assert encoding.token_type_ids == [0, 0, 0, 0, 1, 1, 1, 1]
     assert (encoding.tokens, encoding.tokens_used, encoding.truncated) == (5, 5, False)
+
+
+@pytest.mark.parametrize(
+    ("layout", "paper", "laid_out", "types"),
+    [
+        ({"layout": "joined"}, Paper("a proof", "of a theorem"), "[CLS] a proof of a theorem [SEP]", [0] * 7),
+        ({"layout": "joined", "joiner": " . "}, Paper("a", "proof"), "[CLS] a . proof [SEP]", [0] * 5),
+        ({"layout": "joined", "joiner": " . "}, Paper("a proof"), "[CLS] a proof [SEP]", [0] * 4),
+        ({"layout": "joined", "joiner": " . "}, Paper("", "a proof"), "[CLS] a proof [SEP]", [0] * 4),
+        ({"separators": 2}, Paper("a", "proof"), "[CLS] a [SEP] [SEP] proof [SEP]", [0, 0, 0, 0, 1, 1]),
+        ({"separators": 2}, Paper("a"), "[CLS] a [SEP]", [0] * 3),
+        ({"token_types": False}, Paper("a", "proof"), "[CLS] a [SEP] proof [SEP]", [0] * 5),
+    ],
+)
+def test_other_encoders_have_other_layouts(
+    layout: dict[str, Any], paper: Paper, laid_out: str, types: list[int]
+) -> None:
+    made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=12, **layout))
+    (encoding,) = made.encode([paper])
+    assert words(made, encoding.input_ids) == laid_out
+    assert encoding.token_type_ids == types
+    assert encoding.title_only == (not paper.abstract)
+
+
+@pytest.mark.parametrize("layout", [{"layout": "joined"}, {"separators": 2}])
+@pytest.mark.parametrize("truncation", ["head", "tail", "head+tail"])
+def test_no_layout_exceeds_the_limit(layout: dict[str, Any], truncation: Truncation) -> None:
+    made = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=8, truncation=truncation, **layout))
+    (encoding,) = made.encode([Paper("star proof", "the a of we and b c .")])
+    assert len(encoding.input_ids) == 8
+    assert (encoding.tokens, encoding.tokens_used) == (10, 8 - made.format.special_tokens)
+
+
+def test_chunks_need_a_pair() -> None:
+    with pytest.raises(ValidationError, match="`chunks` repeat the title"):
+        InputFormat(max_tokens=12, layout="joined", chunks=2)
 
 
 def test_a_missing_abstract_leaves_no_empty_segment() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from model_store.papers import Paper
 from model_store.store import Artefact, Store
+from tests import builders
 from tests.training import tiny
 from training.__main__ import main
 from training.data.column_roles import ColumnChoice
@@ -41,7 +42,7 @@ def test_one_label_is_learned_from_papers_with_and_without_it(encoder: str, tmp_
         for row in tiny.papers(200)
     ]
     artefact = published(table, encoder, tmp_path)
-    quality = artefact.manifest.quality
+    quality = builders.figures(artefact.manifest)
     positives = sum(int(str(row["label_included"])) for row in table)
     assert [label.name for label in artefact.manifest.labels] == ["label_included"]
     assert quality.per_label["label-included"].support == pytest.approx(positives / 8, abs=2)

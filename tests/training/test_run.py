@@ -23,6 +23,7 @@ from model_store.errors import VersionExists
 from model_store.labels import assigned, log_odds
 from model_store.papers import Paper
 from model_store.store import Artefact, Store
+from tests import builders
 from tests.training import tiny
 from training.__main__ import main
 from training.data.corpus import read_papers
@@ -51,10 +52,10 @@ class TestWholeRun:
         _, papers = read_papers(folder / "validation.csv.gz")
         scores = artefact.classifier().scores(papers.papers)
         decisions = assigned(scores, [label.threshold for label in artefact.manifest.labels])
-        assert artefact.manifest.quality.micro_f1 == pytest.approx(micro_f1(papers.targets > 0, decisions))
+        assert builders.figures(artefact.manifest).micro_f1 == pytest.approx(micro_f1(papers.targets > 0, decisions))
 
     def test_the_network_learned_the_labels(self, folder: Path) -> None:
-        assert Store(folder / "store").open().manifest.quality.micro_f1 > 0.8
+        assert builders.figures(Store(folder / "store").open().manifest).micro_f1 > 0.8
 
     def test_the_manifest_holds_everything_needed_to_repeat_the_run(self, folder: Path) -> None:
         provenance = Store(folder / "store").open().manifest.provenance
@@ -117,7 +118,7 @@ class TestWholeRun:
         assert [output.name for output in model.graph.output] == ["probabilities", "distance"]
 
     def test_the_manifest_has_held_out_figures(self, folder: Path) -> None:
-        quality = Store(folder / "store").open().manifest.quality
+        quality = builders.figures(Store(folder / "store").open().manifest)
         assert quality.micro_f1_held_out is not None
         # By chance, thresholds from other papers may even be better: there are 60 papers, and F1 is per label.
         assert quality.micro_f1_held_out == pytest.approx(quality.micro_f1, abs=0.05)

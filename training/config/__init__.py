@@ -14,7 +14,7 @@ from training.config.publish_config import (
     ScopeConfig,
     ThresholdsConfig,
 )
-from training.config.run_config import RunConfig, read_config
+from training.config.run_config import PublishConfig, RunConfig, read_config
 from training.config.toml_document import read_toml, validated
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Method",
     "Precision",
     "PretrainConfig",
+    "PublishConfig",
     "QuantizationConfig",
     "RunConfig",
     "ScopeConfig",

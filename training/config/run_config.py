@@ -20,8 +20,8 @@ from training.config.publish_config import (
 from training.config.toml_document import Section, read_toml, validated
 
 
-class RunConfig(Section):
-    """Everything that a run is configured by."""
+class PublishConfig(Section):
+    """What publishing reads, of a network that was fitted here or imported."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
     version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
@@ -29,6 +29,22 @@ class RunConfig(Section):
     limits: tuple[str, ...] = Field(default=())
     seed: int = Field(ge=0)
     encoder: EncoderConfig
+    input: InputFormat
+    quantization: QuantizationConfig = QuantizationConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    thresholds: ThresholdsConfig = ThresholdsConfig()
+    scope: ScopeConfig | None = None
+    gates: Gates = Gates()
+    golden: tuple[GoldenPaper, ...] = Field(min_length=1)
+    golden_tolerance: float = Field(
+        default=0.02, gt=0, lt=1, description="largest difference of a score; processors round fp32 differently"
+    )
+    uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")
+
+
+class RunConfig(PublishConfig):
+    """Everything that a run is configured by."""
+
     features: FeaturesConfig = FeaturesConfig()
     head: HeadConfig = HeadConfig()
     data: DataConfig
@@ -36,20 +52,9 @@ class RunConfig(Section):
     exits: ExitsConfig | None = None
     pretrain: PretrainConfig | None = None
     teacher: TeacherConfig | None = None
-    input: InputFormat
     loss: LossConfig = LossConfig()
     fit: FitConfig = FitConfig()
-    quantization: QuantizationConfig = QuantizationConfig()
-    calibration: CalibrationConfig = CalibrationConfig()
-    thresholds: ThresholdsConfig = ThresholdsConfig()
-    scope: ScopeConfig | None = None
-    gates: Gates = Gates()
     publish: tuple[ArtefactConfig, ...] = Field(default=(), description="further artefacts of the same network")
-    golden: tuple[GoldenPaper, ...] = Field(min_length=1)
-    golden_tolerance: float = Field(
-        default=0.02, gt=0, lt=1, description="largest difference of a score; processors round fp32 differently"
-    )
-    uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")
 
     @property
     def training_input(self) -> InputFormat:

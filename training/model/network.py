@@ -32,6 +32,8 @@ class SubjectNetwork(nn.Module):
     """Joins the chunks that papers are read in; none if each is read as one."""
     exits: Exits | None
     """Heads on lower layers."""
+    token_types = True
+    """Whether the encoder takes token types."""
 
     def __init__(
         self,
@@ -147,6 +149,15 @@ class SubjectNetwork(nn.Module):
     def features_config(self) -> FeaturesConfig:
         """Which layers the head reads, and how."""
         return self._features
+
+    def outputs(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Logits of papers, or of the one whose chunks these are, and the hidden states of all layers."""
+        output = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, output_hidden_states=True
+        )
+        return self.head(self.read(output, attention_mask)), output.hidden_states
 
     def read(self, output: Any, attention_mask: Tensor) -> Tensor:
         """Features (papers, size) from what the encoder gave for papers, or for the chunks of one."""

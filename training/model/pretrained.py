@@ -32,7 +32,7 @@ def read_encoder(source: str) -> EncoderFacts:
     Raises ConfigError, in one sentence, if there is no such encoder, if the hub cannot be reached,
     or if it is of a kind that cannot be trained here.
     """
-    _require_reachable(source)
+    require_reachable(source)
     try:
         config = AutoConfig.from_pretrained(source)
     except (OSError, ValueError, KeyError) as error:
@@ -57,7 +57,7 @@ def read_encoder(source: str) -> EncoderFacts:
     )
 
 
-def _require_reachable(source: str) -> None:
+def require_reachable(source: str, what: str = "encoder") -> None:
     """Ask the hub once, unless the encoder is local: transformers asks six times in half a minute and logs each."""
     if Path(source).is_dir():
         return
@@ -65,27 +65,27 @@ def _require_reachable(source: str) -> None:
         if not isinstance(try_to_load_from_cache(source, "config.json"), str):
             HfApi().model_info(source, timeout=_PATIENCE_SECONDS)
     except (HTTPError, OSError, ValueError) as error:
-        raise not_loadable(source, error) from None
+        raise not_loadable(source, error, what) from None
 
 
-def read_tokenizer(source: str) -> Tokenizer:
+def read_tokenizer(source: str, what: str = "encoder") -> Tokenizer:
     """The encoder's own tokenizer, in the form that serving reads; ConfigError if there is none."""
     try:
         loaded = AutoTokenizer.from_pretrained(source, use_fast=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise not_loadable(source, error) from None
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise not_loadable(source, error, what) from None
     tokenizer: Tokenizer | None = getattr(loaded, "backend_tokenizer", None)
     if tokenizer is None:
-        raise ConfigError(f"encoder {source!r} has no fast tokenizer (tokenizer.json), which serving needs")
+        raise ConfigError(f"{what} {source!r} has no fast tokenizer (tokenizer.json), which serving needs")
     return tokenizer
 
 
-def not_loadable(source: str, error: Exception) -> ConfigError:
+def not_loadable(source: str, error: Exception, what: str = "encoder") -> ConfigError:
     """One sentence instead of the sixty lines that transformers raises."""
     first = str(error).strip().partition("\n")[0].rstrip(".")
     if Path(source).is_dir():
-        return ConfigError(f"encoder {source!r} is a folder, but holds no encoder in the Hugging Face layout: {first}")
+        return ConfigError(f"{what} {source!r} is a folder, but holds no {what} in the Hugging Face layout: {first}")
     return ConfigError(
-        f"encoder {source!r} is neither a folder nor in the cache, and could not be fetched from the Hugging Face "
+        f"{what} {source!r} is neither a folder nor in the cache, and could not be fetched from the Hugging Face "
         f"hub; check its name and the network, or give a local folder ({first})"
     )

@@ -194,8 +194,8 @@ class _BertGraph:
         for number, module in enumerate(head):
             if isinstance(module, nn.Linear):
                 features = write.linear(module, features, f"head_{number}")
-            elif isinstance(module, nn.ReLU):
-                features = write.node("Relu", features)
+            elif isinstance(module, nn.ReLU | nn.Tanh):
+                features = write.node("Relu" if isinstance(module, nn.ReLU) else "Tanh", features)
         write.output(write.node("Sigmoid", features), PROBABILITIES, [1, self.network.labels])
 
     def write_features(self, state: _State) -> None:

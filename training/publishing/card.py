@@ -12,6 +12,10 @@ RELIABILITY = "reliability.png"
 # A longer table is folded, so that the sections below it are found.
 _OPEN_ROWS = 30
 _NONE = "–"
+_UNMEASURED = (
+    "Never measured: no labelled papers were given when this artefact was published. How well it finds labels, and "
+    "whether its probabilities are right, is not known."
+)
 _FIGURES = (
     ("micro_f1", "micro-F1"),
     ("macro_f1", "macro-F1"),
@@ -30,27 +34,35 @@ def card(manifest: Manifest) -> str:
     sections = [
         f"# {manifest.name} {manifest.version}",
         f"Gives every paper (title and abstract) an independent probability for each of {len(manifest.labels)} labels. "
-        f"Fine-tuned from `{manifest.provenance.base_encoder}`, licence {manifest.licence}, made {manifest.created}.",
-        f"## Quality\n\n{_quality(manifest)}",
-        f"## Calibration\n\n{_calibration(manifest.calibration)}\n\n![reliability]({RELIABILITY})",
-        *(
-            [f"## Titles without abstracts\n\n{_titles(manifest, manifest.quality.titles)}"]
-            if manifest.quality.titles
-            else []
-        ),
+        f"{_origin(manifest)}, licence {manifest.licence}, made {manifest.created}.",
+        *(_measured(manifest, manifest.quality) if manifest.quality else [f"## Quality\n\n{_UNMEASURED}"]),
         f"## Uncertain papers\n\n{_uncertain(manifest)}",
         *([f"## Out of scope\n\n{_scope(manifest.scope)}"] if manifest.scope else []),
         *([f"## Early exits\n\n{_exits(manifest.exits)}"] if manifest.exits else []),
         f"## Quantization\n\n{_quantization(manifest)}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in manifest.limits or ("None stated.",)),
-        "## Data\n\n" + "\n".join(f"- {_file(name, facts)}" for name, facts in manifest.provenance.data.items()),
+        f"## Data\n\n{_data(manifest)}",
         f"## How it was made\n\n```toml\n{manifest.provenance.config.strip()}\n```",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _quality(manifest: Manifest) -> str:
-    q = manifest.quality
+def _origin(manifest: Manifest) -> str:
+    made = manifest.provenance
+    if made.imported is None:
+        return f"Fine-tuned from `{made.base_encoder}`"
+    return f"Imported from `{made.base_encoder}`, a {made.imported} that was fine-tuned elsewhere"
+
+
+def _measured(manifest: Manifest, q: Quality) -> list[str]:
+    return [
+        f"## Quality\n\n{_quality(manifest, q)}",
+        f"## Calibration\n\n{_calibration(manifest.calibration)}\n\n![reliability]({RELIABILITY})",
+        *([f"## Titles without abstracts\n\n{_titles(manifest, q.titles)}"] if q.titles else []),
+    ]
+
+
+def _quality(manifest: Manifest, q: Quality) -> str:
     if manifest.test:
         introduction = (
             f"Measured with this very file on {manifest.test.papers} test papers, by which nothing was chosen, and on "
@@ -66,18 +78,17 @@ def _quality(manifest: Manifest) -> str:
             f" With thresholds chosen on other validation papers than they are measured on, micro-F1 is "
             f"{q.micro_f1_held_out:.4f}."
         )
-    return f"{introduction}\n\n{_headline(manifest)}\n\n{_per_label(manifest)}\n\n![F1 by label]({LABELS})"
+    return f"{introduction}\n\n{_headline(manifest, q)}\n\n{_per_label(manifest, q)}\n\n![F1 by label]({LABELS})"
 
 
-def _headline(manifest: Manifest) -> str:
-    baseline = manifest.quality.baseline or {}
+def _headline(manifest: Manifest, q: Quality) -> str:
     columns: list[tuple[str, Sequence[str]]] = []
     if manifest.test:
         columns.append(("test papers", _column(manifest.test)))
-    columns.append(("validation papers", _column(manifest.quality)))
-    columns.append(
-        ("TF-IDF with logistic regression, validation papers", [_number(baseline.get(key)) for key, _ in _FIGURES])
-    )
+    columns.append(("validation papers", _column(q)))
+    if q.baseline:
+        cells = [_number(q.baseline.get(key)) for key, _ in _FIGURES]
+        columns.append(("TF-IDF with logistic regression, validation papers", cells))
     lines = ["| | " + " | ".join(name for name, _ in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row, (_, name) in enumerate(_FIGURES):
         cells = [column[row] for _, column in columns]
@@ -97,13 +108,13 @@ def _aim(manifest: Manifest) -> str:
     return " for the best F1 of each label" if aim.at_least is None else f" for a precision of at least {aim.at_least}"
 
 
-def _per_label(manifest: Manifest) -> str:
+def _per_label(manifest: Manifest, quality: Quality) -> str:
     lines = [
         "| label | papers | threshold | title alone | precision | recall | F1 (95 % interval) | average precision |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for label in manifest.labels:
-        q = manifest.quality.per_label[label.id]
+        q = quality.per_label[label.id]
         lines.append(
             f"| {_name(label)} | {q.support}{' (few)' if label.few_papers else ''} | {label.threshold:.3f} "
             f"| {label.threshold_for(title_only=True):.3f} | {q.precision:.3f} | {q.recall:.3f} "
@@ -152,10 +163,15 @@ def _titles(manifest: Manifest, titles: TitleQuality) -> str:
 
 def _uncertain(manifest: Manifest) -> str:
     rule = manifest.uncertain
-    return (
+    text = (
         "A paper is marked *uncertain*, for a person to look at, if no label reaches its threshold or if one is closer "
-        f"to it than {rule.margin:.2f} in log-odds. Of the validation papers that is {rule.share:.1%}; of those, "
-        f"{rule.error_rate_uncertain:.1%} have at least one wrong label, of the others {rule.error_rate_ok:.1%}."
+        f"to it than {rule.margin:.2f} in log-odds."
+    )
+    if rule.share is None or rule.error_rate_uncertain is None or rule.error_rate_ok is None:
+        return text
+    return (
+        f"{text} Of the validation papers that is {rule.share:.1%}; of those, {rule.error_rate_uncertain:.1%} have at "
+        f"least one wrong label, of the others {rule.error_rate_ok:.1%}."
     )
 
 
@@ -193,15 +209,24 @@ def _exits(exits: Sequence[Exit]) -> str:
 def _quantization(manifest: Manifest) -> str:
     cost = manifest.quantization
     size = sum(entry.bytes for name, entry in manifest.files.items() if name.endswith(".onnx"))
+    loss = ""
+    if manifest.quality and cost.micro_f1_fp32 is not None:
+        loss = f"Micro-F1 is {manifest.quality.micro_f1:.4f} against {cost.micro_f1_fp32:.4f} in fp32; "
     return (
-        f"{cost.scheme}. {size / 1e6:.1f} MB instead of {cost.bytes_fp32 / 1e6:.1f} MB. Micro-F1 is "
-        f"{manifest.quality.micro_f1:.4f} against {cost.micro_f1_fp32:.4f} in fp32; {cost.flipped:.1%} of papers get "
-        f"another decision; the largest change of any score is {cost.largest_change:.2f}."
+        f"{cost.scheme}. {size / 1e6:.1f} MB instead of {cost.bytes_fp32 / 1e6:.1f} MB. {loss}{cost.flipped:.1%} of "
+        f"papers get another decision; the largest change of any score is {cost.largest_change:.2f}."
     )
 
 
 def _number(value: float | None) -> str:
     return _NONE if value is None else f"{value:.4f}"
+
+
+def _data(manifest: Manifest) -> str:
+    lines = [f"- {_file(name, facts)}" for name, facts in manifest.provenance.data.items()]
+    if manifest.provenance.imported:
+        lines.insert(0, "- The papers that the model was fine-tuned on are not known here.")
+    return "\n".join(lines)
 
 
 def _file(name: str, facts: object) -> str:

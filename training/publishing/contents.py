@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from tokenizers import Tokenizer
 
@@ -23,7 +24,8 @@ from model_store.manifest import (
     ThresholdAim,
 )
 from model_store.papers import Paper, PaperEncoder
-from training.config import RunConfig
+from training.config import PublishConfig, RunConfig
+from training.data.corpus import Facts
 from training.publishing.edition import Edition
 from training.publishing.findings import Findings
 from training.publishing.quantization import Quantized
@@ -48,7 +50,7 @@ def describe(
     return Manifest(
         name=edition.name,
         version=edition.version,
-        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        created=now(),
         labels=findings.labels,
         input=config.input,
         uncertain=uncertain_rule(targets, findings.scores, thresholds, config.uncertain_share),
@@ -60,22 +62,35 @@ def describe(
         quantization=Quantization(
             scheme=quantized.scheme.description,
             bytes_fp32=comparison.bytes_fp32,
-            micro_f1_fp32=comparison.micro_f1_fp32,
+            micro_f1_fp32=comparison.loss.micro_f1_fp32 if comparison.loss else None,
             flipped=comparison.flipped,
             largest_change=min(1.0, comparison.largest_change),
         ),
-        provenance=Provenance(
-            base_encoder=Path(config.encoder.source).name,
-            config=run.text,
-            seed=config.seed,
-            libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
-            data=dict(run.corpus.report),
-            git_commit=_git_commit(),
-        ),
+        provenance=provenance(config, run.text, run.corpus.report, edition.imported),
         licence=config.licence,
         limits=(*edition.limits, *_warnings(edition, findings, quantized, config)),
         # The card states the size of the graph, whose parts count together.
         files={GRAPH: FileEntry(bytes=comparison.bytes_int8, sha256="0" * 64)},
+    )
+
+
+def now() -> str:
+    """The time as the manifest states it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def provenance(
+    config: PublishConfig, text: str, data: Mapping[str, Facts] = MappingProxyType({}), imported: str | None = None
+) -> Provenance:
+    """Where an artefact comes from; `text` is the configuration as TOML, `imported` the class of an imported model."""
+    return Provenance(
+        base_encoder=Path(config.encoder.source).name,
+        imported=imported,
+        config=text,
+        seed=config.seed,
+        libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        data=dict(data),
+        git_commit=_git_commit(),
     )
 
 
@@ -136,7 +151,7 @@ def graph_of(manifest: Manifest, files: Mapping[str, bytes]) -> Graph:
     return ExitingGraph(manifest, files) if manifest.exits else OnnxGraph(files[GRAPH])
 
 
-def golden(config: RunConfig, encoder: PaperEncoder, manifest: Manifest, files: Mapping[str, bytes]) -> Golden:
+def golden(config: PublishConfig, encoder: PaperEncoder, manifest: Manifest, files: Mapping[str, bytes]) -> Golden:
     """The golden papers with their scores; those that are close to the margin of an exit are left out."""
     graph, shifted = graph_of(manifest, files), _shifted(manifest, files)
     papers = [Paper(golden.title, golden.abstract) for golden in config.golden]

@@ -13,6 +13,7 @@ from training.config import ArtefactConfig
 from training.data.papers import Papers
 from training.errors import ConfigError
 from training.model.derived import cut_after, with_categories
+from training.model.imported import Network
 from training.model.network import SubjectNetwork
 from training.publishing.bert import is_supported
 from training.publishing.category_papers import read_category_papers
@@ -36,7 +37,7 @@ class Edition:
     version: str
     limits: tuple[str, ...]
     labels: tuple[LabelText, ...]
-    network: SubjectNetwork
+    network: Network
     validation: Papers
     test: Papers | None
     """Papers that are only reported on."""
@@ -46,6 +47,8 @@ class Edition:
     exit_layers: tuple[int, ...] = ()
     """Layers after which a paper may leave, of which the best are published."""
     baseline: dict[str, float] | None = None
+    imported: str | None = None
+    """The class of a model that was fine-tuned elsewhere."""
 
     @property
     def ids(self) -> list[str]:
@@ -74,8 +77,8 @@ def main_edition(run: TrainingRun, network: SubjectNetwork, baseline: dict[str, 
     )
 
 
-def further_edition(main: Edition, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
-    """One of the further artefacts in [[publish]]; ConfigError if the network has not what it takes."""
+def further_edition(main: Edition, network: SubjectNetwork, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
+    """One of the further artefacts in [[publish]] of a network; ConfigError if this has not what it takes."""
     made = replace(
         main,
         name=wanted.name,
@@ -84,15 +87,14 @@ def further_edition(main: Edition, run: TrainingRun, wanted: ArtefactConfig) -> 
         exit_layers=(),
     )
     if wanted.labels == "categories":
-        return _of_categories(made, run, wanted)
+        return _of_categories(made, network, run, wanted)
     if wanted.cut_after is not None:
-        return replace(made, network=cut_after(main.network, wanted.cut_after))
+        return replace(made, network=cut_after(network, wanted.cut_after))
     return made
 
 
-def _of_categories(main: Edition, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
-    categories = run.corpus.categories
-    network = with_categories(main.network)
+def _of_categories(main: Edition, network: SubjectNetwork, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
+    categories, categorized = run.corpus.categories, with_categories(network)
     if wanted.validation is None:
         raise ConfigError(
             f'[[publish]] {wanted.name} has `labels = "categories"`, but no `validation`: name a file of papers with '
@@ -103,7 +105,7 @@ def _of_categories(main: Edition, run: TrainingRun, wanted: ArtefactConfig) -> E
     return replace(
         main,
         labels=tuple(label_of_category(name) for name in categories),
-        network=network,
+        network=categorized,
         validation=validation.papers,
         validation_primary=validation.primary,
         test=test.papers if test else None,

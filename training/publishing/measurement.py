@@ -67,7 +67,9 @@ class GraphParts:
         inputs: dict[str, NDArray[np.generic]] = encoding.rows()._asdict()
         for session in self._sessions:
             names = [output.name for output in session.get_outputs()]
-            values = dict(zip(names, session.run(names, inputs), strict=True))
+            # The graph of an encoder without token types has no such input.
+            known = {value.name: inputs[value.name] for value in session.get_inputs()}
+            values = dict(zip(names, session.run(names, known), strict=True))
             for name, value in values.items():
                 if name in outputs:
                     outputs[name].append(value[0])

@@ -18,9 +18,9 @@ from model_store.graph import Graph
 from model_store.manifest import Manifest, Quality, Scope
 from model_store.papers import Encoding, Paper, PaperEncoder
 from model_store.store import Store
-from training.config import RunConfig, ScopeConfig
+from training.config import PublishConfig, RunConfig, ScopeConfig
 from training.errors import ConfigError
-from training.model.network import SubjectNetwork
+from training.model.imported import Network
 from training.publishing.card import LABELS, RELIABILITY, card
 from training.publishing.contents import describe, golden, graph_of, part_name, plain_tokenizer
 from training.publishing.edition import Edition
@@ -46,8 +46,8 @@ from training.run import TrainingRun
 
 _LOG = logging.getLogger("training")
 
-# Papers on which every stage is compared with the one before it.
-_PARITY_PAPERS = 16
+PARITY_PAPERS = 16
+"""Papers on which every stage is compared with the one before it."""
 
 
 class _Measured(NamedTuple):
@@ -70,14 +70,17 @@ def publish(run: TrainingRun, edition: Edition, tokenizer: Tokenizer, store: Sto
     config, encoder = run.config, PaperEncoder(tokenizer, run.config.input)
     encodings = encoder.encode(edition.validation.papers)
     layer = _scope_layer(config, edition)
-    quantized = _quantize(edition, layer, encodings, config)
+    targets = edition.validation.targets
+    quantized = export_quantized(edition.network, encodings, targets, config, layer, edition.exit_layers)
     measured = _measure(run, edition, quantized, encoder, layer)
     findings = find(edition, measured.whole, measured.titles, config)
     quality = validation_quality(edition, findings, config)
     manifest = describe(run, edition, findings, quantized, measured.scope, quality)
     files = _graphs(edition, layer, quantized, findings, measured.detector)
     served = graph_of(manifest, files)
-    hold_parity(findings.scores[:_PARITY_PAPERS], _scores(served, encodings[:_PARITY_PAPERS]), "the calibrated graph")
+    hold_parity(
+        findings.scores[:PARITY_PAPERS], served_scores(served, encodings[:PARITY_PAPERS]), "the calibrated graph"
+    )
     manifest = manifest.model_copy(update={"test": _test(edition, served, encoder, findings, config)})
     pictures = _draw(run, edition, manifest, findings)
     files |= {
@@ -101,12 +104,22 @@ def _scope_layer(config: RunConfig, edition: Edition) -> int:
     return layer
 
 
-def _quantize(edition: Edition, layer: int, encodings: Sequence[Encoding], config: RunConfig) -> Quantized:
-    parts = export_parts(edition.network, layer, edition.exit_layers)
+def export_quantized(
+    network: Network,
+    encodings: Sequence[Encoding],
+    targets: NDArray[np.float32] | None,
+    config: PublishConfig,
+    layer: int | None = None,
+    exit_layers: Sequence[int] = (),
+) -> Quantized:
+    """The quantized graph of a network, which papers, and their targets if they have labels, compared with fp32.
+
+    Raises GateError as `publish` does.
+    """
+    parts = export_parts(network, layer, exit_layers)
     fp32 = GraphParts(parts).measure(encodings, "fp32")
-    expected = network_scores(edition.network, encodings[:_PARITY_PAPERS])
-    hold_parity(expected, fp32.scores[:_PARITY_PAPERS])
-    return quantize_within_gates(parts, fp32, encodings, edition.validation.targets, config)
+    hold_parity(network_scores(network, encodings[:PARITY_PAPERS]), fp32.scores[:PARITY_PAPERS])
+    return quantize_within_gates(parts, fp32, encodings, targets, config)
 
 
 def _measure(run: TrainingRun, edition: Edition, quantized: Quantized, encoder: PaperEncoder, layer: int) -> _Measured:
@@ -167,11 +180,11 @@ def _test(
 ) -> Quality | None:
     if edition.test is None:
         return None
-    scores = _scores(served, encoder.encode(edition.test.papers), "test papers")
+    scores = served_scores(served, encoder.encode(edition.test.papers), "test papers")
     return test_quality(edition, scores, findings.labels, config)
 
 
-def _scores(graph: Graph, encodings: Sequence[Encoding], description: str | None = None) -> NDArray[np.float32]:
+def served_scores(graph: Graph, encodings: Sequence[Encoding], description: str | None = None) -> NDArray[np.float32]:
     """Scores as they are served, shape (papers, labels)."""
     with ThreadPoolExecutor(usable_cpus()) as pool:
         outputs = pool.map(graph, encodings)
@@ -186,7 +199,7 @@ def _draw(run: TrainingRun, edition: Edition, manifest: Manifest, findings: Find
     return {name: (folder / name).read_bytes() for name in (LABELS, RELIABILITY)}
 
 
-def network_scores(network: SubjectNetwork, encodings: Sequence[Encoding]) -> NDArray[np.float32]:
+def network_scores(network: Network, encodings: Sequence[Encoding]) -> NDArray[np.float32]:
     """Probabilities by torch, paper by paper, shape (papers, labels)."""
     rows = []
     with torch.no_grad():

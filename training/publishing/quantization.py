@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.papers import Encoding
-from training.config import RunConfig
+from training.config import PublishConfig
 from training.publishing.calibration import fit_lines
 from training.publishing.gates import Comparison, compare, missed_gates, refuse
 from training.publishing.measurement import GraphParts, Measurement
@@ -32,8 +32,8 @@ def quantize_within_gates(
     parts: Sequence[bytes],
     fp32: Measurement,
     encodings: Sequence[Encoding],
-    targets: NDArray[np.float32],
-    config: RunConfig,
+    targets: NDArray[np.float32] | None,
+    config: PublishConfig,
 ) -> Quantized:
     """The first scheme that passes all gates, else the one that misses the fewest and changes the fewest decisions.
 
@@ -57,13 +57,15 @@ def _quantize(
     scheme: Scheme,
     fp32: Measurement,
     encodings: Sequence[Encoding],
-    targets: NDArray[np.float32],
-    config: RunConfig,
+    targets: NDArray[np.float32] | None,
+    config: PublishConfig,
 ) -> Quantized:
     made = [scheme.quantize(part) for part in parts]
     whole = GraphParts(made).measure(encodings, "int8")
     # Both are compared as they would be served, by the calibration of the quantized scores.
-    lines = fit_lines(targets, whole.scores, config.calibration.method)
-    sizes = sum(map(len, parts)), sum(map(len, made))
-    found = compare(targets, lines(fp32.scores), lines(whole.scores), sizes)
+    before, after = fp32.scores, whole.scores
+    if targets is not None:
+        lines = fit_lines(targets, after, config.calibration.method)
+        before, after = lines(before), lines(after)
+    found = compare(targets, before, after, (sum(map(len, parts)), sum(map(len, made))))
     return Quantized(made, scheme, whole, found, missed_gates(found, config.gates))

@@ -54,6 +54,8 @@ def drawable_name(label: Label) -> str:
 
 def _labels(manifest: Manifest) -> Figure:
     """Of many labels, those found worst and best."""
+    if manifest.quality is None:
+        raise ValueError("an artefact that was never measured has no figures to draw")
     found = [(label, manifest.quality.per_label[label.id]) for label in manifest.labels]
     title = "F1 by label, with 95 % intervals"
     if len(found) > _MOST_BARS:

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from model_store.labels import UncertainRule
 from model_store.store import Store
 from tests import builders
 
@@ -85,7 +86,7 @@ def test_the_card_has_titles_parents_uris_and_figures_on_test_papers_where_the_m
     first = plain.labels[0].model_copy(
         update={"title": "Computing", "parent": "Science", "uri": "https://example.org/computing", "few_papers": True}
     )
-    test = plain.quality.model_copy(update={"micro_f1": 0.87})
+    test = builders.figures(plain).model_copy(update={"micro_f1": 0.87})
     store = builders.publish(tmp_path, labels=(first, *plain.labels[1:]), test=test)
     with TestClient(create_app(Settings(artefacts=store.root))) as client:
         card = client.get("/model").json()
@@ -94,8 +95,19 @@ def test_the_card_has_titles_parents_uris_and_figures_on_test_papers_where_the_m
         "title": "Computing", "parent": "Science", "uri": "https://example.org/computing", "few_papers": True,
     }  # fmt: skip
     assert "title" not in card["labels"][1]
-    assert (card["quality"]["micro_f1"], card["test"]["micro_f1"]) == (plain.quality.micro_f1, 0.87)
+    assert (card["quality"]["micro_f1"], card["test"]["micro_f1"]) == (builders.figures(plain).micro_f1, 0.87)
     assert card["labels"][1]["test"]["f1"] == card["labels"][1]["f1"]
+
+
+def test_the_card_of_an_artefact_that_was_never_measured_has_no_figures(tmp_path: Path) -> None:
+    unmeasured = builders.manifest().quantization.model_copy(update={"micro_f1_fp32": None})
+    store = builders.publish(tmp_path, quality=None, uncertain=UncertainRule(margin=0.8), quantization=unmeasured)
+    with TestClient(create_app(Settings(artefacts=store.root))) as client:
+        card = client.get("/model").json()
+        result = client.post("/classify", json={"title": "star"}).json()
+    assert "quality" not in card
+    assert "f1" not in card["labels"][0]
+    assert result["labels"] == ["Physics"]
 
 
 def test_the_card_and_results_name_the_exits(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from model_store.artefact import Artefact
 from model_store.manifest import Manifest
 from model_store.papers import Paper
 from model_store.store import Store
+from tests import builders
 from tests.training import tiny
 from training.__main__ import main
 from training.data.corpus import read_papers
@@ -89,7 +90,7 @@ def test_papers_leave_after_an_exit_and_keep_their_quality(published: Published)
     classifier = artefact.classifier()
     at = [classifier.classify(paper).output.layer for paper in papers.papers]
     assert set(at) == {1, 2}
-    assert artefact.manifest.quality.micro_f1 > 0.9
+    assert builders.figures(artefact.manifest).micro_f1 > 0.9
     # The distance comes with the first part, so that no paper leaves without it.
     assert all(classifier.classify(paper).output.distance is not None for paper in papers.papers)
 
@@ -105,7 +106,7 @@ def test_the_figures_are_those_of_the_served_scores(published: Published) -> Non
         manifest, classifier = published.open(name).manifest, published.open(name).classifier()
         _, papers = read_papers(published.folder / file)
         assert micro_f1(manifest, classifier.scores(papers.papers), papers.targets) == pytest.approx(
-            manifest.quality.micro_f1
+            builders.figures(manifest).micro_f1
         )
 
 
@@ -123,7 +124,7 @@ def test_a_cut_network_has_one_layer_and_no_exits(published: Published) -> None:
     artefact = published.open("tiny-small")
     assert artefact.manifest.exits == ()
     assert layers(artefact) == [1]
-    assert artefact.manifest.quality.micro_f1 > 0.9
+    assert builders.figures(artefact.manifest).micro_f1 > 0.9
 
 
 def test_categories_are_labels_of_an_artefact_of_their_own(published: Published) -> None:
@@ -136,7 +137,7 @@ def test_categories_are_labels_of_an_artefact_of_their_own(published: Published)
     assert artefact.manifest.test is not None
     for figure in (artefact.manifest.test.primary_first, artefact.manifest.test.primary_among_five):
         assert figure is not None
-    assert artefact.manifest.quality.baseline is None
+    assert builders.figures(artefact.manifest).baseline is None
 
 
 def test_a_published_artefact_stops_all_of_them_but_one_can_be_named(

@@ -1,0 +1,1 @@
+"""Publishes classifiers that were fine-tuned elsewhere."""
