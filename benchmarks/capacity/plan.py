@@ -23,10 +23,10 @@ from client import Retries
 PLAN = Path(__file__).parent / "plan.toml"
 _HOUR_S = 3600
 _SWEEP_REPLICAS = 4
-_SWEEP_S = 90
+_SWEEP_S = 60
 # Longer than clients retry.
 _SETTLE_S = 75
-LOADS = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6, 2.0)
+LOADS = (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6, 2.0)
 """Of the sweep, as shares of the capacity."""
 _KUBERNETES_DETECTS_S = 45.0
 # More than all instances can hold: 256 waiting papers and 300 held rejections each.
@@ -83,10 +83,10 @@ def day(plan: Plan) -> Scenario:
 
 
 def deadlines(plan: Plan) -> dict[str, Scenario]:
-    """The last half hour before the deadline and the ten minutes after it, with fleets that grow in different ways."""
+    """The last quarter before the deadline and the five minutes after it, with fleets that grow in different ways."""
     deadline_s = plan.deadline_h * _HOUR_S
     base = replace(
-        day(plan), start_s=deadline_s - 1800, end_s=deadline_s + 600, settle_s=_SETTLE_S, replicas=4, backfill=None
+        day(plan), start_s=deadline_s - 900, end_s=deadline_s + 300, settle_s=_SETTLE_S, replicas=4, backfill=None
     )
     autoscaling = Autoscaling.read()
     return {
@@ -100,24 +100,24 @@ def deadlines(plan: Plan) -> dict[str, Scenario]:
 
 
 def backfills(plan: Plan) -> dict[str, Scenario]:
-    """The first ten minutes of a backfill, by as many clients as planned and by four times as many."""
+    """The first five minutes of a backfill, by as many clients as planned and by four times as many."""
     backfill = plan.backfill
-    base = replace(day(plan), start_s=backfill.start_s, end_s=backfill.start_s + 600)
+    base = replace(day(plan), start_s=backfill.start_s, end_s=backfill.start_s + 300)
     clients = (plan.backfill_clients, 4 * plan.backfill_clients)
     return {f"{count} clients": replace(base, backfill=replace(backfill, clients=count)) for count in clients}
 
 
 def losses(costs: Costs) -> dict[str, Scenario]:
-    """Four instances at 70 % of their capacity, one of which is lost after a minute."""
+    """Four instances at 70 % of their capacity, one of which is lost after half a minute."""
     base = Scenario(
-        Constant(0.7 * _SWEEP_REPLICAS * costs.capacity), 0, 180, _SWEEP_REPLICAS, scheduling_s=60, settle_s=_SETTLE_S
+        Constant(0.7 * _SWEEP_REPLICAS * costs.capacity), 0, 120, _SWEEP_REPLICAS, scheduling_s=30, settle_s=_SETTLE_S
     )
     failures: dict[str, Callable[[Fleet], None]] = {
         "process killed": Fleet.kill_process,
         "machine lost, HAProxy checks": Fleet.lose_machine,
         "machine lost, Kubernetes alone": partial(Fleet.lose_machine, detected_s=_KUBERNETES_DETECTS_S),
     }
-    return {"nothing": base} | {name: replace(base, failures=[(60, fail)]) for name, fail in failures.items()}
+    return {"nothing": base} | {name: replace(base, failures=[(30, fail)]) for name, fail in failures.items()}
 
 
 def sweep(costs: Costs, retries: Retries) -> dict[str, Scenario]:

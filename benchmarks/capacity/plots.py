@@ -48,9 +48,9 @@ def draw_deadline(runs: Mapping[str, Run], path: Path) -> None:
     """Instances and the p99 of waiting around the deadline, for fleets that grow in different ways."""
     figure, (fleets, waits) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, layout="constrained")
     for name, run in runs.items():
-        deadline_s = run.scenario.end_s - 600
+        deadline_s = run.scenario.end_s - 300
         fleets.step([(s.at - deadline_s) / 60 for s in run.samples], [s.ready for s in run.samples], where="post")
-        times, values = _over_time(run, 99, 30)
+        times, values = _over_time(run, 99, 20)
         waits.semilogy(60 * times - deadline_s / 60, values, label=name, linewidth=1)
     fleets.set(ylabel="instances", ylim=(0, None))
     waits.set(xlabel="minutes from the deadline", ylabel="p99 of the answer, s")

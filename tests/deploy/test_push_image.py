@@ -27,7 +27,7 @@ class Push:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         search = {"PATH": f"{self._folder}:{os.environ['PATH']}"}
-        command = [ROOT / "deploy/push_image.sh", *arguments]
+        command = [str(ROOT / "deploy/push_image.sh"), *arguments]
         return subprocess.run(command, env=os.environ | search, capture_output=True, text=True, timeout=60, check=False)
 
 
