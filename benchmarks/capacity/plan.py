@@ -28,6 +28,7 @@ _SWEEP_S = 60
 _SETTLE_S = 75
 LOADS = (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6, 2.0)
 """Of the sweep, as shares of the capacity."""
+# The controller's node-monitor-grace-period, 40 s or 50 s by release.
 _KUBERNETES_DETECTS_S = 45.0
 # More than all instances can hold: 256 waiting papers and 300 held rejections each.
 _ENOUGH_CONNECTIONS = 10_000
