@@ -28,6 +28,22 @@ class BalancerSettings:
     """Until two checks in a row have failed on a machine that is gone: `timeout check` twice, `fastinter` between."""
     refusal_detected_s: float = 0.4
     """Until two checks in a row have failed on a port that is closed: `fastinter` twice."""
+    least_connections: bool = True
+    """Whether a request goes to the instance with the fewest; otherwise to all in turn."""
+
+
+KUBERNETES_SERVICE = BalancerSettings(
+    retries=0,
+    max_connections=1_000_000,
+    # Nothing stands between client and instance, so the client's own time-out applies.
+    connect_timeout_s=30.0,
+    answer_timeout_s=30.0,
+    # The controller's node-monitor-grace-period, 40 s or 50 s by release.
+    silence_detected_s=45.0,
+    refusal_detected_s=1.0,
+    least_connections=False,
+)
+"""A Service without a load balancer that checks the instances."""
 
 
 class Fleet:
@@ -87,14 +103,14 @@ class Fleet:
         """Kill the oldest instance; the system starts it again."""
         self._fail(self._balancer.refusal_detected_s, lost_after_s=0.0)
 
-    def lose_machine(self, detected_s: float | None = None) -> None:
+    def lose_machine(self) -> None:
         """Lose the oldest instance with its machine, which stays silent; another instance is started elsewhere.
 
         The balancer sends requests there until it has detected the loss.
         """
         balancer = self._balancer
         self._fail(
-            balancer.silence_detected_s if detected_s is None else detected_s,
+            balancer.silence_detected_s,
             lost_after_s=balancer.connect_timeout_s,
             answer_after_s=balancer.answer_timeout_s,
         )
@@ -151,7 +167,7 @@ class Fleet:
         best: Replica | None = None
         self._turn += 1
         count = len(self.ready)
-        for i in range(count):
+        for i in range(count if self._balancer.least_connections else min(count, 1)):
             replica = self.ready[(self._turn + i) % count]
             if (best is None or replica.open < best.open) and (replica is not failed or count == 1):
                 best = replica

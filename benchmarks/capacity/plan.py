@@ -1,10 +1,9 @@
 """The scenarios of the plan, and their tables for docs/scale.md."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Self
@@ -15,7 +14,7 @@ from benchmarks.capacity.arrivals import DAY_S, Constant, DailyCurve
 from benchmarks.capacity.autoscaler import Autoscaling
 from benchmarks.capacity.clients import Outcomes
 from benchmarks.capacity.costs import Costs
-from benchmarks.capacity.fleet import BalancerSettings, Fleet
+from benchmarks.capacity.fleet import KUBERNETES_SERVICE, BalancerSettings, Fleet
 from benchmarks.capacity.simulation import Backfill, Run, Scenario, simulate
 from benchmarks.markdown import table as markdown
 from client import Retries
@@ -28,8 +27,6 @@ _SWEEP_S = 60
 _SETTLE_S = 75
 LOADS = (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6, 2.0)
 """Of the sweep, as shares of the capacity."""
-# The controller's node-monitor-grace-period, 40 s or 50 s by release.
-_KUBERNETES_DETECTS_S = 45.0
 # More than all instances can hold: 256 waiting papers and 300 held rejections each.
 _ENOUGH_CONNECTIONS = 10_000
 
@@ -113,12 +110,15 @@ def losses(costs: Costs) -> dict[str, Scenario]:
     base = Scenario(
         Constant(0.7 * _SWEEP_REPLICAS * costs.capacity), 0, 120, _SWEEP_REPLICAS, scheduling_s=30, settle_s=_SETTLE_S
     )
-    failures: dict[str, Callable[[Fleet], None]] = {
-        "process killed": Fleet.kill_process,
-        "machine lost, HAProxy checks": Fleet.lose_machine,
-        "machine lost, Kubernetes alone": partial(Fleet.lose_machine, detected_s=_KUBERNETES_DETECTS_S),
+    killed = replace(base, failures=[(30, Fleet.kill_process)])
+    lost = replace(base, failures=[(30, Fleet.lose_machine)])
+    return {
+        "nothing": base,
+        "process killed": killed,
+        "machine lost": lost,
+        "process killed, without HAProxy": replace(killed, balancer=KUBERNETES_SERVICE),
+        "machine lost, without HAProxy": replace(lost, balancer=KUBERNETES_SERVICE),
     }
-    return {"nothing": base} | {name: replace(base, failures=[(30, fail)]) for name, fail in failures.items()}
 
 
 def sweep(costs: Costs, retries: Retries) -> dict[str, Scenario]:
@@ -156,7 +156,7 @@ def percentile(outcomes: Outcomes, rank: float) -> float:
 
 def table(runs: Mapping[str, Run]) -> str:
     """What single papers experienced, and with how many instances."""
-    header = ("scenario", "papers/s", "p50 s", "p99 s", "429 of replies", "given up", "instances", "connections")
+    header = ("scenario", "papers/s", "p50 s", "p99 s", "slowest s", "429", "given up", "instances", "connections")
     return markdown(header, [_cells(name, run) for name, run in runs.items()])
 
 
@@ -168,6 +168,7 @@ def _cells(name: str, run: Run) -> list[str]:
         f"{(singles.papers + run.batches.papers) / (scenario.end_s - scenario.start_s):.0f}",
         f"{percentile(singles, 50):.3f}",
         f"{percentile(singles, 99):.2f}",
+        f"{percentile(singles, 100):.1f}",
         _share(singles.rejections, singles.replies),
         _share(singles.given_up, singles.requests),
         f"{min(ready)}–{max(ready)}" if min(ready) < max(ready) else f"{max(ready)}",

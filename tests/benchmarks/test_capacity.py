@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from benchmarks.capacity.arrivals import DAY_S, Constant, DailyCurve, poisson
 from benchmarks.capacity.autoscaler import Autoscaler, Autoscaling, Observation
 from benchmarks.capacity.clients import Arrival, Clients
 from benchmarks.capacity.costs import Costs, PaperCost
-from benchmarks.capacity.fleet import BalancerSettings, Fleet
+from benchmarks.capacity.fleet import KUBERNETES_SERVICE, BalancerSettings, Fleet
 from benchmarks.capacity.plan import LOADS, Plan, cost_table, costs_table, sweep_table, table
 from benchmarks.capacity.plots import draw_day, draw_deadline, draw_sweep
 from benchmarks.capacity.replica import Replica
@@ -180,10 +179,7 @@ def test_while_the_simulation_runs_arrivals_are_answered_given_up_or_in_flight()
     assert run.singles.answered <= run.scored + run.singles.in_flight
 
 
-@pytest.mark.parametrize(
-    "fail", [Fleet.kill_process, Fleet.lose_machine, partial(Fleet.lose_machine, detected_s=45.0)],
-    ids=["process", "machine", "machine, noticed late"],
-)  # fmt: skip
+@pytest.mark.parametrize("fail", [Fleet.kill_process, Fleet.lose_machine], ids=["process", "machine"])
 def test_the_loss_of_an_instance_loses_no_request_of_a_client_that_retries(fail: Callable[[Fleet], None]) -> None:
     paper = PaperCost(100, (0.02, 0.03))
     scenario = Scenario(Constant(100), 0, 30, 3, scheduling_s=10, settle_s=90, failures=[(5, fail)])
@@ -208,6 +204,17 @@ def test_a_silent_machine_costs_its_callers_the_time_out_of_the_balancer(retries
     assert (clients.outcomes.answered, clients.outcomes.given_up) == (3 - lost, lost)
     assert sorted(clients.outcomes.seconds)[:2] == [1.0, 1.0]
     assert all(16 < seconds < 17 for seconds in sorted(clients.outcomes.seconds)[2:])
+
+
+def test_without_a_balancer_requests_go_to_a_lost_machine_until_that_is_noticed() -> None:
+    env = simpy.Environment()
+    fleet = Fleet(env, lambda: Replica(env, Settings(threads=1)), 3, 5.0, KUBERNETES_SERVICE)
+    clients = Clients(env, fleet, NO_RETRIES, random.Random(1))
+    env.process(clients.send_all(Arrival(at, [SECOND]) for at in (0.0, 0.0, 0.0, 2.0, 2.0, 2.0, 60.0, 60.0, 60.0)))
+    env.run(until=0.5)
+    fleet.lose_machine()
+    env.run()
+    assert (clients.outcomes.answered, clients.outcomes.given_up) == (7, 2)
 
 
 def test_the_autoscaler_has_the_figures_of_the_manifest() -> None:
