@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score
 
 from model_store.labels import Label, assigned, decide
 from training.config import ThresholdsConfig
+from training.evaluation.metrics import micro_f1
 from training.publishing.thresholds import (
     best_thresholds,
     choose,
@@ -103,3 +104,23 @@ def test_thresholds_chosen_on_other_papers_do_no_better() -> None:
     unseen = held_out_decisions(targets, scores, scores, ThresholdsConfig(), seed=1)
     assert unseen.shape == targets.shape
     assert f1_score(targets, unseen, average="micro") <= f1_score(targets, seen, average="micro")
+
+
+def test_held_out_micro_f1_by_hand() -> None:
+    """Five papers make five folds of one paper each, whatever the seed."""
+    targets, scores = np.array([[1], [1], [1], [0], [0]]), np.array([[0.9], [0.8], [0.3], [0.4], [0.1]])
+    config = ThresholdsConfig()
+    # All papers together choose 0.2, which costs one false positive: 2 * 3 / (3 + 4).
+    assert micro_f1(targets > 0, assigned(scores, choose(targets, scores, config))) == pytest.approx(6 / 7)
+    # Without the third paper the others choose 0.6 and miss it; without the fourth they choose 0.2 and accept it.
+    decided = held_out_decisions(targets, scores, scores, config, seed=1)
+    assert decided.ravel().tolist() == [True, True, False, True, False]
+    assert micro_f1(targets > 0, decided) == pytest.approx(2 * 2 / (3 + 3))
+
+
+def test_titles_are_decided_by_thresholds_of_other_whole_papers() -> None:
+    targets, scores = np.array([[1], [1], [1], [0], [0]]), np.array([[0.9], [0.8], [0.7], [0.2], [0.1]])
+    titles = np.array([[0.5], [0.3], [0.6], [0.42], [0.5]])
+    # Without the third paper the others choose 0.5, without the fourth 0.4, else 0.45.
+    decided = held_out_decisions(targets, scores, titles, ThresholdsConfig(), seed=1)
+    assert decided.ravel().tolist() == [True, False, True, True, True]
