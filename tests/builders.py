@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,9 @@ SCOPE = Scope(
 )  # fmt: skip
 
 
-def tokenizer() -> Tokenizer:
-    """A word-piece tokenizer of some thirty words."""
-    vocabulary = {word: i for i, word in enumerate((*SPECIALS, *FILLERS, *WORDS))}
+def tokenizer(words: Iterable[str] = tuple(WORDS)) -> Tokenizer:
+    """A word-piece tokenizer of a few words."""
+    vocabulary = {word: i for i, word in enumerate((*SPECIALS, *FILLERS, *words))}
     made = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     made.normalizer = BertNormalizer(lowercase=True)
     made.pre_tokenizer = BertPreTokenizer()

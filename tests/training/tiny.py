@@ -3,7 +3,7 @@
 import csv
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,16 @@ GENERAL = tuple(word for word in builders.FILLERS if word.isalpha())
 Rows = list[dict[str, object]]
 
 
-def encoder(folder: Path) -> Path:
-    """A random BERT of two layers in the Hugging Face layout."""
-    words = builders.tokenizer()
-    vocabulary = words.get_vocab()
+def encoder(folder: Path, words: Iterable[str] = tuple(builders.WORDS)) -> Path:
+    """A random BERT of two layers in the Hugging Face layout, whose tokenizer has these words."""
+    tokenizer = builders.tokenizer(words)
+    vocabulary = tokenizer.get_vocab()
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=64, max_position_embeddings=64,
     )  # fmt: skip
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    BertTokenizerFast(tokenizer_object=words, vocab=vocabulary).save_pretrained(folder)
+    BertTokenizerFast(tokenizer_object=tokenizer, vocab=vocabulary).save_pretrained(folder)
     return folder
 
 
