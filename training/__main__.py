@@ -23,7 +23,7 @@ from training.fitting.distributed import ProcessGroup, destroy_process_group
 from training.importing.importing import Import, import_model
 from training.importing.paper_layout import Wanted
 from training.preflight import check_run, check_version
-from training.review.review import ERRORS, NEXT, Question, review
+from training.review.review import ERRORS, NEXT, ReviewRequest, review
 from training.run import TrainingRun
 
 
@@ -75,13 +75,13 @@ def _init(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     store = Store(options.store)
     against = open_artefact(options.against, store) if options.against else None
-    question = evaluation.Question(open_artefact(options.artefact, store), options.data, against, options.seed)
-    found = evaluation.evaluate(question, options.output, options.threads)
+    request = evaluation.EvaluationRequest(open_artefact(options.artefact, store), options.data, against, options.seed)
+    found = evaluation.evaluate(request, options.output, options.threads)
     sys.stdout.write(f"{evaluation.table(found)}\n{options.output / 'report.html'}\n")
 
 
 def _review(options: argparse.Namespace) -> None:
-    question = Question(
+    request = ReviewRequest(
         options.papers,
         options.pool,
         open_artefact(options.artefact, Store(options.store)) if options.artefact else None,
@@ -89,7 +89,7 @@ def _review(options: argparse.Namespace) -> None:
         choice=ColumnChoice(options.title_column, options.abstract_column),
         blank_is_negative=options.blank_is_negative,
     )
-    found = review(question, options.output)
+    found = review(request, options.output)
     sys.stdout.write(f"{found.errors} suspicious labels of {found.papers} papers: {options.output / ERRORS}\n")
     if options.pool:
         sys.stdout.write(f"{found.next} papers worth labelling: {options.output / NEXT}\n")

@@ -1,1 +1,1 @@
-"""How good an artefact is on labelled papers: answers → figures → a report. Trains nothing."""
+"""How good an artefact is on labelled papers: predictions, metrics, a report. Trains nothing."""

@@ -1,4 +1,4 @@
-"""TF-IDF with logistic regression on the same papers: what the network has to beat to be worth its price."""
+"""TF-IDF with logistic regression on the same papers, as the baseline that a network has to beat."""
 
 from collections.abc import Sequence
 
@@ -30,25 +30,25 @@ def baseline(corpus: Corpus) -> dict[str, float]:
 
 
 def held_out_logits(papers: Papers, seed: int) -> NDArray[np.float32]:
-    """What it says of each paper after learning from the other folds; log-odds, shape (papers, labels).
+    """Log-odds for each paper from a model trained on the other folds, shape (papers, labels).
 
-    Of papers it has learned from it knows the labels nearly by heart, which is nothing to teach a network.
+    A model fits its own training papers almost perfectly, so its scores for them would teach a network nothing.
     """
     logits = np.empty_like(papers.targets)
-    for others, own in tqdm(folds(len(papers), seed), desc="baseline", unit="fold"):
-        learned = Papers([papers.papers[i] for i in others], papers.targets[others])
-        logits[own] = log_odds(probabilities(learned, [papers.papers[i] for i in own]))
+    for others, fold in tqdm(folds(len(papers), seed), desc="baseline", unit="fold"):
+        training = Papers([papers.papers[i] for i in others], papers.targets[others])
+        logits[fold] = log_odds(probabilities(training, [papers.papers[i] for i in fold]))
     return logits
 
 
-def probabilities(train: Papers, asked: Sequence[Paper]) -> NDArray[np.float32]:
-    """What it says of papers after learning from others; shape (papers, labels)."""
+def probabilities(train: Papers, papers: Sequence[Paper]) -> NDArray[np.float32]:
+    """Probabilities for papers from a model trained on others, shape (papers, labels)."""
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=3, max_df=0.5, sublinear_tf=True, strip_accents="unicode"),
         OneVsRestClassifier(LogisticRegression(C=10, max_iter=1000, solver="liblinear")),
     )
     model.fit([_text(paper) for paper in train.papers], train.targets)
-    scores: NDArray[np.float32] = model.predict_proba([_text(paper) for paper in asked])
+    scores: NDArray[np.float32] = model.predict_proba([_text(paper) for paper in papers])
     # Of a single label scikit-learn gives two columns, the first for papers without it.
     return scores[:, -train.targets.shape[1] :]
 

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.answers import Answers
-from training.evaluation.figures import Confusion
+from training.evaluation.predictions import Predictions
+from training.evaluation.schemas import Confusion
 
 
-def confusion(answers: Answers) -> Confusion:
-    """Counts of papers; see Confusion."""
-    truth, given = answers.truth, answers.decisions
+def confusion(predictions: Predictions) -> Confusion:
+    """Count papers by right and wrongly assigned labels; see `Confusion`."""
+    truth, given = predictions.truth, predictions.decisions
     missed, found, wrongly = truth & ~given, truth & given, given & ~truth
     return Confusion(
         instead=_together(missed, wrongly),

@@ -1,4 +1,4 @@
-"""From an artefact and a file of labelled papers to a report: read → ask → measure → write."""
+"""Evaluates an artefact on a file of labelled papers: read, predict, measure, write the report."""
 
 import hashlib
 import tomllib
@@ -12,20 +12,20 @@ from model_store.store import LATEST, MANIFEST, Artefact, Store
 from training.data.corpus import read_labelled
 from training.data.papers import LabelledPaper
 from training.errors import DataError
-from training.evaluation.answers import Answers, ask
+from training.evaluation.bootstrap import RESAMPLES, WeightedMetrics, estimates, headline, per_label, resampled
 from training.evaluation.comparison import compare, in_order
 from training.evaluation.confusion import confusion
-from training.evaluation.figures import Data, Evaluation, LabelFigures, Subject
-from training.evaluation.measures import RESAMPLES, Measures, figures, headline, per_label, sampled
+from training.evaluation.html_report import render_report
 from training.evaluation.mistakes import write_mistakes
-from training.evaluation.page import page
+from training.evaluation.predictions import Predictions, predict
 from training.evaluation.reliability import curve, reliability
+from training.evaluation.schemas import ArtefactRef, Dataset, Evaluation, LabelEvaluation
 from training.evaluation.slices import slices, statuses
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is to be evaluated on what."""
+class EvaluationRequest:
+    """An artefact, the file to evaluate it on, and an artefact to compare it with."""
 
     artefact: Artefact
     data: Path
@@ -47,37 +47,38 @@ def open_artefact(name: str, store: Store) -> Artefact:
     return store.open(version=name)
 
 
-def evaluate(question: Question, output: Path, threads: int | None = None) -> Evaluation:
-    """Ask the artefact about every paper; write report.html, figures.json and mistakes.csv into `output`.
+def evaluate(request: EvaluationRequest, output: Path, threads: int | None = None) -> Evaluation:
+    """Predict the labels of every paper; write report.html, figures.json and mistakes.csv into `output`.
 
     Raises DataError if the file is not labelled with the artefact's labels, ArtefactError if the
     artefact is not whole or computes other scores here than where it was published.
     """
-    manifest = question.artefact.manifest
+    manifest = request.artefact.manifest
     names = tuple(label.name for label in manifest.labels)
-    papers, counts = read_labelled(question.data, names, _categories(question.data, manifest))
-    answers = _answers(question.artefact, papers, threads or usable_cpus())
-    found = _measure(question, papers, answers, counts)
-    if question.against is not None:
+    papers, counts = read_labelled(request.data, names, _categories(request.data, manifest))
+    predictions = _predictions(request.artefact, papers, threads or usable_cpus())
+    evaluation = _measure(request, papers, predictions, counts)
+    if request.against is not None:
         other = in_order(
-            _answers(question.against, papers, threads or usable_cpus()), question.against.manifest.labels,
+            _predictions(request.against, papers, threads or usable_cpus()), request.against.manifest.labels,
             manifest.labels,
         )  # fmt: skip
-        versus = compare(answers, other, _subject(question.against), manifest.labels, question.seed)
-        found = found.model_copy(update={"comparison": versus})
+        comparison = compare(predictions, other, _reference(request.against), manifest.labels, request.seed)
+        evaluation = evaluation.model_copy(update={"comparison": comparison})
     output.mkdir(parents=True, exist_ok=True)
-    write_mistakes(output / "mistakes.csv", papers, answers, manifest.labels)
-    (output / "figures.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (output / "report.html").write_text(page(found), encoding="utf-8")
-    return found
+    write_mistakes(output / "mistakes.csv", papers, predictions, manifest.labels)
+    (output / "figures.json").write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (output / "report.html").write_text(render_report(evaluation), encoding="utf-8")
+    return evaluation
 
 
-def table(found: Evaluation) -> str:
-    """The figures that matter most, for a terminal."""
-    width = max(len(label.name) for label in found.labels)
-    lines = [f"{found.artefact.name} {found.artefact.version}, {found.papers} papers of {found.data.file}", ""]
+def table(evaluation: Evaluation) -> str:
+    """The most important metrics, for a terminal."""
+    width = max(len(label.name) for label in evaluation.labels)
+    artefact = evaluation.artefact
+    lines = [f"{artefact.name} {artefact.version}, {evaluation.papers} papers of {evaluation.data.file}", ""]
     lines += [f"{'':{width}}  papers  precision  recall     F1  (95 % interval)   average precision"]
-    for label in found.labels:
+    for label in evaluation.labels:
         measured = [label.precision.value, label.recall.value, label.f1.value]
         precision, recall, f1 = (value or 0.0 for value in measured)
         average = "–" if label.average_precision.value is None else f"{label.average_precision.value:.3f}"
@@ -86,65 +87,68 @@ def table(found: Evaluation) -> str:
             f"({label.f1.low or 0:.3f} to {label.f1.high or 0:.3f})  {average:>17}"
         )
     lines.append("")
-    for key, figure in found.headline.items():
-        if figure.value is not None:
-            lines.append(f"{key:32} {figure.value:.4f}  ({figure.low:.4f} to {figure.high:.4f})")
+    for key, estimate in evaluation.headline.items():
+        if estimate.value is not None:
+            lines.append(f"{key:32} {estimate.value:.4f}  ({estimate.low:.4f} to {estimate.high:.4f})")
     return "\n".join(lines) + "\n"
 
 
-def _answers(artefact: Artefact, papers: list[LabelledPaper], threads: int) -> Answers:
-    # A thread per paper and none within: papers side by side are what the service runs, too.
+def _predictions(artefact: Artefact, papers: list[LabelledPaper], threads: int) -> Predictions:
+    # One thread per paper, as in the service.
     classifier = artefact.classifier()
     artefact.golden().replay(classifier)
-    return ask(classifier, papers, threads)
+    return predict(classifier, papers, threads)
 
 
-def _measure(question: Question, papers: list[LabelledPaper], answers: Answers, counts: dict[str, int]) -> Evaluation:
-    manifest, seed = question.artefact.manifest, question.seed
-    found = figures(*sampled(Measures(answers), len(answers), seed))
-    truth, given, scores = answers.truth, answers.decisions, answers.scores
+def _measure(
+    request: EvaluationRequest, papers: list[LabelledPaper], predictions: Predictions, counts: dict[str, int]
+) -> Evaluation:
+    manifest, seed = request.artefact.manifest, request.seed
+    metrics = estimates(*resampled(WeightedMetrics(predictions), len(predictions), seed))
+    truth, given, scores = predictions.truth, predictions.decisions, predictions.scores
     return Evaluation(
-        artefact=_subject(question.artefact),
-        data=_data(question.data, manifest, counts),
+        artefact=_reference(request.artefact),
+        data=_data(request.data, manifest, counts),
         resamples=RESAMPLES,
         seed=seed,
-        papers=len(answers),
-        truncated=int(answers.truncated.sum()),
-        headline=headline(found),
+        papers=len(predictions),
+        truncated=int(predictions.truncated.sum()),
+        headline=headline(metrics),
         labels=[
-            LabelFigures(
+            LabelEvaluation(
                 id=label.id,
                 name=label.name,
                 threshold=label.threshold,
                 title_threshold=label.title_threshold,
                 support=int(truth[:, i].sum()),
                 given=int(given[:, i].sum()),
-                **per_label(found, i),
+                **per_label(metrics, i),
                 reliability=reliability(truth[:, i], scores[:, i]),
                 curve=curve(truth[:, i], scores[:, i]),
             )
             for i, label in enumerate(manifest.labels)
         ],
-        slices=slices(papers, answers, seed),
-        statuses=statuses(answers, seed),
-        confusion=confusion(answers),
+        slices=slices(papers, predictions, seed),
+        statuses=statuses(predictions, seed),
+        confusion=confusion(predictions),
         mistakes=int((truth != given).sum()),
     )
 
 
-def _subject(artefact: Artefact) -> Subject:
-    return Subject(name=artefact.manifest.name, version=artefact.manifest.version, sha256=artefact.sha256)
+def _reference(artefact: Artefact) -> ArtefactRef:
+    return ArtefactRef(name=artefact.manifest.name, version=artefact.manifest.version, sha256=artefact.sha256)
 
 
-def _data(path: Path, manifest: Manifest, counts: dict[str, int]) -> Data:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+def _data(path: Path, manifest: Manifest, counts: dict[str, int]) -> Dataset:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     made_from = manifest.provenance.data.items()
     same = [name for name, facts in made_from if isinstance(facts, dict) and facts.get("sha256") == digest]
-    return Data(file=path.name, sha256=digest, counts=counts, part_of=Path(same[0]).name if same else None)
+    return Dataset(file=path.name, sha256=digest, counts=counts, part_of=Path(same[0]).name if same else None)
 
 
 def _categories(path: Path, manifest: Manifest) -> dict[str, tuple[str, ...]] | None:
-    """Label → archives as the artefact's own run had it; DataError if the file needs it and there is none."""
+    """Archives by label, from the configuration of the artefact's run; DataError if the file needs them."""
     config = tomllib.loads(manifest.provenance.config)
     found: dict[str, tuple[str, ...]] | None = config.get("data", {}).get("categories")
     columns = {column.strip().lower() for column in next(tables.read(path)).cells}

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, precision_recall_curve
 
-from training.evaluation.figures import Bin, CurvePoint, Reliability
+from training.evaluation.schemas import Bin, CurvePoint, Reliability
 from training.publishing.calibration import calibration_error
 
 _BINS = 10

@@ -62,7 +62,7 @@ class ExitFigures(NamedTuple):
     """Against reading all papers with all layers."""
 
 
-class Question(NamedTuple):
+class ExitSearch(NamedTuple):
     """What the choice of a rule depends on."""
 
     decisions: Decisions
@@ -83,37 +83,37 @@ def decisions(heads: Sequence[Scores], targets: NDArray[np.float32], thresholds:
     )
 
 
-def choose_exits(question: Question, heads: tuple[int, ...] | None = None) -> tuple[ExitRule, ExitFigures] | None:
+def choose_exits(search: ExitSearch, heads: tuple[int, ...] | None = None) -> tuple[ExitRule, ExitFigures] | None:
     """The rule that takes the fewest layers and keeps the allowed loss; None if there is no such rule.
 
     With `heads` given, only margins are chosen. Margins that are chosen on some papers lose more on others, so a rule
     counts only if it keeps the allowed loss in 5 folds; if it does not, a stricter loss is asked of the papers that
     margins are chosen on.
     """
-    allowed, papers = question.config.micro_f1_loss, np.arange(question.decisions.right.shape[1])
-    sets = _sets_of_heads(question) if heads is None else [heads]
+    allowed, papers = search.config.micro_f1_loss, np.arange(search.decisions.right.shape[1])
+    sets = _sets_of_heads(search) if heads is None else [heads]
     for stricter in (allowed, allowed / 2, 0.0, -allowed):
-        rule = _best_rule(question, papers, stricter, sets)
+        rule = _best_rule(search, papers, stricter, sets)
         if rule is not None:
-            figures = _cross_fitted(question, rule, stricter)
+            figures = _cross_fitted(search, rule, stricter)
             if figures.micro_f1_loss <= allowed:
                 return rule, figures
     return None
 
 
-def _sets_of_heads(question: Question) -> list[tuple[int, ...]]:
-    exits = range(len(question.layers) - 1)
-    return [heads for count in range(1, question.config.heads + 1) for heads in combinations(exits, count)]
+def _sets_of_heads(search: ExitSearch) -> list[tuple[int, ...]]:
+    exits = range(len(search.layers) - 1)
+    return [heads for count in range(1, search.config.heads + 1) for heads in combinations(exits, count)]
 
 
 def _best_rule(
-    question: Question, papers: NDArray[np.intp], allowed: float, sets: Sequence[tuple[int, ...]]
+    search: ExitSearch, papers: NDArray[np.intp], allowed: float, sets: Sequence[tuple[int, ...]]
 ) -> ExitRule | None:
-    decided = question.decisions.of(papers)
-    best, fewest = None, float(question.layers[-1])
+    decided = search.decisions.of(papers)
+    best, fewest = None, float(search.layers[-1])
     for rule in _rules(decided, sets):
         at = rule.leaves_at(decided.confidence)
-        layers = float(np.asarray(question.layers)[at].mean())
+        layers = float(np.asarray(search.layers)[at].mean())
         if layers < fewest and _loss(decided, at) <= allowed:
             best, fewest = rule, layers
     return best
@@ -137,16 +137,16 @@ def _micro_f1(decided: Decisions, at: NDArray[np.intp]) -> float:
     return 2 * int(decided.right[at, papers].sum()) / total if total else 0.0
 
 
-def _cross_fitted(question: Question, rule: ExitRule, allowed: float) -> ExitFigures:
+def _cross_fitted(search: ExitSearch, rule: ExitRule, allowed: float) -> ExitFigures:
     """Figures of the rule's exits, each fifth of the papers by margins that were chosen on the others."""
-    papers = question.decisions.right.shape[1]
-    at = np.full(papers, len(question.layers) - 1, dtype=np.intp)
-    for others, fold in folds(papers, question.seed):
-        chosen = _best_rule(question, others, allowed, [rule.heads])
+    papers = search.decisions.right.shape[1]
+    at = np.full(papers, len(search.layers) - 1, dtype=np.intp)
+    for others, fold in folds(papers, search.seed):
+        chosen = _best_rule(search, others, allowed, [rule.heads])
         if chosen is not None:
-            at[fold] = chosen.leaves_at(question.decisions.confidence[:, fold])
+            at[fold] = chosen.leaves_at(search.decisions.confidence[:, fold])
     return ExitFigures(
         shares=tuple(float((at == head).mean()) for head in rule.heads),
-        layers=float(np.asarray(question.layers)[at].mean()),
-        micro_f1_loss=_loss(question.decisions, at),
+        layers=float(np.asarray(search.layers)[at].mean()),
+        micro_f1_loss=_loss(search.decisions, at),
     )

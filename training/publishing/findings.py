@@ -19,7 +19,7 @@ from training.publishing.calibration import (
     held_out_by_method,
     mean_error,
 )
-from training.publishing.early_exit import ExitFigures, ExitRule, Question, choose_exits, decisions
+from training.publishing.early_exit import ExitFigures, ExitRule, ExitSearch, choose_exits, decisions
 from training.publishing.edition import Edition
 from training.publishing.measurement import Measurement
 from training.publishing.thresholds import choose, held_out_decisions
@@ -125,7 +125,7 @@ def _exits(
         return None
     targets, layers = edition.validation.targets, (*edition.exit_layers, edition.layers)
     about, about_titles = (
-        Question(decisions(scores, targets, thresholds), layers, config.exits, config.seed)
+        ExitSearch(decisions(scores, targets, thresholds), layers, config.exits, config.seed)
         for scores, thresholds in (
             (heads, [label.threshold for label in labels]),
             (title_heads, [label.threshold_for(title_only=True) for label in labels]),

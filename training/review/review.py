@@ -35,7 +35,7 @@ _NEXT_COLUMNS = ("rank", "row", "id", "expected_errors", "title")
 
 
 @dataclass(frozen=True)
-class Question:
+class ReviewRequest:
     """What to review, and by what."""
 
     papers: Path
@@ -58,39 +58,39 @@ class Review(NamedTuple):
     next: int
 
 
-def review(question: Question, output: Path) -> Review:
+def review(request: ReviewRequest, output: Path) -> Review:
     """Write label-errors.csv, and label-next.csv if there is a pool, into the folder `output`.
 
     Raises DataError if the file has no labels, or not those of the artefact.
     """
-    labels, papers = _read(question)
+    labels, papers = _read(request)
     targets = with_targets(papers, labels)
-    errors = likely_errors(targets.targets > 0, _held_out_scores(question, targets))
+    errors = likely_errors(targets.targets > 0, _held_out_scores(request, targets))
     output.mkdir(parents=True, exist_ok=True)
     _write(output / ERRORS, _ERROR_COLUMNS, (_error_cells(error, papers, labels) for error in errors))
-    listed = [] if question.pool is None else _next_papers(question, question.pool, targets)
-    if question.pool is not None:
+    listed = [] if request.pool is None else _next_papers(request, request.pool, targets)
+    if request.pool is not None:
         _write(output / NEXT, _NEXT_COLUMNS, (_next_cells(row, worth) for row, worth in listed))
     return Review(len(papers), len(errors), len(listed))
 
 
-def _read(question: Question) -> tuple[tuple[str, ...], list[LabelledPaper]]:
+def _read(request: ReviewRequest) -> tuple[tuple[str, ...], list[LabelledPaper]]:
     config = DataConfig(
-        train=(Source(path=question.papers),),
-        title_column=question.choice.title,
-        abstract_column=question.choice.abstract,
-        blank_is_negative=question.blank_is_negative,
+        train=(Source(path=request.papers),),
+        title_column=request.choice.title,
+        abstract_column=request.choice.abstract,
+        blank_is_negative=request.blank_is_negative,
     )
-    names = None if question.artefact is None else tuple(label.name for label in question.artefact.manifest.labels)
+    names = None if request.artefact is None else tuple(label.name for label in request.artefact.manifest.labels)
     labels, papers, _ = read_file(config.model_copy(update={"labels": names}), names)
     return labels, papers
 
 
-def _held_out_scores(question: Question, papers: Papers) -> NDArray[np.floating]:
-    if question.artefact is not None:
-        return _served_scores(question.artefact.classifier(), papers.papers)
+def _held_out_scores(request: ReviewRequest, papers: Papers) -> NDArray[np.floating]:
+    if request.artefact is not None:
+        return _served_scores(request.artefact.classifier(), papers.papers)
     scores = np.empty_like(papers.targets)
-    for others, own in folds(len(papers), question.seed):
+    for others, own in folds(len(papers), request.seed):
         scores[own] = _tfidf_scores(papers.subset(others), papers.subset(own).papers)
     return scores
 
@@ -107,15 +107,15 @@ def _served_scores(classifier: Classifier, papers: Sequence[Paper]) -> NDArray[n
         return np.concatenate(list(pool.map(lambda paper: classifier.scores([paper]), papers)))
 
 
-def _next_papers(question: Question, pool: Path, learned: Papers) -> list[tuple[PaperRow, float]]:
-    rows = [row for row in PaperFile(pool, question.choice) if has_text(row.paper)]
+def _next_papers(request: ReviewRequest, pool: Path, learned: Papers) -> list[tuple[PaperRow, float]]:
+    rows = [row for row in PaperFile(pool, request.choice) if has_text(row.paper)]
     papers = [row.paper for row in rows]
-    if question.artefact is not None:
-        scores: NDArray[np.floating] = _served_scores(question.artefact.classifier(), papers)
+    if request.artefact is not None:
+        scores: NDArray[np.floating] = _served_scores(request.artefact.classifier(), papers)
     else:
         scores = _tfidf_scores(learned, papers)
     uncertain = expected_errors(scores)
-    return [(rows[i], float(uncertain[i])) for i in most_worth_labelling(papers, scores, question.count)]
+    return [(rows[i], float(uncertain[i])) for i in most_worth_labelling(papers, scores, request.count)]
 
 
 def _error_cells(error: LabelError, papers: Sequence[LabelledPaper], labels: Sequence[str]) -> tuple[object, ...]:

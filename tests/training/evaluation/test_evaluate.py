@@ -16,11 +16,11 @@ from tests import builders
 from tests.training import tiny
 from training.__main__ import main
 from training.data.corpus import read_papers
-from training.evaluation.answers import Answers
-from training.evaluation.evaluate import Question, evaluate, open_artefact
-from training.evaluation.figures import Evaluation
-from training.evaluation.measures import HEADLINE, PER_LABEL, Measures
+from training.evaluation.bootstrap import HEADLINE, PER_LABEL, WeightedMetrics
+from training.evaluation.evaluate import EvaluationRequest, evaluate, open_artefact
+from training.evaluation.predictions import Predictions
 from training.evaluation.reliability import curve, reliability
+from training.evaluation.schemas import Evaluation
 
 ARCHIVES = {"Computer Science": "cs", "Physics": "quant-ph", "Mathematics": "math"}
 CONFIG = "[data.categories]\n" + "".join(f'"{name}" = ["{archive}"]\n' for name, archive in ARCHIVES.items())
@@ -50,7 +50,7 @@ def papers(tmp_path: Path) -> Path:
 
 
 def found(store: Store, papers: Path, output: Path) -> Evaluation:
-    return evaluate(Question(store.open(), papers), output, threads=2)
+    return evaluate(EvaluationRequest(store.open(), papers), output, threads=2)
 
 
 def refusal(capsys: pytest.CaptureFixture[str], store: Path, *arguments: str) -> str:
@@ -107,7 +107,7 @@ def test_a_resample_measures_what_scikit_learn_measures_with_weights(seed: int) 
     scores = np.round(np.clip(truth * 0.3 + rng.random((40, 3)) * 0.7, 0, 1), 1).astype(np.float32)
     given, weights = scores >= 0.5, rng.integers(0, 3, size=40).astype(float)
     truth[:, 2] &= weights == 0  # no paper with this label counts
-    measured = Measures(answers(truth, scores, given))(weights)
+    measured = WeightedMetrics(predictions(truth, scores, given))(weights)
     values = dict(zip(HEADLINE, measured, strict=False))
     options = {"sample_weight": weights, "average": "micro", "zero_division": 0}
     assert values["micro_f1"] == pytest.approx(metrics.f1_score(truth, given, **options))
@@ -121,9 +121,9 @@ def test_a_resample_measures_what_scikit_learn_measures_with_weights(seed: int) 
     assert values["mean_average_precision"] == pytest.approx(columns[:2, 3].mean())
 
 
-def answers(truth: np.ndarray, scores: np.ndarray, given: np.ndarray) -> Answers:
+def predictions(truth: np.ndarray, scores: np.ndarray, given: np.ndarray) -> Predictions:
     nothing = np.zeros(len(truth), dtype=int)
-    return Answers(truth, scores, given, np.array(["ok"] * len(truth)), nothing, nothing > 0)
+    return Predictions(truth, scores, given, np.array(["ok"] * len(truth)), nothing, nothing > 0)
 
 
 def test_calibration_by_hand() -> None:
@@ -226,7 +226,7 @@ def test_arxiv_s_layout_is_read_by_the_table_of_the_run(store: Store, papers: Pa
 
 def test_a_file_that_took_part_in_the_making_is_told(papers: Path, tmp_path: Path) -> None:
     digest = evaluate(
-        Question(builders.publish(tmp_path / "first").open(), papers), tmp_path / "out", threads=1
+        EvaluationRequest(builders.publish(tmp_path / "first").open(), papers), tmp_path / "out", threads=1
     ).data.sha256
     provenance = builders.manifest().provenance.model_copy(update={"data": {"old/papers.csv": {"sha256": digest}}})
     store = builders.publish(tmp_path / "second", provenance=provenance)
@@ -235,7 +235,7 @@ def test_a_file_that_took_part_in_the_making_is_told(papers: Path, tmp_path: Pat
 
 
 def test_an_artefact_against_itself_differs_in_nothing(store: Store, papers: Path, tmp_path: Path) -> None:
-    versus = evaluate(Question(store.open(), papers, store.open()), tmp_path / "out", threads=2).comparison
+    versus = evaluate(EvaluationRequest(store.open(), papers, store.open()), tmp_path / "out", threads=2).comparison
     assert versus is not None
     assert {(f.value, f.low, f.high) for f in versus.differences.values()} == {(0.0, 0.0, 0.0)}
     assert versus.only_first_right == versus.only_other_right == 0
@@ -248,7 +248,7 @@ def test_a_difference_is_one_of_figures_whatever_the_order_of_labels(
     # The graph's columns stay: this artefact calls everything by a wrong name.
     other = builders.publish(tmp_path / "other", "2.0.0", labels=tuple(swapped))
     alone = found(other, papers, tmp_path / "alone")
-    measured = evaluate(Question(store.open(), papers, other.open()), tmp_path / "out", threads=2)
+    measured = evaluate(EvaluationRequest(store.open(), papers, other.open()), tmp_path / "out", threads=2)
     assert measured.comparison is not None
     difference = measured.comparison.differences["micro_f1"]
     mine, theirs = measured.headline["micro_f1"].value, alone.headline["micro_f1"].value

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.config import ExitsConfig
-from training.publishing.early_exit import ExitRule, Question, choose_exits, decisions
+from training.publishing.early_exit import ExitRule, ExitSearch, choose_exits, decisions
 
 THRESHOLDS = [0.5, 0.5]
 
@@ -18,10 +18,10 @@ def heads(noise: float, papers: int = 3000, seed: int = 0) -> tuple[list[np.ndar
     return [1 / (1 + np.exp(-early)), 1 / (1 + np.exp(-evidence))], targets
 
 
-def question(noise: float, **config: float) -> Question:
+def search(noise: float, **config: float) -> ExitSearch:
     scores, targets = heads(noise)
     decided = decisions(scores, targets, THRESHOLDS)
-    return Question(decided, (2, 6), ExitsConfig(layers=(2,), **config), seed=1)
+    return ExitSearch(decided, (2, 6), ExitsConfig(layers=(2,), **config), seed=1)
 
 
 def test_a_paper_leaves_at_the_first_exit_that_is_sure() -> None:
@@ -37,7 +37,7 @@ def test_confidence_is_the_distance_of_the_nearest_score_to_its_threshold() -> N
 
 
 def test_the_better_the_exit_the_more_papers_leave() -> None:
-    chosen = [choose_exits(question(noise)) for noise in (0.3, 1.0)]
+    chosen = [choose_exits(search(noise)) for noise in (0.3, 1.0)]
     assert chosen[0] is not None
     assert chosen[1] is not None
     good, poor = (figures for _, figures in chosen)  # type: ignore[misc]
@@ -49,10 +49,10 @@ def test_the_better_the_exit_the_more_papers_leave() -> None:
 def test_an_exit_that_knows_nothing_is_not_published() -> None:
     scores, targets = heads(0.3)
     scores[0] = np.random.default_rng(3).random(targets.shape)
-    assert choose_exits(question(0.3)._replace(decisions=decisions(scores, targets, THRESHOLDS))) is None
+    assert choose_exits(search(0.3)._replace(decisions=decisions(scores, targets, THRESHOLDS))) is None
 
 
 def test_margins_alone_are_chosen_where_the_exits_are_given() -> None:
-    chosen = choose_exits(question(0.3), heads=(0,))
+    chosen = choose_exits(search(0.3), heads=(0,))
     assert chosen is not None
     assert chosen[0].heads == (0,)

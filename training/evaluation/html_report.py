@@ -1,11 +1,11 @@
-"""The report: a single page of HTML without external files, made from the figures alone."""
+"""The report: a single page of HTML without external files."""
 
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.evaluation import plots
-from training.evaluation.figures import Evaluation, Figure
+from training.evaluation.schemas import Estimate, Evaluation
 
 _NAMES = {
     "micro_f1": "micro-F1",
@@ -24,9 +24,9 @@ _NAMES = {
 }
 
 
-def name(figure: str) -> str:
-    """The name of a figure as the report shows it."""
-    return _NAMES[figure]
+def name(metric: str) -> str:
+    """The name of a metric as the report shows it."""
+    return _NAMES[metric]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -34,18 +34,18 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def spread(figure: Figure, digits: int = 3) -> str:
+def interval(estimate: Estimate, digits: int = 3) -> str:
     """The interval as text."""
-    return "" if figure.low is None else f"{number(figure.low, digits)} to {number(figure.high, digits)}"
+    return "" if estimate.low is None else f"{number(estimate.low, digits)} to {number(estimate.high, digits)}"
 
 
 def shade(count: int, rows: list[list[int]]) -> int:
-    """The tint of a cell, in per cent of the largest count of the table."""
+    """The tint of a cell, in per cent: 60 for the largest count of the table."""
     most = max((max(row, default=0) for row in rows), default=0)
     return round(60 * count / most) if most else 0
 
 
-def page(found: Evaluation) -> str:
+def render_report(evaluation: Evaluation) -> str:
     """The report as HTML; all names are escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -54,9 +54,9 @@ def page(found: Evaluation) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"name": name, "number": number, "spread": spread}
+    environment.filters |= {"name": name, "number": number, "interval": interval}
     template = environment.get_template("report.html")
-    return template.render(found=found, plots=plots, shade=shade, without_diagonal=_without_diagonal)
+    return template.render(found=evaluation, plots=plots, shade=shade, without_diagonal=_without_diagonal)
 
 
 def _without_diagonal(rows: list[list[int]]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""The shapes of an evaluation's numbers: what figures.json holds and the report shows. Never a text of a paper."""
+"""What `figures.json` holds and the report shows. None of it quotes a paper."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -7,24 +7,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Figure(_Part):
-    """A figure with its 95 % bootstrap interval; null where nothing can be measured."""
+class Estimate(_Part):
+    """A metric with its 95 % bootstrap interval; null where it is undefined."""
 
     value: float | None
     low: float | None
     high: float | None
 
 
-class Subject(_Part):
-    """The artefact that was asked."""
+class ArtefactRef(_Part):
+    """The artefact that was evaluated."""
 
     name: str
     version: str
     sha256: str = Field(description="of its manifest, which holds the checksums of all its files")
 
 
-class Data(_Part):
-    """The papers it was asked about."""
+class Dataset(_Part):
+    """The papers that it was evaluated on."""
 
     file: str
     sha256: str
@@ -33,7 +33,7 @@ class Data(_Part):
 
 
 class Bin(_Part):
-    """Papers of like probability."""
+    """Papers whose probabilities lie in one interval."""
 
     papers: int
     promised: float = Field(description="mean probability given")
@@ -41,7 +41,7 @@ class Bin(_Part):
 
 
 class Reliability(_Part):
-    """What the probabilities of one label are worth."""
+    """How well the probabilities of one label agree with observed frequencies."""
 
     brier: float
     ece_equal_width: float
@@ -50,14 +50,14 @@ class Reliability(_Part):
 
 
 class CurvePoint(_Part):
-    """What another threshold would give."""
+    """Precision and recall at one threshold."""
 
     threshold: float
     precision: float
     recall: float
 
 
-class LabelFigures(_Part):
+class LabelEvaluation(_Part):
     """One label."""
 
     id: str
@@ -66,10 +66,10 @@ class LabelFigures(_Part):
     title_threshold: float | None = Field(description="where there is no abstract; none: the same")
     support: int = Field(description="papers that carry the label")
     given: int = Field(description="papers that got it")
-    precision: Figure
-    recall: Figure
-    f1: Figure
-    average_precision: Figure
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    average_precision: Estimate
     reliability: Reliability
     curve: list[CurvePoint]
 
@@ -79,8 +79,8 @@ class Slice(_Part):
 
     name: str
     papers: int
-    micro_f1: Figure
-    subset_accuracy: Figure
+    micro_f1: Estimate
+    subset_accuracy: Estimate
 
 
 class Status(_Part):
@@ -89,7 +89,7 @@ class Status(_Part):
     name: str
     papers: int
     share: float
-    wrong: Figure = Field(description="share of them with at least one wrong label")
+    wrong: Estimate = Field(description="share of them with at least one wrong label")
 
 
 class Confusion(_Part):
@@ -104,11 +104,11 @@ class Confusion(_Part):
 
 
 class Comparison(_Part):
-    """Another artefact on the same papers; a difference is the first's figure minus the other's, paired."""
+    """Another artefact on the same papers; differences are the first's metrics minus the other's, paired."""
 
-    other: Subject
-    differences: dict[str, Figure]
-    label_differences: dict[str, dict[str, Figure]] = Field(description="by label id, then by figure")
+    other: ArtefactRef
+    differences: dict[str, Estimate]
+    label_differences: dict[str, dict[str, Estimate]] = Field(description="by label id, then by metric")
     both_right: int = Field(description="papers on which both have all labels right")
     only_first_right: int
     only_other_right: int
@@ -118,14 +118,14 @@ class Comparison(_Part):
 class Evaluation(_Part):
     """Everything that was measured."""
 
-    artefact: Subject
-    data: Data
+    artefact: ArtefactRef
+    data: Dataset
     resamples: int
     seed: int
     papers: int
-    truncated: int = Field(description="papers of which the artefact could not read the end")
-    headline: dict[str, Figure]
-    labels: list[LabelFigures]
+    truncated: int = Field(description="papers that are longer than the artefact reads")
+    headline: dict[str, Estimate]
+    labels: list[LabelEvaluation]
     slices: dict[str, list[Slice]] = Field(description="by the property that groups the papers")
     statuses: list[Status]
     confusion: Confusion

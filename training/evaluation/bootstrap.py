@@ -1,7 +1,8 @@
-"""Every figure as a function of the weights of the papers, so that a bootstrap only changes the weights.
+"""Metrics of predictions with bootstrap intervals.
 
-scikit-learn has all of these, but takes seconds for what a thousand resamples need a thousand
-times; the tests hold each figure to scikit-learn's.
+Each metric is computed from weights of the papers, so that a resample is only another set of
+weights. scikit-learn has all of these metrics, but takes seconds for each of a thousand resamples;
+tests compare every metric with scikit-learn's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.answers import Answers
-from training.evaluation.figures import Figure
+from training.evaluation.predictions import Predictions
+from training.evaluation.schemas import Estimate
 
 RESAMPLES = 1000
 _BOUNDS = (2.5, 97.5)
@@ -23,54 +24,55 @@ PER_LABEL = ("precision", "recall", "f1", "average_precision")
 
 Weights = NDArray[np.float64]
 """The weight of each paper, shape (papers,)."""
-Sampled = NDArray[np.float64]
+Samples = NDArray[np.float64]
+"""Metrics of each resample, shape (resamples, metrics)."""
 
 
-class Measures:
-    """The figures of some answers: those of HEADLINE, then those of PER_LABEL for each label."""
+class WeightedMetrics:
+    """The metrics of predictions: those of HEADLINE, then those of PER_LABEL for each label."""
 
-    def __init__(self, answers: Answers) -> None:
-        truth, given = answers.truth, answers.decisions
+    def __init__(self, predictions: Predictions) -> None:
+        truth, given = predictions.truth, predictions.decisions
         self._truth, self._given, self._both = (part.astype(float) for part in (truth, given, truth & given))
-        self._means = np.stack([*_ranking(truth, answers.scores), *_paper_by_paper(truth, given)], axis=1)
-        self._ranked = [_Ranked(truth[:, i], answers.scores[:, i]) for i in range(truth.shape[1])]
+        self._means = np.stack([*_ranking(truth, predictions.scores), *_per_paper(truth, given)], axis=1)
+        self._ranked = [_Ranked(truth[:, i], predictions.scores[:, i]) for i in range(truth.shape[1])]
 
     def __call__(self, weights: Weights) -> NDArray[np.float64]:
-        """All figures with these weights, shape (figures,); NaN where a figure is undefined."""
+        """All metrics with these weights, shape (metrics,); NaN where a metric is undefined."""
         true, given, both = (weights @ part for part in (self._truth, self._given, self._both))
-        precision, recall = _share(both, given), _share(both, true)
-        f1 = _share(2 * both, true + given)
+        precision, recall = _ratio(both, given), _ratio(both, true)
+        f1 = _ratio(2 * both, true + given)
         average_precision = np.array([ranked.average_precision(weights) for ranked in self._ranked])
         measured = average_precision[np.isfinite(average_precision)]
         lrap, coverage, hamming, exact, true_labels, given_labels = weights @ self._means / weights.sum()
-        micro = float(_share(2 * both.sum(), true.sum() + given.sum()))
+        micro = float(_ratio(2 * both.sum(), true.sum() + given.sum()))
         mean = measured.mean() if measured.size else np.nan
         headline = [micro, f1.mean(), mean, lrap, hamming, exact, coverage, true_labels, given_labels]
         return np.concatenate([headline, np.stack([precision, recall, f1, average_precision], axis=1).ravel()])
 
 
-def sampled(measures: Measures, papers: int, seed: int) -> tuple[NDArray[np.float64], Sampled]:
-    """Figures over all papers, shape (figures,), and over resamples, (resamples, figures).
+def resampled(metrics: WeightedMetrics, papers: int, seed: int) -> tuple[NDArray[np.float64], Samples]:
+    """Metrics over all papers, shape (metrics,), and over each resample.
 
-    The same seed draws the same papers: two artefacts on the same papers are compared in pairs.
+    The same seed draws the same papers, so that two artefacts are compared on the same resamples.
     """
-    return measures(np.ones(papers)), np.stack([measures(weights) for weights in _draws(papers, seed)])
+    return metrics(np.ones(papers)), np.stack([metrics(weights) for weights in _resample_weights(papers, seed)])
 
 
-def figures(values: NDArray[np.float64], samples: Sampled) -> list[Figure]:
+def estimates(values: NDArray[np.float64], samples: Samples) -> list[Estimate]:
     """Each value with its percentile interval (Efron and Tibshirani 1993, chapter 13)."""
-    return [_figure(value, column) for value, column in zip(values, samples.T, strict=True)]
+    return [_estimate(value, column) for value, column in zip(values, samples.T, strict=True)]
 
 
-def headline(found: list[Figure]) -> dict[str, Figure]:
-    """The figures of all labels together."""
-    return dict(zip(HEADLINE, found[: len(HEADLINE)], strict=True))
+def headline(all_: list[Estimate]) -> dict[str, Estimate]:
+    """The metrics of all labels together."""
+    return dict(zip(HEADLINE, all_[: len(HEADLINE)], strict=True))
 
 
-def per_label(found: list[Figure], label: int) -> Mapping[str, Figure]:
-    """The figures of the label in this column."""
+def per_label(all_: list[Estimate], label: int) -> Mapping[str, Estimate]:
+    """The metrics of the label in this column."""
     start = len(HEADLINE) + label * len(PER_LABEL)
-    return dict(zip(PER_LABEL, found[start : start + len(PER_LABEL)], strict=True))
+    return dict(zip(PER_LABEL, all_[start : start + len(PER_LABEL)], strict=True))
 
 
 class _Ranked:
@@ -86,10 +88,10 @@ class _Ranked:
     def average_precision(self, weights: Weights) -> float:
         """Average precision; NaN if no paper with the label has a weight."""
         ordered = weights[self._order]
-        taken, found = (np.cumsum(part)[self._ends] for part in (ordered, ordered * self._truth))
-        if not found[-1]:
+        accepted, right = (np.cumsum(part)[self._ends] for part in (ordered, ordered * self._truth))
+        if not right[-1]:
             return float("nan")
-        return float((np.diff(found, prepend=0.0) * _share(found, taken)).sum() / found[-1])
+        return float((np.diff(right, prepend=0.0) * _ratio(right, accepted)).sum() / right[-1])
 
 
 def _ranking(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -104,26 +106,26 @@ def _ranking(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> tuple[NDA
     return precision / np.maximum(truth.sum(axis=1), 1), coverage
 
 
-def _paper_by_paper(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+def _per_paper(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     wrong = truth != given
     columns = (wrong.mean(axis=1), ~wrong.any(axis=1), truth.sum(axis=1), given.sum(axis=1))
     return [column.astype(float) for column in columns]
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """part / whole, and 0 where `whole` is 0."""
     return np.asarray(np.divide(part, whole, out=np.zeros_like(whole, dtype=float), where=np.greater(whole, 0)))
 
 
-def _draws(papers: int, seed: int) -> Iterator[Weights]:
+def _resample_weights(papers: int, seed: int) -> Iterator[Weights]:
     rng = np.random.default_rng(seed)
     for _ in range(RESAMPLES):
         yield np.bincount(rng.integers(0, papers, size=papers), minlength=papers).astype(float)
 
 
-def _figure(value: float, column: NDArray[np.float64]) -> Figure:
+def _estimate(value: float, column: NDArray[np.float64]) -> Estimate:
     known = column[np.isfinite(column)]
     if not known.size or not np.isfinite(value):
-        return Figure(value=None, low=None, high=None)
+        return Estimate(value=None, low=None, high=None)
     low, high = np.percentile(known, _BOUNDS)
-    return Figure(value=float(value), low=float(low), high=float(high))
+    return Estimate(value=float(value), low=float(low), high=float(high))

@@ -1,4 +1,4 @@
-"""The answers of an artefact for labelled papers, scored exactly as the service scores them."""
+"""Predictions of an artefact for labelled papers, computed exactly as the service computes them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +15,8 @@ from training.errors import DataError
 
 
 @dataclass(frozen=True)
-class Answers:
-    """True labels and answers; two-dimensional arrays have shape (papers, labels), the others (papers,)."""
+class Predictions:
+    """True labels and predictions; two-dimensional arrays have shape (papers, labels), the others (papers,)."""
 
     truth: NDArray[np.bool_]
     scores: NDArray[np.float32]
@@ -35,29 +35,29 @@ class Answers:
         return np.asarray((self.truth != self.decisions).any(axis=1))
 
 
-def ask(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -> Answers:
-    """Score every paper by itself, `threads` of them side by side, with a progress bar.
+def predict(classifier: Classifier, papers: Sequence[LabelledPaper], threads: int) -> Predictions:
+    """Score every paper by itself, `threads` of them at once, with a progress bar.
 
-    Raises DataError with the row of a paper that has no text the tokenizer knows.
+    Raises DataError with the row of a paper that has no text.
     """
     with ThreadPoolExecutor(threads) as pool:
-        asked = pool.map(lambda paper: _ask(classifier, paper), papers)
+        running = pool.map(lambda paper: _predict(classifier, paper), papers)
         manifest = classifier.manifest
-        answers = list(
-            tqdm(asked, desc=f"{manifest.name} {manifest.version}", total=len(papers), unit="paper", mininterval=1)
+        results = list(
+            tqdm(running, desc=f"{manifest.name} {manifest.version}", total=len(papers), unit="paper", mininterval=1)
         )
     names = [label.name for label in manifest.labels]
-    return Answers(
+    return Predictions(
         truth=np.array([[name in paper.labels for name in names] for paper in papers]),
-        scores=np.stack([answer.output.scores for answer in answers]),
-        decisions=np.array([[i in answer.decision.labels for i in range(len(names))] for answer in answers]),
-        statuses=np.array([answer.decision.status for answer in answers]),
-        tokens=np.array([answer.encoding.tokens for answer in answers]),
-        truncated=np.array([answer.encoding.truncated for answer in answers]),
+        scores=np.stack([result.output.scores for result in results]),
+        decisions=np.array([[i in result.decision.labels for i in range(len(names))] for result in results]),
+        statuses=np.array([result.decision.status for result in results]),
+        tokens=np.array([result.encoding.tokens for result in results]),
+        truncated=np.array([result.encoding.truncated for result in results]),
     )
 
 
-def _ask(classifier: Classifier, labelled: LabelledPaper) -> Result:
+def _predict(classifier: Classifier, labelled: LabelledPaper) -> Result:
     try:
         return classifier.classify(labelled.paper)
     except PaperError as error:
