@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from benchmarks.quantization import main
+from benchmarks.quantization.__main__ import main
 from tests.training import tiny
 from training.config import read_config
 from training.model.network import load_network

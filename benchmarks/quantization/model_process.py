@@ -1,8 +1,8 @@
-"""Runs a network in a separate process, so that its memory and loading time can be measured.
+"""Runs a network in a process of its own, so that its memory and loading time can be measured.
 
-The process reads a line of JSON and answers with one: a batch of papers gets its scores and the
-milliseconds they took, `"memory"` the process's resident memory. It imports only what its kind of
-file needs: the memory of an ONNX file's process is without torch.
+The process reads one JSON message per line and answers each with another: a batch of papers with
+their scores and the milliseconds they took, `"memory"` with the resident memory. It imports only
+what its kind of file needs, so that the process of an ONNX file has no torch in memory.
 """
 
 import importlib
@@ -22,7 +22,7 @@ Scores = NDArray[np.float32]
 Inputs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Ids, mask and types, each of shape (papers, tokens)."""
 
-# What must be there before a file can be read; importing it is no part of loading.
+# Imported before the file is read; the time of these imports does not count as loading.
 _IMPORTS = {
     "onnx": ("onnxruntime",),
     "torch": ("torch", "training.model.network"),
@@ -30,15 +30,15 @@ _IMPORTS = {
 }
 
 
-class Text(NamedTuple):
-    """One paper, encoded."""
+class EncodedText(NamedTuple):
+    """The word pieces of one paper."""
 
     input_ids: list[int]
     token_type_ids: list[int]
 
 
-class Contender:
-    """The process, as the benchmark sees it."""
+class ModelProcess:
+    """The process with one network, seen from the benchmark."""
 
     def __init__(self, file: Path, kind: str, threads: int) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
@@ -46,34 +46,36 @@ class Contender:
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.load_s: float = self._answer()["load_s"]
+        self.load_s: float = self._response()["load_s"]
 
-    def run(self, papers: Sequence[Text]) -> tuple[Scores, float]:
+    def run(self, papers: Sequence[EncodedText]) -> tuple[Scores, float]:
         """Scores, shape (papers, labels), and milliseconds of one batch, padded to its longest paper."""
-        answer = self._ask(papers)
-        return np.array(answer["scores"], dtype=np.float32), float(answer["ms"])
+        response = self._request(papers)
+        return np.array(response["scores"], dtype=np.float32), float(response["ms"])
 
     def megabytes(self) -> float:
         """Resident memory now, interpreter and libraries included."""
-        return float(self._ask("memory")["megabytes"])
+        return float(self._request("memory")["megabytes"])
 
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
 
-    def _ask(self, question: object) -> dict[str, Any]:
+    def _request(self, message: object) -> dict[str, Any]:
         assert self._process.stdin is not None  # noqa: S101  # it was opened as a pipe
-        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        return self._response()
 
-    def _answer(self) -> dict[str, Any]:
+    def _response(self) -> dict[str, Any]:
         assert self._process.stdout is not None  # noqa: S101  # it was opened as a pipe
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a contender ended with status {self._process.wait()}; its own words are above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+            raise RuntimeError(
+                f"the process of a network ended with status {self._process.wait()}; see its output above"
+            )
+        response: dict[str, Any] = json.loads(line)
+        return response
 
 
 def _serve(file: Path, kind: str, threads: int) -> None:
@@ -83,9 +85,9 @@ def _serve(file: Path, kind: str, threads: int) -> None:
     run = _onnx(file, threads) if kind == "onnx" else _torch(file, threads)
     print(json.dumps({"load_s": time.perf_counter() - start}), flush=True)
     for line in sys.stdin:
-        question = json.loads(line)
-        answer = {"megabytes": _resident()} if question == "memory" else _timed(run, question)
-        print(json.dumps(answer), flush=True)
+        message = json.loads(line)
+        response = {"megabytes": _resident()} if message == "memory" else _timed(run, message)
+        print(json.dumps(response), flush=True)
 
 
 def _timed(run: Callable[[Inputs], Scores], papers: Sequence[Sequence[Sequence[int]]]) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def _padded(papers: Sequence[Sequence[Sequence[int]]]) -> Inputs:
 
 
 def _onnx(file: Path, threads: int) -> Callable[[Inputs], Scores]:
-    """A session with the options that serve, and more threads where wanted."""
+    """A session with the options of the service, except for the number of threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -113,7 +115,7 @@ def _onnx(file: Path, threads: int) -> Callable[[Inputs], Scores]:
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
-    # Threads that spin after their run would take the time of the contender that comes next.
+    # Threads that spin after their run would slow down the process that is measured next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(file.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"])
     names = ("input_ids", "attention_mask", "token_type_ids")
@@ -124,7 +126,7 @@ def _torch(file: Path, threads: int) -> Callable[[Inputs], Scores]:
     import torch
 
     torch.set_num_threads(threads)
-    # A whole network and no weights alone: quantized layers are classes of their own. We wrote the file.
+    # Quantized layers are classes of their own, so the file holds a pickled network; this benchmark wrote it.
     network = torch.load(file, weights_only=False).eval()
 
     def run(inputs: Inputs) -> Scores:

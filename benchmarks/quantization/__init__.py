@@ -1,0 +1,1 @@
+"""Compares quantization schemes on one fitted network. See `__main__`."""
