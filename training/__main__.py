@@ -136,7 +136,8 @@ def _execute(options: argparse.Namespace) -> None:
     if not ProcessGroup.from_environment().is_main:
         return  # the remaining stages use one process
     if options.command in ("run", "baseline"):
-        sys.stdout.write(json.dumps({"baseline": stages.measure_baseline(run)}, indent=2) + "\n")
+        figures = stages.baseline_figures(run) if options.command == "run" else stages.measure_baseline(run)
+        sys.stdout.write(json.dumps({"baseline": figures}, indent=2) + "\n")
     if options.command in ("run", "publish"):
         for folder in stages.publish(run, store, options.artefact):
             sys.stdout.write(f"{folder}\n")

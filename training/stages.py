@@ -20,7 +20,7 @@ from training.config import EncoderConfig
 from training.data.batches import EncodedPapers
 from training.data.papers import Papers
 from training.data.texts import read_texts
-from training.errors import ConfigError
+from training.errors import ConfigError, DataError
 from training.evaluation.baseline import baseline, held_out_logits
 from training.fitting import pretrain as pretraining
 from training.fitting import teacher
@@ -99,7 +99,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
 
 
 def measure_baseline(run: TrainingRun) -> dict[str, float]:
-    """Train and measure TF-IDF with logistic regression on the same papers."""
+    """Train and measure TF-IDF with logistic regression on the same papers; DataError if these are too few."""
     figures = baseline(run.corpus)
     run.dir.baseline.write_text(json.dumps(figures, indent=2) + "\n")
     return figures
@@ -111,7 +111,7 @@ def publish(run: TrainingRun, store: Store, name: str | None = None) -> list[Pat
     With `name`, only the artefact of this name. Returns their folders.
     """
     network = load_fitted(run)
-    main = main_edition(run, network, _baseline(run))
+    main = main_edition(run, network, baseline_figures(run))
     editions = [
         main,
         *(further_edition(main, network, run, wanted) for wanted in run.config.publish if name in (None, wanted.name)),
@@ -120,15 +120,15 @@ def publish(run: TrainingRun, store: Store, name: str | None = None) -> list[Pat
     return [publish_edition(run, edition, load_tokenizer(run.config.encoder.source), store) for edition in chosen]
 
 
-def _baseline(run: TrainingRun) -> dict[str, float] | None:
+def baseline_figures(run: TrainingRun) -> dict[str, float] | None:
     """Figures of the baseline, measured if they are not there yet; None if there can be none."""
     if run.dir.baseline.exists():
         figures: dict[str, float] = json.loads(run.dir.baseline.read_text())
         return figures
     try:
         return measure_baseline(run)
-    except ValueError as error:
-        # Few or very short papers leave TF-IDF no word; the network is published all the same.
+    except DataError as error:
+        # The baseline is there for comparison: the network is published without it.
         _LOG.warning("no baseline: %s", error)
         return None
 

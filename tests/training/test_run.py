@@ -173,6 +173,20 @@ def test_a_wrong_input_is_an_error_message_and_not_a_traceback(
     assert "train.csv, row 1, column 'X': holds '2', expected 0 or 1" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
+def test_a_run_whose_papers_have_no_words_for_tfidf_is_published_without_a_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny.config(tmp_path, epochs=1)
+    wordless = [row | {"TITLE": f"a b {row['ID']}", "ABSTRACT": "c"} for row in tiny.papers(200)]
+    tiny.write_csv(tmp_path / "train.csv", wordless)
+    arguments = [str(config), "--runs", str(tmp_path / "runs")]
+    assert main(["run", *arguments, "--store", str(tmp_path / "store")]) == 0
+    assert builders.figures(Store(tmp_path / "store").open().manifest).baseline is None
+    assert main(["baseline", *arguments]) == 2
+    assert "TF-IDF cannot be trained on 200 papers" in capsys.readouterr().err
+
+
 # Techniques that keep a state while training: averaged weights, a second head, another schedule.
 STATES = {"fit": 'averaging = "ema"\nschedule = "slanted"'}
 WORDS_AS_CATEGORIES = '[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n'

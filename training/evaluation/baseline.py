@@ -15,12 +15,13 @@ from model_store.papers import Paper
 from training.data.corpus import Corpus
 from training.data.folds import folds
 from training.data.papers import Papers
+from training.errors import DataError
 from training.evaluation.metrics import headline
 from training.publishing.thresholds import best_thresholds
 
 
 def baseline(corpus: Corpus) -> dict[str, float]:
-    """Train on the corpus's training papers, measure on its validation papers.
+    """Train on the corpus's training papers, measure on its validation papers; DataError as of `probabilities`.
 
     Thresholds are chosen per label on the validation papers, as they are for the network.
     """
@@ -42,12 +43,18 @@ def held_out_logits(papers: Papers, seed: int) -> NDArray[np.float32]:
 
 
 def probabilities(train: Papers, papers: Sequence[Paper]) -> NDArray[np.float32]:
-    """Probabilities for papers from a model trained on others, shape (papers, labels)."""
+    """Probabilities for papers from a model trained on others, shape (papers, labels).
+
+    Raises DataError if no word is left that TF-IDF can count: there are too few papers, or too short ones.
+    """
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=3, max_df=0.5, sublinear_tf=True, strip_accents="unicode"),
         OneVsRestClassifier(LogisticRegression(C=10, max_iter=1000, solver="liblinear")),
     )
-    model.fit([_text(paper) for paper in train.papers], train.targets)
+    try:
+        model.fit([_text(paper) for paper in train.papers], train.targets)
+    except ValueError as error:
+        raise DataError(f"TF-IDF cannot be trained on {len(train)} papers: {error}") from None
     scores: NDArray[np.float32] = model.predict_proba([_text(paper) for paper in papers])
     # Of a single label scikit-learn gives two columns, the first for papers without it.
     return scores[:, -train.targets.shape[1] :]

@@ -98,7 +98,7 @@ def _held_out_scores(request: ReviewRequest, papers: Papers) -> NDArray[np.float
 def _tfidf_scores(learned: Papers, papers: Sequence[Paper]) -> NDArray[np.floating]:
     try:
         return probabilities(learned, papers)
-    except ValueError as error:
+    except DataError as error:
         raise DataError(f"too few papers to learn from ({error}); give more, or let an artefact score them") from None
 
 
