@@ -11,7 +11,7 @@ from model_store.papers import Encoding, Paper
 from model_store.store import Store
 
 
-class Interposed:
+class InterceptedClassifier:
     """The real classifier of a store, with something done before each run; faults are chosen by the paper's length."""
 
     def __init__(self, store: Store, before: Callable[[Encoding], None]) -> None:
@@ -32,41 +32,41 @@ class Interposed:
         return self._real.predict(encoding)
 
 
-def slow(store: Store, seconds: float) -> Interposed:
+def slow(store: Store, seconds: float) -> InterceptedClassifier:
     """Takes so long for every paper."""
-    return Interposed(store, lambda encoding: time.sleep(seconds))
+    return InterceptedClassifier(store, lambda encoding: time.sleep(seconds))
 
 
-def failing(store: Store, error: BaseException) -> Interposed:
+def failing(store: Store, error: BaseException) -> InterceptedClassifier:
     """Raises on papers of a single word; the probe and longer papers are scored."""
 
     def before(encoding: Encoding) -> None:
         if encoding.tokens == 1:
             raise error
 
-    return Interposed(store, before)
+    return InterceptedClassifier(store, before)
 
 
-def hanging(store: Store, until: threading.Event) -> Interposed:
+def hanging(store: Store, until: threading.Event) -> InterceptedClassifier:
     """Hangs on papers of a single word until the event."""
 
     def before(encoding: Encoding) -> None:
         if encoding.tokens == 1:
             until.wait()
 
-    return Interposed(store, before)
+    return InterceptedClassifier(store, before)
 
 
-def hung(store: Store, until: threading.Event) -> Interposed:
+def hung(store: Store, until: threading.Event) -> InterceptedClassifier:
     """Hangs on every paper until the event."""
 
     def before(encoding: Encoding) -> None:
         until.wait()
 
-    return Interposed(store, before)
+    return InterceptedClassifier(store, before)
 
 
-def impatient(store: Store, **changes: object) -> Settings:
+def short_timeouts(store: Store, **changes: object) -> Settings:
     """Settings with short time-outs, for tests of faults."""
     quick: dict[str, object] = {
         "artefacts": store.root,

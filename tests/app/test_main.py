@@ -13,7 +13,7 @@ from app.settings import Settings, SettingsError
 from model_store.errors import ArtefactMissing
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
-from tests.app.doubles import Interposed, impatient, slow
+from tests.app.doubles import InterceptedClassifier, short_timeouts, slow
 from tests.app.inprocess import in_process
 
 ORIGIN = "https://library.example"
@@ -54,7 +54,7 @@ def test_traces_without_their_extra_are_an_error_of_the_start(store: Store) -> N
         create_app(Settings(artefacts=store.root, traces=True))
 
 
-class BrokenTokenizer(Interposed):
+class BrokenTokenizer(InterceptedClassifier):
     """Fails in a worker, before the network runs."""
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
@@ -88,7 +88,7 @@ def test_a_bug_in_a_worker_is_a_500_and_neither_answer_nor_log_quote_it(
 def test_a_bug_in_a_route_is_a_500_and_neither_answer_nor_log_quote_it(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    classifier = Interposed(store, lambda encoding: None)
+    classifier = InterceptedClassifier(store, lambda encoding: None)
     classifier.sha256 = BrokenChecksum("5d" * 32)
     with TestClient(create_app(Settings(artefacts=store.root), classifier)) as client:
         answer = client.get("/model")
@@ -96,7 +96,7 @@ def test_a_bug_in_a_route_is_a_500_and_neither_answer_nor_log_quote_it(
 
 
 async def drained(store: Store) -> None:
-    async with in_process(impatient(store, request_timeout_s=10.0), slow(store, 0.05)) as papers:
+    async with in_process(short_timeouts(store, request_timeout_s=10.0), slow(store, 0.05)) as papers:
         accepted = asyncio.create_task(papers.classify(*["star"] * 10))
         await asyncio.sleep(0.1)
         draining = asyncio.create_task(papers.engine.drain())
@@ -114,7 +114,7 @@ def test_draining_refuses_new_work_and_finishes_what_was_accepted(store: Store) 
 
 
 async def too_late(store: Store) -> None:
-    async with in_process(impatient(store, drain_timeout_s=0.2), slow(store, 0.1)) as papers:
+    async with in_process(short_timeouts(store, drain_timeout_s=0.2), slow(store, 0.1)) as papers:
         accepted = asyncio.create_task(papers.classify(*["star"] * 20))
         await asyncio.sleep(0.1)
         assert not await papers.engine.drain()

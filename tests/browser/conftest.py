@@ -51,5 +51,5 @@ def visit(browser: Browser, service: Running) -> Iterator[Visit]:
 
     yield open_page
     for visitor in visitors:
-        visitor.leave()
-    assert [fault for visitor in visitors for fault in visitor.faults] == []
+        visitor.close()
+    assert [fault for visitor in visitors for fault in visitor.page_errors] == []

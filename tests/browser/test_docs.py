@@ -14,4 +14,4 @@ def test_the_documented_examples_succeed_when_executed(visit: Visit) -> None:
             operation.get_by_role("button", name="Execute").click()
         assert answer.value.status == 200
         expect(operation.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
-    assert [url for _, url in visitor.asked if not url.startswith((f"{visitor.url}/", "data:"))] == []
+    assert [url for _, url in visitor.requests if not url.startswith((f"{visitor.url}/", "data:"))] == []

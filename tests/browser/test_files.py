@@ -77,9 +77,7 @@ def test_a_compressed_file_is_decompressed_whatever_its_name(read_in_page: Any, 
         (b"\x1f\x8b\x08\x00garbage", "is damaged: it cannot be decompressed"),
     ],
 )
-def test_what_is_no_text_is_refused_in_a_sentence_that_names_it(
-    read_in_page: Any, content: bytes, sentence: str
-) -> None:
+def test_files_that_are_no_text_are_refused_by_name(read_in_page: Any, content: bytes, sentence: str) -> None:
     assert f"papers.csv {sentence}" in read_in_page(READ_FILE, ["papers.csv", content.hex()])
 
 

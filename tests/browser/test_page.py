@@ -20,15 +20,15 @@ UNCERTAIN = "No subject A person should check"
 def test_typing_updates_the_bars_and_the_decision(visit: Visit) -> None:
     visitor = visit()
     visitor.write("quantum quantum quantum star", "A particle.")
-    visitor.reads("Physics")
+    visitor.expect_decision("Physics")
     expect(visitor.bar("Physics")).to_have_class("chosen")
     expect(visitor.bar("Physics").locator("td").last).to_have_text("0.40")
     expect(visitor.bar("Computer Science")).not_to_have_class("chosen")
     visitor.write("the and of")
-    visitor.reads(UNCERTAIN)
+    visitor.expect_decision(UNCERTAIN)
     expect(visitor.page.locator("#notes")).to_contain_text("No subject meets its threshold; the nearest is")
     visitor.write()
-    visitor.reads("Enter a title or an abstract.")
+    visitor.expect_decision("Enter a title or an abstract.")
 
 
 def test_a_truncated_text_is_reported(visit: Visit) -> None:
@@ -40,8 +40,8 @@ def test_a_truncated_text_is_reported(visit: Visit) -> None:
 def test_typing_letter_by_letter_sends_few_requests(visit: Visit) -> None:
     visitor = visit()
     visitor.page.get_by_label("Title", exact=True).press_sequentially("quantum star particle plasma", delay=15)
-    visitor.reads("Physics")
-    assert visitor.questions("/classify") <= 3
+    visitor.expect_decision("Physics")
+    assert visitor.request_count("/classify") <= 3
 
 
 def test_every_example_is_classified(visit: Visit) -> None:
@@ -68,14 +68,14 @@ def test_evidence_is_marked_by_words_and_signs(visit: Visit) -> None:
 def test_a_link_reopens_the_text_without_sending_it_in_a_url(visit: Visit) -> None:
     visitor = visit()
     visitor.write("quantum star & plasma #1", "A particle: 100 % é𝒳.")
-    visitor.reads("Physics")
+    visitor.expect_decision("Physics")
     visitor.press("Copy a link")
     expect(visitor.page.locator("#link-note")).not_to_be_empty()
     link = visitor.page.url.removeprefix(visitor.url)
     other = visit(link)
-    other.reads("Physics")
+    other.expect_decision("Physics")
     assert other.page.get_by_role("textbox", name="Abstract").input_value() == "A particle: 100 % é𝒳."
-    assert not [url for _, url in other.asked if "plasma" in url.partition("#")[0]]
+    assert not [url for _, url in other.requests if "plasma" in url.partition("#")[0]]
 
 
 def test_a_link_made_with_another_version_says_so(visit: Visit) -> None:
@@ -112,7 +112,7 @@ def test_other_statuses_are_explained(visit: Visit, status: str, decision: str, 
     visitor = visit()
     visitor.page.route("**/classify", lambda route: route.fulfill(json=route.fetch().json() | {"status": status}))
     visitor.write("quantum star")
-    visitor.reads(decision)
+    visitor.expect_decision(decision)
     expect(visitor.page.locator("#notes")).to_contain_text(remark)
 
 
@@ -129,8 +129,8 @@ def test_a_request_is_repeated_when_the_service_is_busy(visit: Visit) -> None:
 
     visitor.page.route("**/classify", refuse_once)
     visitor.write("quantum star")
-    visitor.reads("The service is busy; trying again in 1 s.")
-    visitor.reads("Physics")
+    visitor.expect_decision("The service is busy; trying again in 1 s.")
+    visitor.expect_decision("Physics")
 
 
 def test_a_new_model_replaces_the_labels_of_an_open_page(visit: Visit) -> None:
@@ -149,7 +149,7 @@ def test_a_new_model_replaces_the_labels_of_an_open_page(visit: Visit) -> None:
     visitor.go("/")
     expect(visitor.page.locator("#bars tbody")).to_contain_text("Alchemy")
     visitor.write("quantum star")
-    visitor.reads("Physics")
+    visitor.expect_decision("Physics")
     expect(visitor.page.locator("#bars tbody tr")).to_have_count(3)
 
 
@@ -178,7 +178,7 @@ def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
     keyboard.type("a proof of the theorem")
     keyboard.press("Tab")
     keyboard.type("algebra. A manifold.")
-    visitor.reads("Mathematics")
+    visitor.expect_decision("Mathematics")
     for _ in range(20):
         if visitor.page.evaluate("document.activeElement.id") == "why":
             break
@@ -190,10 +190,10 @@ def test_the_page_works_with_the_keyboard_alone(visit: Visit) -> None:
 def test_nothing_is_loaded_from_another_host(visit: Visit) -> None:
     visitor = visit()
     visitor.write("quantum star")
-    visitor.reads("Physics")
+    visitor.expect_decision("Physics")
     visitor.go("/card")
     expect(visitor.page.locator("#card section").first).to_be_visible()
-    assert {url[: len(visitor.url) + 1] for _, url in visitor.asked} == {f"{visitor.url}/"}
+    assert {url[: len(visitor.url) + 1] for _, url in visitor.requests} == {f"{visitor.url}/"}
 
 
 # In the dark only the colours differ.
@@ -245,17 +245,17 @@ def test_a_key_is_requested_only_if_the_service_requires_one(visit: Visit, locke
     field.fill("open sesame")
     visitor.press("Use this key")
     visitor.write("quantum star")
-    visitor.reads("Physics")
+    visitor.expect_decision("Physics")
     visitor.go("/card")
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
-    assert "open sesame" not in json.dumps(visitor.asked)
+    assert "open sesame" not in json.dumps(visitor.requests)
 
 
 def test_the_pages_work_below_a_path_of_a_proxy(visit: Visit, service: Running) -> None:
     with below_a_path(service.url, "/papers") as url:
         visitor = visit(url=url)
         visitor.write("quantum star")
-        visitor.reads("Physics")
+        visitor.expect_decision("Physics")
         visitor.page.get_by_role("link", name="Model card").click()
         expect(visitor.page.get_by_role("heading", level=1)).to_have_text("tiny-subjects 1.0.0")
         visitor.page.get_by_role("link", name="API").click()
@@ -267,8 +267,8 @@ def test_the_pages_work_below_a_path_of_a_proxy(visit: Visit, service: Running) 
         visitor.go("/problems/queue_full")
         visitor.page.get_by_role("link", name="Paper subjects").click()
         expect(visitor.page.locator("#bars tbody tr")).to_have_count(3)
-        assert not [asked for _, asked in visitor.asked if not asked.startswith((f"{url}/", "data:"))]
-        visitor.leave()
+        assert not [asked for _, asked in visitor.requests if not asked.startswith((f"{url}/", "data:"))]
+        visitor.close()
 
 
 def test_of_hundreds_of_labels_the_most_probable_are_shown_and_the_others_can_be_searched(visit: Visit) -> None:
@@ -289,7 +289,7 @@ def test_of_hundreds_of_labels_the_most_probable_are_shown_and_the_others_can_be
     visitor.page.route("**/classify", many_probabilities)
     visitor.go("/")
     visitor.write("quantum star")
-    visitor.reads("Subject 299 (s.299) and Subject 0 (s.0)")
+    visitor.expect_decision("Subject 299 (s.299) and Subject 0 (s.0)")
     rows = visitor.page.locator("#bars tbody tr")
     expect(rows).to_have_count(11)
     expect(rows.first).to_contain_text("Subject 299 (s.299) assigned")

@@ -175,7 +175,7 @@ def test_papers_are_sent_in_batches_of_the_service_s_limit(visit: Visit) -> None
     give(visitor, b"title\n" + b"star\n" * 10)
     visitor.press("Label the papers")
     expect(visitor.page.locator("#sheet-note")).to_have_text("10 of 10 rows labelled.")
-    assert visitor.questions("/classify/batch") == 3
+    assert visitor.request_count("/classify/batch") == 3
 
 
 def test_the_table_is_sorted_by_the_column_that_is_clicked(visit: Visit) -> None:

@@ -19,10 +19,10 @@ class Visitor:
         self.page = self._context.new_page()
         self.page.set_default_timeout(TIMEOUT_MS)
         expect.set_options(timeout=TIMEOUT_MS)
-        self.faults: list[str] = []
-        self.asked: list[tuple[str, str]] = []
-        self.page.on("request", lambda request: self.asked.append((request.method, request.url)))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page_errors: list[str] = []
+        self.requests: list[tuple[str, str]] = []
+        self.page.on("request", lambda request: self.requests.append((request.method, request.url)))
+        self.page.on("pageerror", lambda error: self.page_errors.append(str(error)))
         self.page.on("console", self._listen)
 
     def go(self, path: str) -> None:
@@ -32,7 +32,7 @@ class Visitor:
         self.page.get_by_label("Title", exact=True).fill(title)
         self.page.get_by_role("textbox", name="Abstract").fill(abstract)
 
-    def reads(self, decision: str) -> None:
+    def expect_decision(self, decision: str) -> None:
         """Wait until the decision is this text."""
         expect(self.page.locator("#decision")).to_have_text(decision)
 
@@ -42,14 +42,14 @@ class Visitor:
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
 
-    def questions(self, path: str) -> int:
+    def request_count(self, path: str) -> int:
         """How often the page has requested this path."""
-        return sum(urlsplit(url).path == path for _, url in self.asked)
+        return sum(urlsplit(url).path == path for _, url in self.requests)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self._context.close()
 
     def _listen(self, message: ConsoleMessage) -> None:
         # The browser itself reports each refusal of a request; how the page bears it is what tests look at.
         if message.type in ("error", "warning") and not re.match("Failed to load resource", message.text):
-            self.faults.append(message.text)
+            self.page_errors.append(message.text)

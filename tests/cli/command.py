@@ -19,15 +19,15 @@ ROWS = [
 ]
 
 
-class Screen(io.StringIO):
-    """A terminal to watch."""
+class FakeTerminal(io.StringIO):
+    """Standard error that is a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-class Ran(NamedTuple):
-    """What a command came to."""
+class CommandResult(NamedTuple):
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -39,10 +39,12 @@ class Command(NamedTuple):
 
     artefacts: Path
 
-    def __call__(self, command: str, *args: object, stdin: Path = Path("/dev/null"), watched: bool = False) -> Ran:
-        terminal = Terminal(stdin, io.StringIO(), Screen() if watched else io.StringIO())
+    def __call__(
+        self, command: str, *args: object, stdin: Path = Path("/dev/null"), on_terminal: bool = False
+    ) -> CommandResult:
+        terminal = Terminal(stdin, io.StringIO(), FakeTerminal() if on_terminal else io.StringIO())
         status = main([command, *map(str, args), "--artefacts", str(self.artefacts)], terminal)
-        return Ran(status, _said(terminal.out), _said(terminal.err))
+        return CommandResult(status, _text(terminal.out), _text(terminal.err))
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
@@ -67,6 +69,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _said(stream: Any) -> str:
+def _text(stream: Any) -> str:
     text: str = stream.getvalue()
     return text

@@ -103,7 +103,7 @@ def test_dialects_of_spreadsheets_are_read(papers: Command, tmp_path: Path, deli
     content = "\r\n".join(lines).replace(";", delimiter)
     (tmp_path / "in.csv").write_bytes(content.encode(encoding))
     named = ["--encoding", "cp1252"] if encoding == "cp1252" else []
-    ran = papers("classify", tmp_path / "in.csv", "-o", tmp_path / "out.csv", *named, watched=True)
+    ran = papers("classify", tmp_path / "in.csv", "-o", tmp_path / "out.csv", *named, on_terminal=True)
     rows = read_csv(tmp_path / "out.csv", delimiter)
     assert ran.status == 0
     assert (rows[0]["Schlüssel"], rows[0]["abstract"]) == ("1", "two\r\nlines")
@@ -237,7 +237,7 @@ def test_force_replaces_the_output_and_its_rejected_rows(papers: Command, tmp_pa
 
 def test_progress_is_shown_on_a_terminal_only(papers: Command, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", ROWS)
-    assert "\r" in papers("classify", source, watched=True).err
+    assert "\r" in papers("classify", source, on_terminal=True).err
     assert papers("classify", source).err == "reading titles from 'TITLE', abstracts from 'ABSTRACT'\n"
 
 

@@ -124,7 +124,7 @@ def test_a_lone_carriage_return_tears_no_row_and_is_resumed(papers: Command, tmp
     assert target.read_bytes() == whole
 
 
-def test_what_is_not_finite_is_never_written_to_json(papers: Command, tmp_path: Path) -> None:
+def test_nan_and_infinity_are_never_written_to_json(papers: Command, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"title": "a star", "abstract": NaN, "n": Infinity, "big": 1e999}\n')
     ran = papers("classify", tmp_path / "in.jsonl")
     cells = json.loads(ran.out, parse_constant=pytest.fail)

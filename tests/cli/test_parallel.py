@@ -22,7 +22,7 @@ from model_store.papers import Paper
 from tables import Row
 from tables.earlier import Earlier
 from tables.writers import JsonLinesWriter, open_rows
-from tests.cli.command import Screen
+from tests.cli.command import FakeTerminal
 
 
 class Quick:
@@ -83,7 +83,7 @@ def test_chunks_are_drawn_as_they_are_asked_for() -> None:
 
 
 def test_progress_shows_the_remaining_time() -> None:
-    screen, now = Screen(), [0.0]
+    screen, now = FakeTerminal(), [0.0]
     progress = Progress(screen, total=100, before=50, clock=lambda: now[0])
     for now[0] in (0.1, 2.0):
         progress.step(bad=1)
@@ -94,13 +94,13 @@ def _peak(path: Path, rows: int) -> int:
     """Bytes at most in use while so many rows, with bad ones among them, are labelled."""
     text = "word " * 100
     source = (Row(i, {"id": i, "title": text if i % 10 else 5}) for i in range(1, rows + 1))
-    rejected = RejectedRows(path.with_suffix(".errors"), Terminal(path, Screen(), Screen()))
+    rejected = RejectedRows(path.with_suffix(".errors"), Terminal(path, FakeTerminal(), FakeTerminal()))
     writer = JsonLinesWriter(lambda: open_rows(path))
     added = AddedColumns(Quick.labels, Quick.model)
     labelling = Labelling(Quick(), 2, TextColumns(), added, writer, rejected)
     tracemalloc.start()
     try:
-        tally = labelling.run(source, ["id", "title"], Earlier(), Progress(Screen()))
+        tally = labelling.run(source, ["id", "title"], Earlier(), Progress(FakeTerminal()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

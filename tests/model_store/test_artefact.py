@@ -58,7 +58,7 @@ def test_weights_in_other_files_are_refused(store: Store, folder: Path, place: s
 @pytest.mark.parametrize(
     "content", [b"", b"no graph", b"\x00" * 40, b"\xff" * 40, b"\x3a\xff\xff\xff\xff\x0f", builders.graph()[:-1]]
 )
-def test_what_is_no_onnx_model_is_refused(store: Store, folder: Path, content: bytes) -> None:
+def test_a_file_that_is_no_onnx_model_is_refused(store: Store, folder: Path, content: bytes) -> None:
     builders.tamper(folder, model=content)
     with pytest.raises(ArtefactDamaged, match="is no ONNX model"):
         store.open()
@@ -120,7 +120,7 @@ def test_a_tokenizer_that_panics_or_fails_is_refused(
 @pytest.mark.parametrize(
     ("content", "said"), [(b"[]", "is not valid"), (b"{}", "tolerance"), (b'{"tolerance": 0.99}', "less than or equal")]
 )
-def test_golden_papers_that_prove_nothing_are_refused(store: Store, folder: Path, content: bytes, said: str) -> None:
+def test_too_few_or_useless_golden_papers_are_refused(store: Store, folder: Path, content: bytes, said: str) -> None:
     builders.tamper(folder, golden=content)
     with pytest.raises(ArtefactDamaged, match=said) as refusal:
         store.open().proven()

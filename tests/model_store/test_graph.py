@@ -54,7 +54,7 @@ def test_a_title_alone_leaves_early_only_if_it_may(tmp_path: Path, title_margin:
     assert exiting(tmp_path, 0.0, title_margin).classify(Paper("star")).output.layer == layer
 
 
-def test_a_paper_gets_the_same_answer_in_any_company(tmp_path: Path) -> None:
+def test_a_paper_gets_the_same_answer_in_any_batch(tmp_path: Path) -> None:
     classifier = exiting(tmp_path, margin=0.5)
     together = classifier.scores([CLEAR, CLOSE, CLEAR])
     assert np.array_equal(together, np.concatenate([classifier.scores([paper]) for paper in (CLEAR, CLOSE, CLEAR)]))

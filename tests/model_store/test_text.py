@@ -174,7 +174,7 @@ def test_no_text_takes_more_than_linear_time(name: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_sent_becomes_text_that_the_tokenizer_takes(text: str) -> None:
+def test_any_text_becomes_text_that_the_tokenizer_accepts(text: str) -> None:
     content = plain(text)
     content.encode()
     assert content == " ".join(content.split())

@@ -15,7 +15,7 @@ from tables.writers import csv_line
         "\ufeff=1", "\u00ad\u2060 =1", "\x00=1", "＝1+1", "＋1+A1", "－A1", "＠SUM(1)", "-1+cmd", "=", "--1",
     ],
 )  # fmt: skip
-def test_what_begins_a_formula_is_preceded_by_an_apostrophe(cell: str) -> None:
+def test_cells_that_begin_a_formula_get_an_apostrophe(cell: str) -> None:
     safe = neutralized(cell)
     assert safe.startswith("'")
     assert safe.replace("'", "") == cell.replace("'", "")

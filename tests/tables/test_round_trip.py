@@ -27,7 +27,7 @@ ANY_BYTES = st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join)
     end=st.sampled_from(["\n", "\r\n"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
-def test_what_was_written_is_read(
+def test_written_tables_are_read_back(
     tmp_path: Path, rows: list[tuple[str, str, str]], delimiter: str, end: str, encoding: str
 ) -> None:
     file = io.StringIO()

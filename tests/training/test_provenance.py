@@ -52,7 +52,7 @@ def test_changed_papers_are_noticed(config: Path, capsys: pytest.CaptureFixture[
     assert "train.csv has changed" in said
 
 
-def test_what_is_read_on_publishing_may_be_changed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_that_only_publishing_reads_may_be_changed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(config, "micro_f1_loss = 0.1", "micro_f1_loss = 0.2")
     assert call(capsys, "fit", config, "--resume") == (0, "")
 

@@ -17,7 +17,7 @@ from app.api.overload import AdmissionMiddleware
 from app.inference.errors import Draining, QueueFull
 from app.observability.request_log import open_request_log, request_log_of
 from model_store.store import Store
-from tests.app.doubles import impatient, slow
+from tests.app.doubles import short_timeouts, slow
 from tests.app.inprocess import in_process
 from tests.app.load import at_rate, run
 from tests.app.running import Running, running
@@ -102,7 +102,7 @@ def test_with_room_or_without_work_every_request_is_admitted() -> None:
 
 
 async def counted(store: Store) -> None:
-    settings = impatient(store, max_queue=1, max_papers=1, stall_timeout_s=2.0)
+    settings = short_timeouts(store, max_queue=1, max_papers=1, stall_timeout_s=2.0)
     async with in_process(settings, slow(store, 1.5)) as papers:
         busy = asyncio.create_task(papers.classify("star"))
         await asyncio.sleep(0.1)
@@ -185,7 +185,7 @@ def test_a_body_that_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, st
     assert not answer.endswith(b" and still open")
 
 
-def test_of_many_at_once_no_more_are_admitted_than_there_is_room(tmp_path: Path, store: Store) -> None:
+def test_no_more_simultaneous_requests_are_admitted_than_there_is_room(tmp_path: Path, store: Store) -> None:
     small_queue: dict[str, Any] = {"artefacts": store.root, "threads": 1, "max_queue": 4, "max_papers": 4}
     with running(tmp_path, "tests.app.slow_service", "0.02", **small_queue) as service:
         replies = run(at_rate(service, 500, 1.0, {"title": "A star"}))

@@ -95,7 +95,7 @@ def test_an_invalid_form_is_a_422_that_names_the_field(client: TestClient, body:
 
 
 @pytest.mark.parametrize("body", [b"text=%ff", b"\xff", b"&".join(b"a%d=1" % i for i in range(1000)), b"text=%20"])
-def test_what_is_no_form_of_ours_is_a_422(client: TestClient, body: bytes) -> None:
+def test_an_unknown_form_is_a_422(client: TestClient, body: bytes) -> None:
     answer = client.post("/v1/projects/tiny-subjects/suggest", content=body, headers=FORM)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 

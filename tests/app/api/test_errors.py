@@ -98,7 +98,7 @@ def test_a_body_over_the_limit_is_a_413(client: TestClient) -> None:
         {"content-type": "application/json; charset=latin-1"}, {"content-encoding": "gzip"}, {"content-encoding": "br"},
     ],
 )  # fmt: skip
-def test_what_is_not_declared_as_plain_json_is_a_415(client: TestClient, headers: dict[str, str]) -> None:
+def test_other_content_types_than_json_are_a_415(client: TestClient, headers: dict[str, str]) -> None:
     assert post(client, '{"title": "a star"}', **headers)[0] == 415
 
 

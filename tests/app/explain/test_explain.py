@@ -86,7 +86,7 @@ def test_a_long_text_costs_no_more_than_the_setting_allows_and_says_so(store: St
 
 def test_one_paper_is_explained_at_a_time_and_a_few_wait(store: Store) -> None:
     async def scene() -> None:
-        settings = doubles.impatient(store, max_waiting_explanations=1)
+        settings = doubles.short_timeouts(store, max_waiting_explanations=1)
         async with in_process(settings, doubles.slow(store, 0.05)) as running:
             asked = [asyncio.create_task(running.client.post("/explain", json=PAPER)) for _ in range(3)]
             answers = await asyncio.gather(*asked)
@@ -101,7 +101,7 @@ def test_one_paper_is_explained_at_a_time_and_a_few_wait(store: Store) -> None:
 def test_a_paper_to_classify_never_waits_for_more_than_one_sentence(store: Store) -> None:
     async def scene() -> None:
         scored = doubles.slow(store, 0.05)
-        async with in_process(doubles.impatient(store), scored) as running:
+        async with in_process(doubles.short_timeouts(store), scored) as running:
             long = asyncio.create_task(running.client.post("/explain", json={"abstract": "A star. " * 30}))
             while scored.scored < 5:
                 await asyncio.sleep(0.01)
@@ -115,16 +115,16 @@ def test_a_paper_to_classify_never_waits_for_more_than_one_sentence(store: Store
 
 def test_evidence_is_not_counted_as_answers(store: Store) -> None:
     async def scene() -> None:
-        async with in_process(doubles.impatient(store)) as running:
+        async with in_process(doubles.short_timeouts(store)) as running:
             assert (await running.client.post("/explain", json={"abstract": "A star. A quantum."})).status_code == 200
             assert running.metric('papers_classified_total{status="ok"}') == 1
 
     asyncio.run(scene())
 
 
-def test_whoever_goes_away_leaves_room_for_the_next(store: Store) -> None:
+def test_a_cancelled_explanation_makes_room_for_the_next(store: Store) -> None:
     async def scene() -> None:
-        settings = doubles.impatient(store, request_timeout_s=0.5, max_waiting_explanations=0)
+        settings = doubles.short_timeouts(store, request_timeout_s=0.5, max_waiting_explanations=0)
         async with in_process(settings, doubles.slow(store, 0.1)) as running:
             late = await running.client.post("/explain", json={"abstract": "A star. " * 30})
             assert late.status_code == 504
@@ -136,7 +136,7 @@ def test_whoever_goes_away_leaves_room_for_the_next(store: Store) -> None:
 def test_an_explanation_under_way_is_finished_before_the_service_ends(store: Store) -> None:
     async def scene() -> None:
         scored = doubles.slow(store, 0.02)
-        async with in_process(doubles.impatient(store), scored) as running:
+        async with in_process(doubles.short_timeouts(store), scored) as running:
             under_way = asyncio.create_task(running.client.post("/explain", json={"abstract": "A star. " * 20}))
             while scored.scored < 3:
                 await asyncio.sleep(0.01)

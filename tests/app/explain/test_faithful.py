@@ -92,7 +92,7 @@ def drop(client: TestClient, paper: Paper, chance: random.Random) -> Drop | None
     return Drop(*(full - probability(client, without(paper, chosen), label) for chosen in (heaviest, control)))
 
 
-def test_without_the_heaviest_sentences_the_score_falls_further_than_without_others(
+def test_removing_the_heaviest_sentences_lowers_the_score_more_than_removing_others(
     client: TestClient, shared: Path
 ) -> None:
     chance = random.Random(5)

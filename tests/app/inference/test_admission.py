@@ -76,7 +76,7 @@ def test_the_empty_queue_accepts_one_paper_whatever_the_estimate_and_the_cost() 
 
 
 @pytest.mark.parametrize(("papers", "cost", "limit"), [(11, 11, 10), (2, 101, 100)])
-def test_what_never_fits_is_told_from_what_does_not_fit_now(papers: int, cost: int, limit: int) -> None:
+def test_papers_that_never_fit_are_told_from_those_that_wait(papers: int, cost: int, limit: int) -> None:
     queue = admission()
     with pytest.raises(RequestTooLarge) as refusal, queue.reserve(papers, cost):
         pass

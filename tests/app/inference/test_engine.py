@@ -3,12 +3,12 @@
 import asyncio
 
 from model_store.store import Store
-from tests.app.doubles import failing, impatient, slow
+from tests.app.doubles import failing, short_timeouts, slow
 from tests.app.inprocess import in_process
 
 
 async def refused_when_full(store: Store) -> None:
-    settings = impatient(store, max_queue=2, max_papers=2, stall_timeout_s=4.0)
+    settings = short_timeouts(store, max_queue=2, max_papers=2, stall_timeout_s=4.0)
     async with in_process(settings, slow(store, 1.2)) as papers:
         busy = [asyncio.create_task(papers.classify("star")) for _ in range(2)]
         await asyncio.sleep(0.1)
@@ -26,7 +26,7 @@ def test_a_full_queue_answers_429_and_loses_nothing_accepted(store: Store) -> No
 
 async def late_work_dropped(store: Store) -> None:
     classifier = slow(store, 0.1)
-    async with in_process(impatient(store, request_timeout_s=0.35), classifier) as papers:
+    async with in_process(short_timeouts(store, request_timeout_s=0.35), classifier) as papers:
         answer = await papers.classify(*["star"] * 30)
         assert (answer.status_code, answer.json()["code"]) == (504, "deadline_passed")
         scored = classifier.scored
@@ -41,7 +41,7 @@ def test_work_past_its_deadline_is_a_504_and_dropped(store: Store) -> None:
 
 async def departed_client(store: Store) -> None:
     classifier = slow(store, 0.1)
-    async with in_process(impatient(store), classifier) as papers:
+    async with in_process(short_timeouts(store), classifier) as papers:
         request = asyncio.create_task(papers.classify(*["star"] * 20))
         await asyncio.sleep(0.25)
         request.cancel()
@@ -58,7 +58,7 @@ def test_work_of_a_client_that_went_away_is_dropped(store: Store) -> None:
 
 async def single_beside_batches(store: Store) -> None:
     classifier = slow(store, 0.02)
-    async with in_process(impatient(store, request_timeout_s=10.0), classifier) as papers:
+    async with in_process(short_timeouts(store, request_timeout_s=10.0), classifier) as papers:
         batches = [asyncio.create_task(papers.classify(*["star"] * 60)) for _ in range(2)]
         await asyncio.sleep(0.1)
         before = classifier.scored
@@ -72,7 +72,7 @@ def test_large_batches_do_not_starve_a_single_paper(store: Store) -> None:
 
 
 async def batch_in_a_flood(store: Store) -> None:
-    async with in_process(impatient(store, request_timeout_s=8.0), slow(store, 0.01)) as papers:
+    async with in_process(short_timeouts(store, request_timeout_s=8.0), slow(store, 0.01)) as papers:
         answered = asyncio.Event()
 
         async def flood() -> None:
@@ -92,7 +92,7 @@ def test_a_flood_of_single_papers_does_not_starve_a_batch(store: Store) -> None:
 
 
 async def one_paper_fails(store: Store) -> None:
-    async with in_process(impatient(store), failing(store, ValueError("a star"))) as papers:
+    async with in_process(short_timeouts(store), failing(store, ValueError("a star"))) as papers:
         results = (await papers.classify("star star", "star", "proof proof")).json()["results"]
         assert [result.get("error", {}).get("code") for result in results] == [None, "internal_error", None]
         answer = await papers.classify("star")

@@ -12,7 +12,7 @@ import pytest
 from model_store.cpus import usable_cpus
 from model_store.papers import Encoding
 from model_store.store import Store
-from tests.app.doubles import Interposed, impatient
+from tests.app.doubles import InterceptedClassifier, short_timeouts
 from tests.app.inprocess import InProcess, in_process
 
 MAX_PAUSE_S = 0.05
@@ -25,7 +25,7 @@ def rare_words(chars: int) -> str:
     return " ".join(letters[i : i + 7] for i in range(0, chars, 8))[:chars]
 
 
-class SlowTokenizer(Interposed):
+class SlowTokenizer(InterceptedClassifier):
     """Takes ten microseconds for each character, without holding the interpreter."""
 
     def encode(self, papers: Any) -> list[Encoding]:
@@ -35,7 +35,7 @@ class SlowTokenizer(Interposed):
 
 def told(store: Store, story: Callable[[InProcess], Awaitable[None]], **changes: object) -> None:
     async def scene() -> None:
-        settings = impatient(store, stall_timeout_s=5.0, probe_interval_s=5.0, ready_window_s=10.0, **changes)
+        settings = short_timeouts(store, stall_timeout_s=5.0, probe_interval_s=5.0, ready_window_s=10.0, **changes)
         async with in_process(settings, SlowTokenizer(store, lambda encoding: None)) as papers:
             await story(papers)
 
@@ -57,7 +57,7 @@ def test_an_ordinary_paper_waits_for_one_expensive_text_at_most(store: Store) ->
     told(store, story, request_timeout_s=30.0, live_window_s=60.0)
 
 
-def test_characters_that_the_network_will_not_read_are_paid_for(store: Store) -> None:
+def test_characters_beyond_the_limit_of_the_network_count_towards_the_cost(store: Store) -> None:
     async def story(papers: InProcess) -> None:
         expensive = {"papers": [{"title": "star", "abstract": "y" * 60_000}] * 3}
         first = asyncio.create_task(papers.client.post("/classify/batch", json=expensive))
@@ -69,7 +69,7 @@ def test_characters_that_the_network_will_not_read_are_paid_for(store: Store) ->
     told(store, story, max_papers=8, max_queue_tokens=8_000, request_timeout_s=30.0, live_window_s=60.0)
 
 
-def test_what_never_fits_is_not_told_to_come_back(store: Store) -> None:
+def test_a_paper_that_can_never_fit_gets_no_retry_after(store: Store) -> None:
     async def story(papers: InProcess) -> None:
         answer = await papers.client.post("/classify/batch", json={"papers": [{"abstract": "y" * 90_000}] * 3})
         assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
@@ -120,7 +120,7 @@ def test_no_text_pauses_the_event_loop(store: Store, path: str) -> None:
     async def scene() -> dict[str, list[str]]:
         slow: dict[str, list[str]] = {}
         async with in_process(
-            impatient(store, stall_timeout_s=5.0, request_timeout_s=30.0, max_body_bytes=2**23)
+            short_timeouts(store, stall_timeout_s=5.0, request_timeout_s=30.0, max_body_bytes=2**23)
         ) as papers:
 
             async def pause(text: str) -> float:

@@ -138,7 +138,7 @@ def endless_manifest(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [never_ending, elsewhere, another_version, endless_manifest])
-def test_a_version_made_to_do_harm_is_refused(store: Store, key_file: Path, harm: Callable[[Path], None]) -> None:
+def test_a_malicious_version_is_refused(store: Store, key_file: Path, harm: Callable[[Path], None]) -> None:
     async def story(papers: InProcess) -> None:
         builders.publish(store.root, "1.2.0")
         harm(store.root / "tiny-subjects" / "1.2.0")

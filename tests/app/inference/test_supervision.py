@@ -14,7 +14,7 @@ from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest, sco
 from app.inference.workers import Worker, WorkerHooks, WorkerPool
 from model_store.papers import Encoding, Paper
 from model_store.store import Store
-from tests.app.doubles import Interposed, failing, hanging
+from tests.app.doubles import InterceptedClassifier, failing, hanging
 
 PROBE = Paper("A title of several words")
 
@@ -29,7 +29,7 @@ def until(condition: Callable[[], bool]) -> None:
 class Bench:
     """A queue and a pool of workers, and what they reported."""
 
-    def __init__(self, classifier: Interposed, workers: int) -> None:
+    def __init__(self, classifier: InterceptedClassifier, workers: int) -> None:
         self.classifier = classifier
         self.queue = FairQueue()
         self.proven: list[Worker] = []
@@ -87,7 +87,7 @@ def test_a_replacement_takes_no_paper_before_its_probe_succeeds(store: Store) ->
             raise ValueError
 
     async def scene() -> None:
-        bench = Bench(Interposed(store, before), workers=1)
+        bench = Bench(InterceptedClassifier(store, before), workers=1)
         bench.put("star")
         while not (replaced := bench.pool.replace_unhealthy()):
             await asyncio.sleep(0.02)
@@ -107,7 +107,7 @@ def test_a_panic_of_the_tokenizer_costs_no_worker_its_life(store: Store) -> None
     class Panic(BaseException):
         """Like pyo3_runtime.PanicException, which is no Exception."""
 
-    class Panicking(Interposed):
+    class Panicking(InterceptedClassifier):
         def encode(self, papers: object) -> list[Encoding]:
             raise Panic
 

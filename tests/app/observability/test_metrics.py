@@ -75,7 +75,7 @@ def test_hundreds_of_labels_do_not_become_hundreds_of_histograms() -> None:
     assert len(telemetry.exposition().splitlines()) < before + 10
 
 
-def test_what_clients_send_makes_no_new_series(client: TestClient) -> None:
+def test_contents_of_requests_create_no_new_series(client: TestClient) -> None:
     client.get("/metrics")
     client.get("/nowhere")
     before = client.get("/metrics").text.count("\n")
@@ -165,7 +165,7 @@ def test_log_lines_are_json_or_short_as_the_style_says(stream: io.StringIO, styl
     assert stream.getvalue().count("\n") == 1
 
 
-def test_a_failure_is_logged_by_type_and_place_without_its_words(stream: io.StringIO) -> None:
+def test_an_exception_is_logged_by_type_and_place_without_its_message(stream: io.StringIO) -> None:
     logs.configure("info", "auto", stream)
     try:
         raise ValueError("zanzibar")
@@ -181,7 +181,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_the_lines_of_libraries_are_json_without_the_words_of_exceptions(stream: io.StringIO) -> None:
+def test_log_lines_of_libraries_are_json_without_the_messages_of_exceptions(stream: io.StringIO) -> None:
     logs.configure("info", "json", stream)
     try:
         raise ValueError("zanzibar")

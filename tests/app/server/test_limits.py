@@ -172,7 +172,7 @@ def test_a_cancellation_from_elsewhere_is_not_taken_for_a_disconnect() -> None:
         call(DisconnectMiddleware(cancel))
 
 
-def test_what_follows_the_answer_is_not_cancelled() -> None:
+def test_background_work_after_the_response_is_not_cancelled() -> None:
     done: list[bool] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

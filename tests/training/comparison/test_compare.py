@@ -74,11 +74,11 @@ def outcome(folder: Path, variant: str, seed: int) -> Outcome:
 class TestWhole:
     """That comparison, looked at from several sides."""
 
-    def test_what_was_finished_is_not_run_again(self, folder: Path) -> None:
+    def test_finished_runs_are_not_repeated(self, folder: Path) -> None:
         (before,) = Journal(folder / "before.jsonl").read()
         assert outcome(folder, "base", 1) == before  # seconds and all
 
-    def test_what_was_cut_off_ends_as_if_nothing_had_happened(self, folder: Path) -> None:
+    def test_an_interrupted_run_ends_like_an_uninterrupted_one(self, folder: Path) -> None:
         resumed = outcome(folder, "tail", 1)
         command = ["compare", str(folder / "small.toml"), "--runs", str(folder / "again")]
         assert main(command) == 0
@@ -114,7 +114,7 @@ class TestWhole:
         assert outcome(folder, "base", 1) == base
 
 
-def test_outcomes_kept_elsewhere_are_gone_on_from(tmp_path: Path) -> None:
+def test_outcomes_in_another_folder_are_continued(tmp_path: Path) -> None:
     tiny.config(tmp_path)
     path = write(tmp_path, TWO_AND_A_BROKEN_ONE.replace("seeds = [1, 2]", "seeds = [1]"))
     comparison, kept = read_comparison(path), Journal(tmp_path / "kept/outcomes.jsonl")
@@ -145,14 +145,14 @@ def test_variants_that_pretrain_alike_share_the_encoder(tmp_path: Path) -> None:
     assert not (tmp_path / "compare-small/pretrained").exists()
 
 
-def test_variants_are_chosen_by_name_and_the_first_always_goes_along(comparison: Comparison) -> None:
+def test_variants_are_chosen_by_name_and_the_first_is_always_included(comparison: Comparison) -> None:
     assert [variant.name for variant in comparison.chosen(["noisy"])] == ["base", "noisy"]
     assert comparison.chosen([]) == comparison.variants
     with pytest.raises(ConfigError, match="there is no variant 'noisi'; did you mean 'noisy'"):
         comparison.chosen(["noisi"])
 
 
-def test_only_the_chosen_are_run_and_the_others_results_stay(tmp_path: Path) -> None:
+def test_only_chosen_variants_are_run_and_other_results_stay(tmp_path: Path) -> None:
     tiny.config(tmp_path)
     path = write(tmp_path, TWO_AND_A_BROKEN_ONE.replace("seeds = [1, 2]", "seeds = [1]"))
     broken = Outcome(variant="broken", seed=1, error="as before", config=fingerprint(_configs(path)["broken"]))
@@ -245,7 +245,7 @@ def test_differences_are_paired_by_seed_and_held_against_two_standard_errors(com
     assert (better.clear, noisy.clear, lonely.clear) == (True, False, None)
 
 
-def test_the_table_says_what_is_not_known(comparison: Comparison) -> None:
+def test_the_table_says_what_is_unknown(comparison: Comparison) -> None:
     failed = Outcome(variant="noisy", seed=1, config="", error="ValueError: no room")
     text = markdown(rows(comparison, [*outcomes("base", 0.8), *outcomes("lonely", 0.9), failed]))
     assert "| lonely |  | 1 | 0 | 0.9000 | +0.1000 | one seed: unknown |" in text

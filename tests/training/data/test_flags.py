@@ -6,20 +6,20 @@ from training.data.flags import read_flag
 
 
 @pytest.mark.parametrize("value", [1, 1.0, True, "1", " 1 ", "1.0", "True", "true", "TRUE", "yes", "Y"])
-def test_these_say_that_a_paper_has_the_label(value: object) -> None:
+def test_flags_that_mean_yes(value: object) -> None:
     assert read_flag(value) is True
 
 
 @pytest.mark.parametrize("value", [0, 0.0, -0.0, False, "0", "0.0", "False", "no", "N"])
-def test_these_say_that_it_has_not(value: object) -> None:
+def test_flags_that_mean_no(value: object) -> None:
     assert read_flag(value) is False
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", float("nan"), "NaN", "null", "N/A"])
-def test_these_say_nothing(value: object) -> None:
+def test_flags_that_are_blank(value: object) -> None:
     assert read_flag(value) == "blank"
 
 
 @pytest.mark.parametrize("value", [2, 0.5, -1, "2", "0.7", "maybe", "11", [1], {"a": 1}, float("inf")])
-def test_anything_else_is_no_flag(value: object) -> None:
+def test_other_values_are_no_flags(value: object) -> None:
     assert read_flag(value) is None

@@ -16,7 +16,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
     return targets, (targets * 0.5 + rng.random((120, 2)) * 0.5).astype(np.float32)
 
 
-def test_micro_f1_is_the_field_s() -> None:
+def test_micro_f1_is_that_of_scikit_learn() -> None:
     targets, scores = drawn()
     assert micro_f1(targets > 0, scores > 0.4) == pytest.approx(f1_score(targets, scores > 0.4, average="micro"))
 

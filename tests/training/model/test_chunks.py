@@ -46,7 +46,7 @@ def network(folder: Path, join: Join) -> SubjectNetwork:
 
 
 @pytest.mark.parametrize("join", JOINS)
-def test_chunks_that_are_none_change_nothing(join: Join) -> None:
+def test_padding_chunks_change_nothing(join: Join) -> None:
     joined = ChunkJoin(join, size=4)
     chunks = torch.randn(2, 3, 4)
     padded = torch.cat([chunks, torch.full((2, 2, 4), 9.0)], dim=1)
@@ -54,13 +54,13 @@ def test_chunks_that_are_none_change_nothing(join: Join) -> None:
     assert torch.allclose(joined(padded, real), joined(chunks, real[:, :3]), atol=1e-6)
 
 
-def test_mean_and_max_are_what_they_say() -> None:
+def test_mean_and_max_of_real_chunks() -> None:
     chunks, real = torch.tensor([[[1.0, 4.0], [3.0, 0.0], [9.0, 9.0]]]), torch.tensor([[True, True, False]])
     assert ChunkJoin("mean", 2)(chunks, real).tolist() == [[2, 2]]
     assert ChunkJoin("max", 2)(chunks, real).tolist() == [[3, 4]]
 
 
-def test_attention_gives_each_chunk_the_weight_it_deserves() -> None:
+def test_attention_weighs_chunks_by_softmax() -> None:
     joined = ChunkJoin("attention", 2)
     assert joined.attention is not None
     joined.attention.load_state_dict({"0.weight": torch.eye(2), "2.weight": torch.tensor([[1.0, 0.0]])})
@@ -70,7 +70,7 @@ def test_attention_gives_each_chunk_the_weight_it_deserves() -> None:
     assert found[0].tolist() == pytest.approx([first - second, 5 * first + 7 * second])
 
 
-def test_a_paper_in_a_batch_is_read_as_it_is_alone(tmp_path: Path) -> None:
+def test_a_paper_gets_the_same_scores_alone_and_in_a_batch(tmp_path: Path) -> None:
     net = network(tmp_path, "attention")
     papers = EncodedPapers(
         PaperEncoder(builders.tokenizer(), FORMAT), Papers(PAPERS, np.zeros((4, 3), dtype=np.float32))
@@ -84,7 +84,7 @@ def test_a_paper_in_a_batch_is_read_as_it_is_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("join", JOINS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
-def test_the_exported_graph_joins_the_same(tmp_path: Path, join: Join) -> None:
+def test_the_exported_graph_joins_chunks_like_the_network(tmp_path: Path, join: Join) -> None:
     net = network(tmp_path, join)
     encodings = PaperEncoder(builders.tokenizer(), FORMAT).encode(PAPERS)
     assert [len(encoding.rows().input_ids) for encoding in encodings] == [1, 1, 3, 4]

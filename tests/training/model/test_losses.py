@@ -86,7 +86,7 @@ def test_very_sure_scores_give_finite_losses_and_gradients(kind: str) -> None:
     assert logits.grad.isfinite().all()
 
 
-def test_a_loss_leaves_nothing_in_the_weights() -> None:
+def test_a_loss_adds_nothing_to_the_saved_weights() -> None:
     assert not LabelLoss(LossConfig(kind="class_balanced"), POSITIVES, 100).state_dict()
 
 

@@ -81,7 +81,7 @@ def layers(artefact: Artefact) -> list[int]:
     return [sum(node.op_type == "MultiHeadAttention" for node in graph.node) for graph in graphs]
 
 
-def test_papers_leave_after_an_exit_and_keep_their_quality(published: Published) -> None:
+def test_papers_exit_early_without_loss_of_quality(published: Published) -> None:
     artefact = published.open("tiny")
     first, last = artefact.manifest.exits
     assert (first.layer, last.layer, layers(artefact)) == (1, 2, [1, 1])
@@ -96,7 +96,7 @@ def test_papers_leave_after_an_exit_and_keep_their_quality(published: Published)
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-small", "tiny-words"])
-def test_each_artefact_replays_its_golden_papers(published: Published, name: str) -> None:
+def test_each_artefact_reproduces_its_golden_scores(published: Published, name: str) -> None:
     artefact = published.open(name)
     assert artefact.golden().replay(artefact.classifier()) < 1e-4
 

@@ -74,7 +74,7 @@ def test_one_label_is_reviewed_like_several(tmp_path: Path) -> None:
     assert sum(int(line["row"]) in flipped for line in first) >= 0.8 * len(flipped)
 
 
-def test_a_label_is_judged_by_how_sure_the_model_usually_is_of_it() -> None:
+def test_labels_are_judged_relative_to_the_usual_confidence_of_the_model() -> None:
     given = np.array([[1], [1], [1], [0], [0], [0], [0]], dtype=np.bool_)
     scores = np.array([[0.4], [0.3], [0.05], [0.38], [0.01], [0.02], [0.1]])
     found = likely_errors(given, scores)
@@ -82,7 +82,7 @@ def test_a_label_is_judged_by_how_sure_the_model_usually_is_of_it() -> None:
     assert found[0].margin == pytest.approx(0.9)
 
 
-def test_a_label_that_all_papers_have_says_nothing() -> None:
+def test_a_label_that_all_papers_have_is_never_suspicious() -> None:
     assert likely_errors(np.ones((4, 1), dtype=np.bool_), np.array([[0.1], [0.9], [0.2], [0.4]])) == []
 
 
