@@ -121,9 +121,9 @@ def test_titles_and_abstracts_are_found_in(read_in_page: Any, text: str) -> None
 
 def test_a_quotation_mark_that_is_never_closed_costs_one_row(read_in_page: Any) -> None:
     text = 'title,abstract\nfirst,"never closed\nsecond,text\nthird,text\n'
-    told = [[line, fault] for line, _, fault in read_in_page(READ_TABLE, text)["rows"]]
+    found = [[line, fault] for line, _, fault in read_in_page(READ_TABLE, text)["rows"]]
     reason = "a quotation mark is never closed, up to line 5; the lines after this one are read without it"
-    assert told == [[2, reason], [3, ""], [4, ""]]
+    assert found == [[2, reason], [3, ""], [4, ""]]
 
 
 def test_a_row_that_may_be_part_of_a_torn_one_is_left_out(read_in_page: Any) -> None:

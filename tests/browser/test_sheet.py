@@ -243,8 +243,8 @@ def _csv(table: list[list[str]], delimiter: str, line_end: str) -> str:
 
 def test_a_broken_row_is_reported_with_its_line(visit: Visit) -> None:
     read = 'async (text) => [...(await import("/web/csv.js")).rows(text)].map((row) => [row.line, row.fault])'
-    told = visit("/card").page.evaluate(read, 'a,b\n"x\ny",1\n"c"d,2\n\n"never,3\nz,4\n')
-    assert told == [
+    found = visit("/card").page.evaluate(read, 'a,b\n"x\ny",1\n"c"d,2\n\n"never,3\nz,4\n')
+    assert found == [
         [1, ""],
         [2, ""],
         [4, "text follows a closing quotation mark"],

@@ -154,11 +154,11 @@ def test_rejected_clients_keep_their_connection_and_are_logged_in_summary(tmp_pa
                 answers.append(answer.status)
                 answer.read()
         time.sleep(1.5)
-        told = [line for line in service.log() if line["message"] == "requests rejected"]
+        summaries = [line for line in service.log() if line["message"] == "requests rejected"]
         single = [line for line in service.log() if line.get("status") == 429]
     assert (answers, len(connections)) == ([429] * 5, 1)
-    assert (sum(line["queue_full"] for line in told), single) == (5, [])
-    assert len(told) < 5
+    assert (sum(line["queue_full"] for line in summaries), single) == (5, [])
+    assert len(summaries) < 5
 
 
 def test_a_body_that_nobody_reads_may_not_trickle_in_for_ever(tmp_path: Path, store: Store) -> None:

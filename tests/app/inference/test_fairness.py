@@ -33,17 +33,17 @@ class SlowTokenizer(InterceptedClassifier):
         return super().encode(papers)
 
 
-def told(store: Store, story: Callable[[InProcess], Awaitable[None]], **changes: object) -> None:
+def run_scenario(store: Store, scenario: Callable[[InProcess], Awaitable[None]], **changes: object) -> None:
     async def scene() -> None:
         settings = short_timeouts(store, stall_timeout_s=5.0, probe_interval_s=5.0, ready_window_s=10.0, **changes)
         async with in_process(settings, SlowTokenizer(store, lambda encoding: None)) as papers:
-            await story(papers)
+            await scenario(papers)
 
     asyncio.run(scene())
 
 
 def test_an_ordinary_paper_waits_for_one_expensive_text_at_most(store: Store) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         expensive = {"papers": [{"title": "x" * 1000, "abstract": "y" * 9000}] * 8}
         batches = [asyncio.create_task(papers.client.post("/classify/batch", json=expensive)) for _ in range(3)]
         await asyncio.sleep(0.3)
@@ -54,11 +54,11 @@ def test_an_ordinary_paper_waits_for_one_expensive_text_at_most(store: Store) ->
         assert [batch.status_code for batch in await asyncio.gather(*batches)] == [200] * 3
         assert waited_s < 0.6, "one text takes 0.1 s, all of them 2.4 s"
 
-    told(store, story, request_timeout_s=30.0, live_window_s=60.0)
+    run_scenario(store, scenario, request_timeout_s=30.0, live_window_s=60.0)
 
 
 def test_characters_beyond_the_limit_of_the_network_count_towards_the_cost(store: Store) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         expensive = {"papers": [{"title": "star", "abstract": "y" * 60_000}] * 3}
         first = asyncio.create_task(papers.client.post("/classify/batch", json=expensive))
         await asyncio.sleep(0.1)
@@ -66,26 +66,28 @@ def test_characters_beyond_the_limit_of_the_network_count_towards_the_cost(store
         assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
         assert (await first).status_code == 200
 
-    told(store, story, max_papers=8, max_queue_tokens=8_000, request_timeout_s=30.0, live_window_s=60.0)
+    run_scenario(store, scenario, max_papers=8, max_queue_tokens=8_000, request_timeout_s=30.0, live_window_s=60.0)
 
 
 def test_a_paper_that_can_never_fit_gets_no_retry_after(store: Store) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         answer = await papers.client.post("/classify/batch", json={"papers": [{"abstract": "y" * 90_000}] * 3})
         assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
         assert "retry-after" not in answer.headers
         assert (await papers.client.post("/classify", json={"abstract": "y" * 90_000})).status_code == 200
 
-    told(store, story, max_papers=8, max_queue_tokens=8_000, request_timeout_s=30.0, live_window_s=60.0)
+    run_scenario(store, scenario, max_papers=8, max_queue_tokens=8_000, request_timeout_s=30.0, live_window_s=60.0)
 
 
 def test_a_full_batch_of_the_longest_papers_fits_whatever_the_setting(store: Store) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         longest = papers.engine.current.manifest.input.max_tokens * 5
         batch = {"papers": [{"abstract": "y" * longest}] * 8}
         assert (await papers.client.post("/classify/batch", json=batch)).status_code == 200
 
-    told(store, story, max_papers=8, max_queue=8, max_queue_tokens=4096, request_timeout_s=30.0, live_window_s=60.0)
+    run_scenario(
+        store, scenario, max_papers=8, max_queue=8, max_queue_tokens=4096, request_timeout_s=30.0, live_window_s=60.0
+    )
 
 
 UNITS = ("\n", ". ", ".\n", "\\(", "\\[ ", "$", "$$", "e.g. ", '."', "\u00ad", "a", "中", "&amp;", "<b>", "\r\n \t")

@@ -31,14 +31,14 @@ def test_beyond_its_capacity_it_answers_what_it_can_and_refuses_the_rest(tmp_pat
 
 
 def test_a_termination_under_load_loses_no_request(tmp_path: Path, store: Store) -> None:
-    async def story() -> list[Reply]:
+    async def scenario() -> list[Reply]:
         asking = asyncio.create_task(one_after_another(service, 16, lambda: True, PAPER))
         await asyncio.sleep(1.0)
         service.signal(signal.SIGTERM)
         return await asking
 
     with running(tmp_path, SLOW, "0.02", artefacts=store.root, threads=2, drain_notice_s=1) as service:
-        replies = run(story())
+        replies = run(scenario())
         assert service.process.wait(10) == 0
     statuses = [reply.status for reply in replies]
     assert (statuses.count(503), statuses.count(0)) == (16, 0)

@@ -26,14 +26,14 @@ def key_file(tmp_path: Path) -> Path:
     return path
 
 
-def run(store: Store, key_file: Path, story: Callable[[InProcess], Awaitable[None]], **settings: Any) -> None:
-    async def told() -> None:
+def run(store: Store, key_file: Path, scenario: Callable[[InProcess], Awaitable[None]], **settings: Any) -> None:
+    async def run_scenario() -> None:
         options = Settings(artefacts=store.root, threads=2, api_key_file=key_file, **settings)
         async with in_process(options) as papers:
             papers.client.headers.update(AUTH)
-            await story(papers)
+            await scenario(papers)
 
-    asyncio.run(told())
+    asyncio.run(run_scenario())
 
 
 def publish_strange(store: Store, version: str, **files: bytes) -> None:
@@ -43,7 +43,7 @@ def publish_strange(store: Store, version: str, **files: bytes) -> None:
 
 
 def test_a_newer_version_is_switched_to(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         builders.publish(store.root, "1.2.0")
         answer = await papers.client.post("/admin/reload")
         assert (answer.json()["outcome"], answer.json()["model"]["version"]) == ("switched", "1.2.0")
@@ -52,22 +52,22 @@ def test_a_newer_version_is_switched_to(store: Store, key_file: Path) -> None:
         sha = papers.engine.current.sha256
         assert papers.metric(f'papers_model_info{{name="tiny-subjects",sha256="{sha}",version="1.2.0"}}') == 1
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 def test_without_a_newer_version_nothing_changes(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         assert (await papers.client.post("/admin/reload")).json()["outcome"] == "unchanged"
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 def test_a_pinned_version_stays_whatever_is_published(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         builders.publish(store.root, "1.2.0")
         assert (await papers.client.post("/admin/reload")).json()["outcome"] == "unchanged"
 
-    run(store, key_file, story, version="1.0.0")
+    run(store, key_file, scenario, version="1.0.0")
 
 
 async def refused(papers: InProcess) -> None:
@@ -78,21 +78,21 @@ async def refused(papers: InProcess) -> None:
 
 
 def test_a_damaged_version_is_refused_and_the_old_one_keeps_answering(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         builders.publish(store.root, "1.2.0")
         (store.root / "tiny-subjects" / "1.2.0" / GRAPH).write_bytes(b"half")
         await refused(papers)
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 def test_a_version_that_computes_other_scores_is_refused_and_counted(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         publish_strange(store, "1.2.0", model=builders.graph(pull=3.0))
         await refused(papers)
         assert papers.metric("papers_golden_failures_total") == 1
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 # A tokenizer that makes the Rust library panic, which is no Exception.
@@ -111,11 +111,11 @@ ANY_SCORES = b'{"tolerance": 0.99, "papers": [{"title": "star", "scores": [0.5, 
     ids=["no graph", "no tokenizer", "panic", "no golden papers", "any scores"],
 )  # fmt: skip
 def test_a_version_that_cannot_be_loaded_is_refused(store: Store, key_file: Path, files: dict[str, bytes]) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         publish_strange(store, "1.2.0", **files)
         await refused(papers)
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 def never_ending(folder: Path) -> None:
@@ -139,16 +139,16 @@ def endless_manifest(folder: Path) -> None:
 
 @pytest.mark.parametrize("harm", [never_ending, elsewhere, another_version, endless_manifest])
 def test_a_malicious_version_is_refused(store: Store, key_file: Path, harm: Callable[[Path], None]) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         builders.publish(store.root, "1.2.0")
         harm(store.root / "tiny-subjects" / "1.2.0")
         await refused(papers)
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 def test_no_request_fails_while_versions_change(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         async def ask() -> list[str]:
             versions = []
             while not finished.is_set():
@@ -167,20 +167,20 @@ def test_no_request_fails_while_versions_change(store: Store, key_file: Path) ->
             assert versions == sorted(versions)
         assert (await papers.classify("star")).json()["model"]["version"] == "1.4.0"
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)
 
 
 def test_reloading_over_http_needs_keys_to_be_in_use(store: Store) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         async with in_process(Settings(artefacts=store.root)) as papers:
             answer = await papers.client.post("/admin/reload")
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_a_reload_takes_new_keys_and_keeps_the_old_ones_if_the_file_is_broken(store: Store, key_file: Path) -> None:
-    async def story(papers: InProcess) -> None:
+    async def scenario(papers: InProcess) -> None:
         good = key_file.read_text()
         key_file.write_text("nonsense")
         refused = await papers.client.post("/admin/reload")
@@ -189,4 +189,4 @@ def test_a_reload_takes_new_keys_and_keeps_the_old_ones_if_the_file_is_broken(st
         assert (await papers.client.post("/admin/reload")).status_code == 200
         assert (await papers.client.post("/admin/reload")).status_code == 401
 
-    run(store, key_file, story)
+    run(store, key_file, scenario)

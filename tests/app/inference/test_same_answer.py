@@ -35,7 +35,7 @@ async def alone(papers: InProcess, bodies: list[dict[str, str]]) -> list[dict[st
 def test_a_paper_gets_the_same_answer_at_any_load(bundled: Store) -> None:
     bodies = texts(12)
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with in_process(Settings(artefacts=bundled.root, threads=2, request_timeout_s=60)) as papers:
             expected = await alone(papers, bodies)
             singles = [papers.client.post("/classify", json=body) for body in bodies for _ in range(2)]
@@ -47,7 +47,7 @@ def test_a_paper_gets_the_same_answer_at_any_load(bundled: Store) -> None:
                 for result, single in zip(answer.json()["results"], expected[first:], strict=True):
                     assert result == {name: value for name, value in single.items() if name != "model"}
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 def test_a_paper_gets_the_same_scores_bit_for_bit_with_any_number_of_threads(bundled: Store) -> None:

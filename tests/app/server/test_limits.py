@@ -127,13 +127,13 @@ def test_all_bodies_together_are_bounded() -> None:
         await middleware(scope, receive, send)
         return int(sent[0]["status"])
 
-    async def story() -> tuple[list[int], int]:
+    async def scenario() -> tuple[list[int], int]:
         held = [asyncio.create_task(status(b"a" * 10)) for _ in range(64)]
         await asyncio.sleep(0.05)
         rejected = await status(b"a")
         return [await task for task in held] + [await status(b"a")], rejected
 
-    statuses, rejected = asyncio.run(story())
+    statuses, rejected = asyncio.run(scenario())
     assert rejected == 429
     assert set(statuses) == {408}
 

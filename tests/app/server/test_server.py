@@ -231,10 +231,10 @@ def test_after_a_termination_new_requests_get_503_for_a_while_instead_of_no_answ
             while True:
                 answers.append(httpx.post(f"{service.url}/classify", json={"title": "star"}, trust_env=False))
         assert service.process.wait(20) == 0
-    told = [answer for answer in answers if answer.status_code == 503]
-    assert told
+    refusals = [answer for answer in answers if answer.status_code == 503]
+    assert refusals
     assert {answer.status_code for answer in answers} <= {200, 503}
-    assert {(answer.headers["retry-after"], answer.headers["connection"]) for answer in told} == {("1", "close")}
+    assert {(answer.headers["retry-after"], answer.headers["connection"]) for answer in refusals} == {("1", "close")}
 
 
 def test_an_interrupt_does_not_wait_for_new_requests(tmp_path: Path, store: Store) -> None:
