@@ -1,6 +1,6 @@
 """Goodput under overload: what the service still answers when four times its capacity is asked of it.
 
-    python -m benchmarks.overload [--seconds 20] [--rounds 3]
+    python -m benchmarks.overload [--seconds 20] [--rounds 3] [--papers titles]
 
 For abstracts and for titles alone, in turn and several times, since machines change their pace: the
 peak of sixteen clients in a closed loop, then a closed loop of clients that ask again at once when
@@ -24,6 +24,7 @@ from tests.app.running import Running, running
 
 _TITLE = {"title": "A quantum algorithm"}
 _ABSTRACT = _TITLE | {"abstract": 16 * "We prove a theorem about a particle in a noisy network of spins. "}
+_PAPERS = {"abstracts": _ABSTRACT, "titles": _TITLE}
 _OVERLOAD = 4
 _PEAK_CLIENTS = 16
 
@@ -46,13 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of each load in each round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--clients", type=int, default=300, help="of the closed overload (default: %(default)s)")
+    parser.add_argument("--papers", nargs="+", choices=tuple(_PAPERS), default=list(_PAPERS), help="default: both")
     parser.add_argument("--artefacts", type=Path, default=Settings().artefacts, help="default: the bundled ones")
     options = parser.parse_args(arguments)
     print("| papers | load | peak/s | goodput/s | share | accepted | lost | p99 of accepted, s |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, paper in (("abstracts", _ABSTRACT), ("titles", _TITLE)):
+    for name in options.papers:
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), artefacts=options.artefacts) as service:
-            _measure(service, name, paper, options)
+            _measure(service, name, _PAPERS[name], options)
 
 
 def _measure(service: Running, name: str, paper: Any, options: argparse.Namespace) -> None:

@@ -106,7 +106,7 @@ class Measurement:
         encode = self.artefact.classifier().encode
         words = " ".join(" ".join(paper) for paper in self.papers[:_TEXTS]).split()
         starts = range(0, len(words) - pieces, max(1, len(words) // _TEXTS))
-        return [_body(_text_of(words[start:], pieces, encode)) for start in starts]
+        return [_body(text_of(words[start:], pieces, encode)) for start in starts]
 
     @contextmanager
     def _service(self, cores: Sequence[int] = ()) -> Iterator[Running]:
@@ -133,7 +133,7 @@ def _on_cores(cores: Sequence[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _text_of(words: Sequence[str], pieces: int, encode: Callable[[Sequence[Paper]], Sequence[Encoding]]) -> Paper:
+def text_of(words: Sequence[str], pieces: int, encode: Callable[[Sequence[Paper]], Sequence[Encoding]]) -> Paper:
     """The first of these words as an abstract, as many as the network reads as `pieces` word pieces."""
     # A word has one piece or more.
     count = pieces - _SPECIAL_PIECES

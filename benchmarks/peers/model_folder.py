@@ -5,9 +5,9 @@ folder can take part. The int8 weights are multiplied by their scales; only acti
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -53,7 +53,7 @@ def write_model_folder(artefact: Artefact, folder: Path) -> Path:
     return folder
 
 
-def _initializers(models: Iterable[onnx.ModelProto]) -> Weights:
+def _initializers(models: Sequence[onnx.ModelProto]) -> Weights:
     """Initializers by name; quantized ones in fp32, under the name that they had before quantization."""
     stored = {tensor.name: numpy_helper.to_array(tensor) for model in models for tensor in model.graph.initializer}
     weights: Weights = {}
@@ -64,7 +64,18 @@ def _initializers(models: Iterable[onnx.ModelProto]) -> Weights:
             weights[base] = ((value.astype(np.float32) - zero.astype(np.float32)) * scale).astype(np.float32)
         elif value.dtype == np.float32:
             weights[name] = value
-    return weights
+    return weights | dict(_from_blocks(models, stored))
+
+
+def _from_blocks(
+    models: Iterable[onnx.ModelProto], stored: Mapping[str, NDArray[Any]]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The weights of MatMulNBits with 8 bits: rows of outputs in blocks with one scale each, 128 standing for 0."""
+    for node in (node for model in models for node in model.graph.node if node.op_type == "MatMulNBits"):
+        depth = next(attribute.i for attribute in node.attribute if attribute.name == "K")
+        blocks, scales = stored[node.input[1]], stored[node.input[2]]
+        values = (blocks.astype(np.float32) - 128) * scales.reshape(*blocks.shape[:2], 1)
+        yield node.input[1].removesuffix("_Q8"), values.reshape(len(blocks), -1)[:, :depth].T
 
 
 def _electra(weights: Mapping[str, NDArray[np.float32]]) -> Weights:

@@ -67,7 +67,8 @@ def operator_table(operators: Sequence[Operator], peaks: Peaks) -> list[str]:
     shown, others = list(operators[:_SHOWN]), operators[_SHOWN:]
     total = sum(operator.seconds for operator in operators)
     rows = [_row(operator.kind, [operator], total, peaks) for operator in shown]
-    rows += [_row(f"{len(others)} others", others, total, peaks), _row("all", operators, total, peaks)]
+    rows += [_row(f"{len(others)} others", others, total, peaks)] if others else []
+    rows.append(_row("all", operators, total, peaks))
     header = "| operator | runs | ms a paper | share | GOP | GOP/s | at least, ms | share of what is possible |"
     return [header, "|---|---|---|---|---|---|---|---|", *rows]
 

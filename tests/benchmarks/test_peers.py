@@ -31,7 +31,7 @@ from training.data.papers import Papers
 from training.evaluation.metrics import micro_f1
 from training.model.network import load_network
 from training.publishing.export import export_graph
-from training.publishing.quantization_schemes import quantize
+from training.publishing.quantization_schemes import quantize, schemes
 
 pytestmark = [
     pytest.mark.train,
@@ -61,6 +61,22 @@ def test_peers_get_the_network_of_the_artefact(tmp_path: Path) -> None:
     fp32 = in_fp32(artefact, folder, Store(tmp_path / "fp32"))
     papers = list(builders.GOLDEN_PAPERS)
     np.testing.assert_allclose(fp32.proven().scores(papers), artefact.classifier().scores(papers), atol=0.02)
+
+
+@pytest.mark.parametrize("scheme", [0, 1, 2])
+def test_weights_of_every_scheme_become_fp32(tmp_path: Path, scheme: int) -> None:
+    source = EncoderConfig(source=str(tiny.encoder(tmp_path / "encoder")))
+    network = load_network(source, HeadConfig(hidden=20), len(builders.LABELS)).eval()
+    graph = schemes(QuantizationConfig())[scheme].quantize(export_graph(network))
+    store = Store(tmp_path / "store")
+    store.publish(builders.manifest(), builders.files(model=graph))
+    folder = write_model_folder(store.open(), tmp_path / "peer")
+    inputs = {"input_ids": torch.tensor([[2, 5, 6, 3, 7, 3]]), "token_type_ids": torch.tensor([[0, 0, 0, 0, 1, 1]])}
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    with torch.inference_mode():
+        expected = torch.sigmoid(network(**inputs)["logits"])
+        served = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        np.testing.assert_allclose(torch.sigmoid(served(**inputs).logits), expected, atol=0.02)
 
 
 def test_without_exits_every_paper_passes_all_layers(tmp_path: Path) -> None:
