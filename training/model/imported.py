@@ -31,7 +31,7 @@ class ImportedNetwork(nn.Module):
         return {"logits": self.outputs(input_ids, attention_mask, token_type_ids)[0]}
 
     def outputs(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Logits of papers, and the hidden states of all layers."""
         types = {"token_type_ids": token_type_ids} if self.token_types else {}

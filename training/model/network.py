@@ -151,7 +151,7 @@ class SubjectNetwork(nn.Module):
         return self._features
 
     def outputs(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Logits of papers, or of the one whose chunks these are, and the hidden states of all layers."""
         output = self.encoder(

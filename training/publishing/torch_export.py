@@ -19,8 +19,10 @@ class _Served(nn.Module):
         self._network = network
         self._layer = layer
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *token_type_ids: Tensor) -> tuple[Tensor, ...]:
-        logits, hidden_states = self._network.outputs(input_ids, attention_mask, *token_type_ids)
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        logits, hidden_states = self._network.outputs(input_ids, attention_mask, token_type_ids)
         probabilities = torch.sigmoid(logits)
         if self._layer is None:
             return (probabilities,)
