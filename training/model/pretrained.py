@@ -71,7 +71,7 @@ def require_reachable(source: str, what: str = "encoder") -> None:
 def read_tokenizer(source: str, what: str = "encoder") -> Tokenizer:
     """The encoder's own tokenizer, in the form that serving reads; ConfigError if there is none."""
     try:
-        loaded = AutoTokenizer.from_pretrained(source, use_fast=True)
+        loaded = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise not_loadable(source, error, what) from None
     tokenizer: Tokenizer | None = getattr(loaded, "backend_tokenizer", None)

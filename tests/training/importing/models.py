@@ -72,6 +72,7 @@ def classifier(folder: Path, kind: str, labels: tuple[str, ...] = ("Biology", "L
     make, sizes = CONFIGS[kind]
     stated = {"problem_type": "multi_label_classification", "id2label": dict(enumerate(labels))} | config
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad")}
+    ids |= {"bos_token_id": ids["cls_token_id"], "eos_token_id": ids["sep_token_id"]}
     torch.manual_seed(5)
     model = AutoModelForSequenceClassification.from_config(
         make(vocab_size=len(tokenizer), **sizes, **ids, initializer_range=0.3, **stated)

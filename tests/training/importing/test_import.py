@@ -1,5 +1,6 @@
 """A classifier that was fine-tuned elsewhere becomes an artefact, with labelled papers and without."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch"
 )
 
-# One of BERT, which gets a graph written for serving, one whose tokenizer has two separators, one without token types.
-KINDS = ("bert", "roberta", "distilbert")
+KINDS = ("bert", "roberta", "distilbert", "deberta", "modernbert")
 PAPERS = [Paper("a proof of the theorem", "we star the network"), Paper("quantum plasma")]
 
 
@@ -142,3 +142,19 @@ def test_what_cannot_be_served_is_refused_with_the_reason(
     assert run_import(tmp_path, model, *options) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "store").exists()
+
+
+def test_an_encoder_without_a_head_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_import(tmp_path, tiny.encoder(tmp_path / "encoder"), "--sigmoid", "--labels", "A", "B") == 2
+    assert "has no weights for classifier.bias, classifier.weight" in capsys.readouterr().err
+
+
+def test_code_that_comes_with_a_model_is_never_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = models.classifier(tmp_path / "model", "bert")
+    config = json.loads((model / "config.json").read_text())
+    code = {"AutoConfig": "own.OwnConfig", "AutoModelForSequenceClassification": "own.OwnModel"}
+    (model / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": code}))
+    (model / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert run_import(tmp_path, model) == 2
+    assert "holds no model in the Hugging Face layout" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
