@@ -31,7 +31,7 @@ def test_a_graph_as_good_as_fp32_or_better_passes(change: dict[str, Any]) -> Non
         ({"bytes_int8": 37_000_000}, "size is 41% of fp32, allowed is 40%"),
     ],
 )
-def test_each_gate_that_is_missed_is_named_with_its_figures(change: dict[str, float], message: str) -> None:
+def test_each_gate_that_is_missed_is_named_with_its_figures(change: dict[str, Any], message: str) -> None:
     missed = missed_gates(dataclasses.replace(GOOD, **change), GATES)
     assert message in "; ".join(missed)
     with pytest.raises(GateError, match="not published, the quantized graph misses its gates"):
