@@ -1,5 +1,6 @@
 """From papers to predictions, by a service; needs httpx."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from model_store.papers import Paper
 RETRIES = Retries(tries=60, total_s=600.0, longest_s=30.0)
 # These say nothing of the paper: too slow, too many, stalled, not ready, out of time.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+# The service refuses NUL characters and lone surrogates; the model reads them as spaces.
+_REFUSED_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 
 
 class RemoteLabeller:
@@ -38,7 +41,7 @@ class RemoteLabeller:
 
     def __call__(self, papers: Sequence[Paper]) -> list[Result]:
         try:
-            return [self._result(answer) for answer in self._client.classify_many(Sent(*paper) for paper in papers)]
+            return [self._result(answer) for answer in self._client.classify_many(map(_sent, papers))]
         except ServiceError as error:
             raise CliError(f"the service stopped answering: {error}; go on later with --resume") from None
 
@@ -59,6 +62,10 @@ class RemoteLabeller:
                 "go on later with --resume"
             )
         return Refusal("; ".join(fault.detail for fault in problem.errors or ()) or problem.detail)
+
+
+def _sent(paper: Paper) -> Sent:
+    return Sent(*(_REFUSED_CHARACTERS.sub(" ", text) for text in paper))
 
 
 def connect(url: str, key_file: Path | None, retries: Retries = RETRIES) -> Client:

@@ -63,7 +63,7 @@ export class Sheet {
    * @param {() => void} progressed called after each batch
    */
   async label(classify, { title, abstract, most }, progressed) {
-    const paper = (/** @type {Entry} */ { cells }) => ({ title: cells[title] ?? "", abstract: cells[abstract] ?? "" });
+    const paper = (/** @type {Entry} */ { cells }) => ({ title: readable(cells[title]), abstract: readable(cells[abstract]) });
     for (const entry of this.entries) {
       const { title, abstract } = paper(entry);
       if (!(title + abstract).trim()) entry.fault ||= "neither a title nor an abstract";
@@ -122,6 +122,14 @@ function additions({ result, fault }, labels, decimal) {
   const model = `${name} ${version} ${sha256.slice(0, 12)}`;
   const scores = labels.map((label) => String(result.probabilities[label]).replace(".", decimal));
   return [result.labels.join("; "), result.status, ...scores, model, ""];
+}
+
+/**
+ * A cell as it is sent: the service refuses NUL characters and lone surrogates, which the model reads as spaces.
+ * @param {string | undefined} cell
+ */
+function readable(cell) {
+  return (cell ?? "").replace(/[\0\p{Cs}]/gu, " ");
 }
 
 /**

@@ -241,6 +241,16 @@ def _csv(table: list[list[str]], delimiter: str, line_end: str) -> str:
     return text.getvalue()
 
 
+def test_characters_that_the_service_refuses_are_sent_as_spaces(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit()
+    give(visitor, b"title,abstract\na star,of plasma\na\x00star,of plasma\x00\n")
+    visitor.press("Label the papers")
+    expect(visitor.page.locator("#sheet-note")).to_have_text("2 of 2 rows labelled.")
+    plain, unreadable = download(visitor, tmp_path / "labelled.csv")
+    assert (unreadable["title"], unreadable["labels"]) == ("a\x00star", "Physics")
+    assert unreadable["Physics"] == plain["Physics"]
+
+
 def test_a_broken_row_is_reported_with_its_line(visit: Visit) -> None:
     read = 'async (text) => [...(await import("/web/csv.js")).rows(text)].map((row) => [row.line, row.fault])'
     found = visit("/card").page.evaluate(read, 'a,b\n"x\ny",1\n"c"d,2\n\n"never,3\nz,4\n')

@@ -98,6 +98,14 @@ def test_an_unknown_status_is_kept(status: str, words: str) -> None:
     assert described(status).startswith(words)
 
 
+def test_characters_that_the_service_refuses_are_sent_as_spaces(tmp_path: Path) -> None:
+    with served(Settings(artefacts=builders.publish(tmp_path).root)) as service:
+        labeller = RemoteLabeller(Client(transport=service))
+        plain, unreadable = labeller([Paper("a star", "of plasma"), Paper("a\x00star", "of\ud800 plasma\x00")])
+    assert isinstance(plain, Prediction)
+    assert unreadable == plain
+
+
 def test_a_service_that_changes_its_model_ends_the_table(tmp_path: Path) -> None:
     older, newer = (Settings(artefacts=builders.publish(tmp_path / v, v).root) for v in ("1.0.0", "2.0.0"))
     with served(older) as before, served(newer) as after:
