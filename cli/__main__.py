@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from cli.errors import CliError
-from cli.processor import missing_features, sentence_for_old_processor
 from cli.terminal import Terminal
+from model_store.processor import missing_features, sentence_for_old_processor
 
 _EPILOG = """\
 start here:

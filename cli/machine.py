@@ -5,8 +5,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.processor import first_processor
 from model_store.cpus import usable_cpus
+from model_store.processor import first_processor
 
 # More processors than any machine has: what comes back smaller is the quota.
 _UNLIMITED = 1 << 20

@@ -11,8 +11,8 @@ import pytest
 
 from cli.__main__ import main
 from cli.machine import read_machine
-from cli.processor import missing_features
 from cli.terminal import Terminal
+from model_store.processor import missing_features
 from model_store.store import Store
 from tests import builders
 from tests.app.running import ROOT, Running, environment

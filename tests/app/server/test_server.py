@@ -69,6 +69,16 @@ def test_a_broken_artefact_stops_the_start_with_one_sentence(tmp_path: Path, sto
     assert "model.onnx has 0 bytes, expected" in said
 
 
+def test_an_old_processor_stops_the_start_before_numpy_is_imported() -> None:
+    program = (
+        "import sys; from app.__main__ import main; "
+        "print(main(missing=['ssse3']), *({'numpy', 'onnxruntime'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2"]
+    assert done.stderr.startswith("this processor lacks ssse3 and is below x86-64-v2")
+
+
 def test_a_missing_version_stops_the_start_with_one_sentence(tmp_path: Path, store: Store) -> None:
     code, said = started(tmp_path, artefacts=store.root, version="9.9.9", log_format="human")
     assert code == 1
