@@ -81,10 +81,13 @@ class Store:
         versions = sorted(found, key=_numbers)
         if not versions:
             there = ", ".join(_names(releases)) or "none at all"
-            raise ArtefactMissing(f"no model {wanted!r} in {self.place}; there is {there}")
+            raise ArtefactMissing(f"no model {wanted!r} in {self.place}; there is {there}{_unreadable(self.root)}")
         if version != LATEST and version not in found:
             there = ", ".join(versions)
-            raise ArtefactMissing(f"no artefact of version {version!r} of {wanted} in {self.place}; there is {there}")
+            raise ArtefactMissing(
+                f"no artefact of version {version!r} of {wanted} in {self.place}; there is {there}"
+                f"{_unreadable(self.root)}"
+            )
         return found[versions[-1] if version == LATEST else version]
 
     def open(self, name: str | None = None, version: str = LATEST, sha256: str | None = None) -> Artefact:
@@ -140,11 +143,11 @@ class Store:
         found = []
         for folder in _folders(self.root):
             if is_version(folder.name):
-                if (folder / MANIFEST).exists():
+                if _is_published(folder):
                     found.append(Release(_stated_name(folder), folder.name, folder))
             elif is_name(folder.name):
                 versions = [version for version in _folders(folder) if is_version(version.name)]
-                found += [Release(folder.name, path.name, path) for path in versions if (path / MANIFEST).exists()]
+                found += [Release(folder.name, path.name, path) for path in versions if _is_published(path)]
         return found
 
 
@@ -173,6 +176,24 @@ def _folders(parent: Path) -> list[Path]:
     except OSError:
         # Not there, or not readable: nothing is published in it.
         return []
+
+
+def _is_published(folder: Path) -> bool:
+    return os.path.exists(folder / MANIFEST)  # noqa: PTH110  # Path.exists raises where this user may not enter
+
+
+def _unreadable(root: Path) -> str:
+    """The end of a message: the first folder of the store that this user may not read, if there is one."""
+    folders = [root, *_folders(root), *(version for folder in _folders(root) for version in _folders(folder))]
+    for folder in folders:
+        try:
+            with os.scandir(folder):
+                (folder / MANIFEST).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            return f"; {folder} cannot be read: {error.strerror}"
+    return ""
 
 
 def _stated_name(folder: Path) -> str:

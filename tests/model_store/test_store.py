@@ -1,6 +1,10 @@
 """Publishing, resolving, verifying: only a complete and unchanged artefact is ever opened."""
 
 import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +94,34 @@ def test_an_unknown_version_is_refused_with_those_there_are(store: Store) -> Non
 def test_an_empty_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArtefactMissing, match="none at all"):
         Store(tmp_path / "nowhere").open()
+
+
+@pytest.mark.parametrize("closed", [".", "tiny-subjects", "tiny-subjects/1.0.0"])
+def test_a_store_that_this_user_may_not_read_is_not_only_called_empty(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as parent, without_privileges(parent):
+        store = builders.publish(Path(parent, "store"))
+        folder = store.root / closed
+        folder.chmod(0o000)
+        try:
+            with pytest.raises(ArtefactMissing, match=f"none at all; {folder} cannot be read: Permission denied"):
+                store.open()
+        finally:
+            folder.chmod(0o755)
+
+
+@contextmanager
+def without_privileges(folder: str) -> Iterator[None]:
+    """Act as a user who owns the folder and is not root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    os.chown(folder, nobody, -1)
+    os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "golden.json", "CARD.md"])
