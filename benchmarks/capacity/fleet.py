@@ -65,7 +65,6 @@ class Fleet:
         self._changed = env.now
         self.ready = [new_replica() for _ in range(replicas)]
         self.starting = 0
-        self.failed = 0
         self.most_connections = 0
         self.replicas = list(self.ready)
         """All instances that there have been."""
