@@ -42,9 +42,8 @@ def compare(options: argparse.Namespace) -> Turns:
     labels, papers = read_papers(options.papers)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "machine.json").write_text(json.dumps(_machine(artefact), indent=2))
-    plan = Plan(
-        options.seconds, tuple(_RATES if options.rate is None else options.rate), options.sample, options.answers
-    )
+    rates = tuple(_RATES if options.rate is None else options.rate)
+    plan = Plan(options.seconds, rates, options.sample, options.answers, start_s=options.start_limit)
     sample = Sample.of(papers, labels, artefact.manifest.labels)
     field = Field(artefact, options.environments, sample, plan, options.output / "servers.log")
     chosen = _chosen(field.participants(), options.peer or [""])
@@ -112,6 +111,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sample", type=int, default=400, help="papers that are sent (default: %(default)s)")
     made.add_argument("--answers", type=int, default=400, help="papers for the micro-F1 (default: %(default)s)")
     made.add_argument("--rate", type=float, action="append", help=f"open loop, a second; repeatable; default {_RATES}")
+    made.add_argument(
+        "--start-limit", type=float, default=45, help="seconds to the first answer (default: %(default)s)"
+    )
     made.add_argument("--prepare", action="store_true", help="only make environments and networks; measure nothing")
     return made
 

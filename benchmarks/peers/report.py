@@ -45,7 +45,8 @@ def write_report(folder: Path) -> None:
     results = completed(turns)
     failed = {turn["peer"]: turn["failed"] for turn in turns if turn["peer"] not in results}
     rounds = max((len(found.turns) for found in results.values()), default=0)
-    lines = [f"{', '.join(machine.values())}; {rounds} turns of each, medians.", ""]
+    turns_of_each = "one turn of each" if rounds == 1 else f"medians of {rounds} turns of each"
+    lines = [f"{', '.join(machine.values())}; {turns_of_each}.", ""]
     lines += _table(_COLUMNS, map(_cells, results.values()))
     lines += ["", *(f"{name}: not measured ({reason}).  " for name, reason in failed.items())]
     lines += ["", *_latencies(results), "", *_open_loops(results), "", *verdict_table(verdicts_of(results))]
@@ -82,7 +83,7 @@ def _cells(found: Results) -> list[str]:
 
 
 def _latencies(results: dict[str, Results]) -> list[str]:
-    header = ["p50 / p95 / p99, ms", *(f"{clients} clients" for clients in CLIENTS)]
+    header = ["p50 / p95 / p99, ms", *(f"clients: {clients}" for clients in CLIENTS)]
     rows = (
         [name, *(_percentiles(found, str(clients)) for clients in CLIENTS)]
         for name, found in results.items()
