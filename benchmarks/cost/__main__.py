@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", type=Path, default=Settings().artefacts, help="default: the bundled one")
     parser.add_argument("--environments", type=Path, default=Path("runs/peers"), help="default: %(default)s")
     parser.add_argument("--sample", type=int, default=400, help="papers that are sent (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3, help="of each load (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=3, help="of each load, whole ones (default: %(default)s)")
     parser.add_argument("--price", type=float, default=0.04, help="euros for a core-hour (default: %(default)s)")
     return parser
 

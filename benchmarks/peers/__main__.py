@@ -6,8 +6,8 @@
 Each peer gets an environment of its own (made once, below --environments), the same weights in fp32 from the artefact,
 and the same papers with their real lengths. Peers take turns in every round, one server at a time, on all processors
 together with the load generator (wrk, which must be installed). A peer that cannot be installed or fails is named with
-the reason. First of all the longest time that the measurements can take is printed. DIR gets turns.jsonl, table.md and
-pictures; a call with the same DIR takes the turns that are missing.
+the reason. Environments are made first; then the longest time that the measurements can take is printed. DIR gets
+turns.jsonl, table.md and pictures; a call with the same DIR takes the turns that are missing.
 """
 
 import argparse
@@ -48,10 +48,9 @@ def compare(options: argparse.Namespace) -> Turns:
     field = Field(artefact, options.environments, sample, plan, options.output / "servers.log")
     chosen = _chosen(field.participants(), options.peer or [""])
     turns = Turns(options.output / "turns.jsonl")
-    if options.prepare:
-        _prepare(chosen, options.environments)
-    else:
-        _take_turns(turns, chosen, plan, options)
+    prepared = _prepared(chosen, turns, options.environments)
+    if not options.prepare:
+        _take_turns(turns, prepared, plan, options)
     return turns
 
 
@@ -71,12 +70,16 @@ def _take_turns(turns: Turns, chosen: Sequence[Participant], plan: Plan, options
         write_report(options.output)
 
 
-def _prepare(chosen: Sequence[Participant], environments: Path) -> None:
+def _prepared(chosen: Sequence[Participant], turns: Turns, environments: Path) -> list[Participant]:
+    """Those whose environments are there or can be made; the failure of the others is recorded."""
+    prepared = []
     for participant in tqdm(chosen, unit="environment"):
         try:
             prepare(environments, participant.packages)
+            prepared.append(participant)
         except InstallationFailed as error:
-            print(f"{participant.name}: {error}")
+            turns.record(participant, {"failed": str(error)})
+    return prepared
 
 
 def _machine(artefact: Artefact) -> dict[str, str]:
@@ -107,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
         "--peer", action="append", metavar="PART", help="only this peer, or all with this part; repeatable"
     )
     made.add_argument("--rounds", type=int, default=1, help="turns of each peer (default: %(default)s)")
-    made.add_argument("--seconds", type=float, default=4, help="of each load (default: %(default)s)")
+    made.add_argument("--seconds", type=int, default=4, help="of each load, whole ones (default: %(default)s)")
     made.add_argument("--sample", type=int, default=400, help="papers that are sent (default: %(default)s)")
     made.add_argument("--answers", type=int, default=400, help="papers for the micro-F1 (default: %(default)s)")
     made.add_argument("--rate", type=float, action="append", help=f"open loop, a second; repeatable; default {_RATES}")

@@ -102,7 +102,10 @@ class Turns:
 
     def take(self, participant: Participant, environments: Path) -> None:
         """Measure once and record it, or the reason why that failed."""
-        turn = _turn(participant, environments)
+        self.record(participant, _turn(participant, environments))
+
+    def record(self, participant: Participant, turn: Turn) -> None:
+        """Add a turn, or `{"failed": reason}`."""
         with self._path.open("a") as file:
             file.write(json.dumps({"peer": participant.name, "note": participant.note} | turn) + "\n")
 
