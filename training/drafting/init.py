@@ -54,8 +54,9 @@ def _lengths(facts: EncoderFacts) -> tuple[int, int]:
 
 def _summary(found: Survey, sizes: Plan, output: Path) -> str:
     title, abstract = (quoted(name) if name else "none" for name in (found.columns.title, found.columns.abstract))
+    labels = f"{len(found.labels)} label{'s' * (len(found.labels) != 1)}"
     lines = [
-        f"{found.papers} papers; titles: {title}; abstracts: {abstract}; {len(found.labels)} labels",
+        f"{found.papers} papers; titles: {title}; abstracts: {abstract}; {labels}",
         *(f"set aside, {papers} papers: {quoted(label)}" for label, papers in found.set_aside.items()),
         f"on this machine fitting takes {minutes(sizes.costs.fit)} at most, the whole run {minutes(sizes.costs.total)}",
         f"{output}: read it, change what you like, then",
