@@ -40,8 +40,8 @@ def rows(count: int) -> tiny.Rows:
         words = [SUBJECTS[name] for name in sorted(labels)]
         abstract = [*words * 3, *rng.choice(tiny.GENERAL, size=6).tolist()]
         rng.shuffle(abstract)
-        flags = {name: int(name in labels) for name in names}
-        table.append({"title": f"{' '.join(words)} {number}", "abstract": " ".join(abstract)} | flags)
+        texts: dict[str, object] = {"title": f"{' '.join(words)} {number}", "abstract": " ".join(abstract)}
+        table.append(texts | {name: int(name in labels) for name in names})
     return table
 
 
