@@ -38,11 +38,11 @@ def verdicts(value: Value, other_servers: Sequence[str], callers: int) -> list[V
 def _against_torch(value: Value) -> list[Verdict]:
     p50, rate, p99 = ("closed", "1", "p50"), ("closed", "16", "per_second"), ("closed", "16", "p99")
     return [
-        Verdict("p50 at 1 client / torch fp32", value(SERVICE, *p50) / value(TORCH_FP32, *p50), 0.25, False),
-        Verdict("p50 at 1 client / torch int8", value(SERVICE, *p50) / value(TORCH_INT8, *p50), 0.4, False),
-        Verdict("papers/s at 16 clients / torch fp32", value(SERVICE, *rate) / value(TORCH_FP32, *rate), 7, True),
-        Verdict("papers/s at 16 clients / torch int8", value(SERVICE, *rate) / value(TORCH_INT8, *rate), 3.5, True),
-        Verdict("p99 at 16 clients / torch int8", value(SERVICE, *p99) / value(TORCH_INT8, *p99), 0.25, False),
+        Verdict("p50 at 1 client / torch fp32", _ratio(value, p50, TORCH_FP32), 0.25, False),
+        Verdict("p50 at 1 client / torch int8", _ratio(value, p50, TORCH_INT8), 0.4, False),
+        Verdict("papers/s at 16 clients / torch fp32", _ratio(value, rate, TORCH_FP32), 7, True),
+        Verdict("papers/s at 16 clients / torch int8", _ratio(value, rate, TORCH_INT8), 3.5, True),
+        Verdict("p99 at 16 clients / torch int8", _ratio(value, p99, TORCH_INT8), 0.25, False),
     ]
 
 
@@ -51,8 +51,10 @@ def _against_others(value: Value, other_servers: Sequence[str], callers: int) ->
     fastest = max((value(name, *rate) for name in other_servers), default=math.nan)
     loop = value(LOOP, "closed", str(callers), "per_second")
     return [
-        Verdict("papers/s at 16 clients / fastest other server", value(SERVICE, *rate) / fastest, 2, True),
-        Verdict(f"papers/s at 16 clients / graph in a loop of {callers}", value(SERVICE, *rate) / loop, 0.95, True),
+        Verdict("papers/s at 16 clients / fastest other server", _quotient(value(SERVICE, *rate), fastest), 2, True),
+        Verdict(
+            f"papers/s at 16 clients / graph in a loop of {callers}", _quotient(value(SERVICE, *rate), loop), 0.95, True
+        ),
         Verdict("p50 at 1 client − graph in a loop of 1, ms", value(SERVICE, *p50) - value(LOOP, *p50), 1, False),
     ]
 
@@ -65,3 +67,13 @@ def _absolute(value: Value) -> list[Verdict]:
         Verdict("installed, MB", value(SERVICE, "installed_mb"), 250, False),
         Verdict("micro-F1 lost by early exits, points", 100 * f1_loss, 0.2, False),
     ]
+
+
+def _ratio(value: Value, keys: Sequence[str], other: str) -> float:
+    """Of this service to another."""
+    return _quotient(value(SERVICE, *keys), value(other, *keys))
+
+
+def _quotient(part: float, whole: float) -> float:
+    """NaN where nothing was answered."""
+    return part / whole if whole else math.nan

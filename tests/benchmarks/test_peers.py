@@ -20,7 +20,7 @@ from benchmarks.peers.model_folder import write_model_folder
 from benchmarks.peers.open_loop import open_loop
 from benchmarks.peers.peer import SERVICE, TORCH_INT8, peers
 from benchmarks.peers.plan import Plan
-from benchmarks.peers.report import write_report
+from benchmarks.peers.report import completed, verdicts_of, write_report
 from benchmarks.peers.turns import Participant, Turn, Turns
 from model_store.papers import Paper
 from model_store.store import Store
@@ -221,3 +221,11 @@ def test_the_table_has_a_row_for_every_peer_and_names_those_that_are_missing(tmp
     assert "torch fp32" not in table
     for name in ("closed.png", "open.png"):
         assert 0 < (tmp_path / name).stat().st_size < 150_000
+
+
+def test_a_server_that_answered_nothing_makes_no_ratio(tmp_path: Path) -> None:
+    stuck = _result(TORCH_INT8, 1)
+    nothing = {"p50": 0, "p95": 0, "p99": 0, "per_second": 0, "errors": 64}
+    stuck["closed"] = dict.fromkeys(stuck["closed"], nothing)
+    found = verdicts_of(completed([_result(SERVICE, 8), stuck]))
+    assert [verdict.target for verdict in found if "int8" in verdict.target] == []
