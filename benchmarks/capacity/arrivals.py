@@ -51,8 +51,10 @@ class DailyCurve:
 def poisson(rate: Rate, start_s: float, end_s: float, chance: np.random.Generator) -> Iterator[float]:
     """Times of arrivals, in order; the rate is taken as constant within each second."""
     for first in np.arange(start_s, end_s, _CHUNK_S):
-        seconds = np.arange(first, min(first + _CHUNK_S, end_s))
-        counts = chance.poisson(rate(seconds))
-        times = np.repeat(seconds, counts) + chance.random(counts.sum())
+        last = min(first + _CHUNK_S, end_s)
+        starts = np.arange(first, last)
+        lengths = np.minimum(starts + 1, last) - starts
+        counts = chance.poisson(rate(starts) * lengths)
+        times = np.repeat(starts, counts) + np.repeat(lengths, counts) * chance.random(counts.sum())
         times.sort()
         yield from times.tolist()

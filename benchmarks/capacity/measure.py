@@ -130,7 +130,8 @@ def _rejection_s(content: bytes, service: dict[str, Any]) -> float:
 
 
 async def _rejections(instance: Running, content: bytes) -> float:
-    slow = asyncio.create_task(Caller(instance.port).send(content))
+    first = Caller(instance.port)
+    slow = asyncio.create_task(first.send(content))
     await asyncio.sleep(0.2)
     end, before, rejected = time.monotonic() + _REJECTED_S, _processor_s(instance.process.pid), 0
 
@@ -144,6 +145,7 @@ async def _rejections(instance: Running, content: bytes) -> float:
     await asyncio.gather(*(call() for _ in range(_REJECTED_CALLERS)))
     used_s = _processor_s(instance.process.pid) - before
     await slow
+    first.close()
     return used_s / rejected
 
 

@@ -265,6 +265,12 @@ def test_arrivals_follow_the_curve_of_the_day() -> None:
     assert np.histogram(times, [0, 21_600, 64_800, DAY_S])[0][1] > 0.7 * len(times)
 
 
+def test_arrivals_end_within_a_second() -> None:
+    times = list(poisson(Constant(1000), 2.5, 4.25, np.random.default_rng(1)))
+    assert 2.5 <= min(times) < max(times) < 4.25
+    assert len(times) == pytest.approx(1750, abs=4 * 1750**0.5)
+
+
 def test_costs_are_read_as_they_were_written(tmp_path: Path) -> None:
     written = costs(PaperCost(100, (0.01, 0.02)), PaperCost(300, (0.03, 0.06)))
     written.write(tmp_path / "costs.json")
