@@ -20,6 +20,8 @@ from training.data.folds import folds
 _LENGTHS = (None, 0, None, 12, None, 25, None, 50)
 # Inverse strength of the penalty on the outliers' direction; see training/LOG.md.
 _REGULARIZATION = 1.0
+# Of the largest one.
+_LEAST_VARIANCE = 1e-6
 # Kinds of scholarly texts of other fields, which a reader may find in scope or not: they are reported apart.
 _SCHOLARLY = ("near misses", "scholarly: ")
 
@@ -112,14 +114,16 @@ class Detector(NamedTuple):
 def _fit_head(
     papers: NDArray[np.float64], outliers: NDArray[np.float64], distances: NDArray[np.float64]
 ) -> OutlierHead:
-    """Logistic regression of papers against outliers, scaled so that papers have the usual values of `distances`.
+    """Logistic regression of papers against outliers, in the unit of `distances` of the same papers.
 
-    What is usual is seen on papers that the regression was not fitted on (5 folds).
+    What is usual is seen on papers that the regression was not fitted on (5 folds). Papers that are close to other
+    fields, such as deep learning on X-rays, are unusual for the regression: where the distance marks two papers in a
+    hundred, the head marks two in a thousand.
     """
     scores = np.empty(len(papers))
     for others, fold in folds(len(papers), seed=0):
         scores[fold] = _regression(papers[others], outliers).decision_function(papers[fold])
-    (middle, high), (usual, far) = (np.quantile(values, (0.5, 0.99)) for values in (scores, distances))
+    (middle, high), (usual, far) = np.quantile(scores, (0.5, 0.998)), np.quantile(distances, (0.5, 0.98))
     scale = (far - usual) / (high - middle)
     regression = _regression(papers, outliers)
     return OutlierHead(regression.coef_[0] * scale, float((regression.intercept_[0] - middle) * scale + usual))
@@ -146,8 +150,10 @@ def fit_detector(papers: States) -> Detector:
 
 def _whiten(features: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     # Shrunk (Ledoit and Wolf 2004): there may be fewer papers than dimensions.
-    fitted = LedoitWolf().fit(features)
-    return fitted.location_, np.linalg.cholesky(fitted.precision_)
+    fitted = LedoitWolf().fit(np.asarray(features, dtype=np.float64))
+    variances, axes = np.linalg.eigh(fitted.covariance_)
+    # Directions of hardly any variance hold rounding errors alone; dividing by their deviation would magnify these.
+    return fitted.location_, axes / np.sqrt(np.maximum(variances, _LEAST_VARIANCE * variances[-1]))
 
 
 def _log_distance(

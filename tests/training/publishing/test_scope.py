@@ -45,8 +45,8 @@ def test_a_strange_text_is_far_at_any_length() -> None:
 def test_outliers_that_are_learned_from_are_found_within_the_spread_of_the_papers() -> None:
     def of_other_field(seed: int) -> States:
         texts = states(400, seed=seed)
-        # Three deviations away in one dimension, and closer to the mean than papers in the others.
-        shift = 3 * 10 / np.sqrt(texts.tokens)[:, None] * np.eye(HIDDEN)[0]
+        # Far away in one dimension, and closer to the mean than papers in the others.
+        shift = 3.6 * 10 / np.sqrt(texts.tokens)[:, None] * np.eye(HIDDEN)[0]
         return texts._replace(features=texts.features * 0.3 + shift)
 
     papers = states(2000)
@@ -69,6 +69,16 @@ def test_a_detector_may_learn_from_the_tuning_half_alone() -> None:
 def test_fewer_papers_than_dimensions_are_enough_to_go_on() -> None:
     detector = fit_detector(states(HIDDEN - 2))
     assert np.isfinite(detector(states(20, seed=1))).all()
+
+
+def test_states_that_lie_in_fewer_dimensions_have_a_distance() -> None:
+    papers = states(500)
+    flat = papers._replace(
+        features=np.column_stack([papers.features[:, :-1], papers.features[:, 0]]).astype(np.float32)
+    )
+    detector = fit_detector(flat)
+    assert np.isfinite(detector(flat)).all()
+    assert np.median(detector(flat)) == pytest.approx(0, abs=0.2)
 
 
 def test_every_second_paper_is_learned_whole_and_titles_alone_too() -> None:
