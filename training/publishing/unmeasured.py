@@ -82,7 +82,7 @@ def _manifest(
             *config.limits,
             "Never measured: no labelled papers were given. The probabilities are the network's own and are not "
             f"calibrated, every threshold is {_THRESHOLD}, and no text is ever out of scope.",
-            f"Quantization was compared with fp32 on {found.papers} texts that are no papers of the model's field.",
+            f"Quantization was compared with fp32 on {found.papers} invented texts, not on papers of its field.",
             *(f"Quantization costs more than allowed: {missed}." for missed in quantized.missed),
         ),
         files={GRAPH: FileEntry(bytes=found.bytes_int8, sha256="0" * 64)},
