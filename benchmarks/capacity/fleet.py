@@ -99,11 +99,11 @@ class Fleet:
             self.ready.pop()
 
     def kill_process(self) -> None:
-        """Kill the oldest instance; the system starts it again."""
+        """Kill the busiest instance; the system starts it again."""
         self._fail(self._balancer.refusal_detected_s, lost_after_s=0.0)
 
     def lose_machine(self) -> None:
-        """Lose the oldest instance with its machine, which stays silent; another instance is started elsewhere.
+        """Lose the busiest instance with its machine, which stays silent; another instance is started elsewhere.
 
         The balancer sends requests there until it has detected the loss.
         """
@@ -142,7 +142,7 @@ class Fleet:
         return Reply(503)
 
     def _fail(self, detected_s: float, *, lost_after_s: float, answer_after_s: float | None = None) -> None:
-        replica = self.ready[0]
+        replica = max(self.ready, key=lambda replica: replica.open)
         replica.fail(lost_after_s=lost_after_s, answer_after_s=answer_after_s)
         self._env.process(self._replace(replica, detected_s))
 
