@@ -5,12 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model_store.cpus import usable_cpus
-from model_store.graph import HIDDEN, NEXT_HIDDEN, PROBABILITIES
+from model_store.graph import HIDDEN, NEXT_HIDDEN, PROBABILITIES, OnnxGraph
 from model_store.papers import Encoding
 from training.publishing.graph_writer import FEATURES
 from training.publishing.scope import States
@@ -45,18 +44,16 @@ class GraphParts:
     """Runs all parts of a graph on one paper after another, without leaving at an exit."""
 
     def __init__(self, parts: Sequence[bytes]) -> None:
-        options = onnxruntime.SessionOptions()
-        # Papers side by side with a thread each are faster than threads within a paper, and the scores are the same.
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        self._sessions = [onnxruntime.InferenceSession(part, options, ["CPUExecutionProvider"]) for part in parts]
+        # As they are served: other fusions round differently. Papers side by side with a thread each are faster than
+        # threads within a paper, and the scores are the same.
+        self._parts = [OnnxGraph(part) for part in parts]
 
     def measure(self, encodings: Sequence[Encoding], description: str) -> Measurement:
         """Run every paper by itself, as many side by side as there are processors."""
         with ThreadPoolExecutor(usable_cpus()) as pool:
             bar = tqdm(pool.map(self._run, encodings), description, len(encodings), unit="paper", mininterval=5)
             results = list(bar)
-        heads = [np.stack([result[PROBABILITIES][i] for result in results]) for i in range(len(self._sessions))]
+        heads = [np.stack([result[PROBABILITIES][i] for result in results]) for i in range(len(self._parts))]
         features = [result[FEATURES][0] for result in results if result[FEATURES]]
         lengths = np.array([len(encoding.input_ids) for encoding in encodings])
         return Measurement(heads, np.stack(features) if features else None, lengths)
@@ -65,13 +62,10 @@ class GraphParts:
         """Outputs by name, those of all parts in their order, without the axis of papers."""
         outputs: dict[str, list[NDArray[np.float32]]] = {PROBABILITIES: [], FEATURES: []}
         inputs: dict[str, NDArray[np.generic]] = encoding.rows()._asdict()
-        for session in self._sessions:
-            names = [output.name for output in session.get_outputs()]
-            # The graph of an encoder without token types has no such input.
-            known = {value.name: inputs[value.name] for value in session.get_inputs()}
-            values = dict(zip(names, session.run(names, known), strict=True))
-            for name, value in values.items():
-                if name in outputs:
-                    outputs[name].append(value[0])
+        for part in self._parts:
+            values = part.run_part(inputs)
+            for name in outputs:
+                if name in values:
+                    outputs[name].append(np.asarray(values[name][0], dtype=np.float32))
             inputs = {HIDDEN: values[NEXT_HIDDEN]} if NEXT_HIDDEN in values else {}
         return outputs
