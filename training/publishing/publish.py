@@ -134,8 +134,8 @@ def _measure(run: TrainingRun, edition: Edition, quantized: Quantized, encoder: 
     detector = _fit_detector(run, config.scope, graph, encoder, texts)
     unlike = graph.measure(encoder.encode([text.paper for text in texts]), "texts out of scope")
     distances = Distances(detector(quantized.whole.states), detector(titles.states))
-    rule = scope(distances, texts, detector(unlike.states), layer, config.scope.false_alarms, config.seed)
-    return _Measured(quantized.whole, titles, detector, rule.model_copy(update={"outliers": config.scope.outliers}))
+    rule = scope(distances, texts, detector(unlike.states), layer, config.scope, config.seed)
+    return _Measured(quantized.whole, titles, detector, rule)
 
 
 def _title(paper: Paper, encoder: PaperEncoder) -> Paper:

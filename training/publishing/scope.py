@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from model_store.manifest import Caught, Scope
 from model_store.papers import Paper
+from training.config import ScopeConfig
 from training.data.folds import folds
 
 # Words of the abstract that a training paper keeps, in turn; None keeps all. Without papers of every length the
@@ -192,9 +193,10 @@ def read_texts() -> list[Text]:
 
 
 def scope(
-    papers: Distances, texts: Sequence[Text], distances: NDArray[np.float64], layer: int, false_alarms: float, seed: int
+    papers: Distances, texts: Sequence[Text], distances: NDArray[np.float64], layer: int, config: ScopeConfig, seed: int
 ) -> Scope:
     """The rule and its figures; `papers` are distances of validation papers, `distances` those of `texts`."""
+    false_alarms = config.false_alarms
     threshold, title_threshold = (float(np.quantile(found, 1 - false_alarms)) for found in papers)
     caught = [
         bool(distance > (threshold if text.abstract.strip() else title_threshold))
@@ -207,6 +209,7 @@ def scope(
     near = [beyond for kind in [*tested] if kind.startswith(_SCHOLARLY) for beyond in tested.pop(kind)]
     return Scope(
         layer=layer,
+        outliers=config.outliers,
         threshold=threshold,
         title_threshold=title_threshold,
         false_alarms=_held_out_alarms(papers.whole, false_alarms, seed),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model_store.papers import Paper
+from training.config import ScopeConfig
 from training.publishing.scope import (
     Distances,
     States,
@@ -96,7 +97,9 @@ def test_figures_come_from_the_testing_half_and_near_misses_stay_apart() -> None
         Text(kind="scholarly: law", half="testing", title="a", abstract="b"),
     ]
     papers = Distances(np.linspace(0, 1, 101), np.linspace(0, 2, 101))
-    found = scope(papers, texts, np.array([0.0, 1.5, 1.5, 0.0, 1.5]), layer=3, false_alarms=0.02, seed=1)
+    found = scope(
+        papers, texts, np.array([0.0, 1.5, 1.5, 0.0, 1.5]), layer=3, config=ScopeConfig(false_alarms=0.02), seed=1
+    )
     assert [found.threshold, found.title_threshold] == pytest.approx([0.98, 1.96])
     assert (found.caught.texts, found.caught.caught) == (2, 0.5)
     assert found.near_misses is not None
