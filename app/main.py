@@ -43,9 +43,9 @@ from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.remote import open_store
 
 _OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
-# Shorter than any Retry-After, so that clients which wait for that lose nothing.
+# Shorter than any Retry-After, so that clients that honour it lose no time.
 _REJECTION_DELAY_S = 0.5
-# The ends of the paths that bring papers.
+# Suffixes of the routes of compatible APIs that classify papers.
 _WORK = ("/suggest", "/suggest-batch", "/infer")
 # Any other query may contain a text.
 _TRACEABLE_QUERY = re.compile(rb"(top=[0-9]{1,9})?")
@@ -89,7 +89,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
 
 
 def _include_routers(app: FastAPI, settings: Settings, keys: ApiKeys) -> None:
-    # ApiKeyMiddleware checks keys before a body is read; this one only tells the OpenAPI document.
+    # ApiKeyMiddleware checks keys before a body is read; this dependency only declares them in the OpenAPI document.
     with_key = [Depends(HTTPBearer(scheme_name="key", auto_error=False))] if keys.required else []
     app.include_router(routes.classification, dependencies=with_key)
     app.include_router(routes.operation, dependencies=with_key)
@@ -122,7 +122,7 @@ def _state(settings: Settings, engine: Engine, telemetry: Telemetry) -> State:
 
 
 def _middleware(state: State) -> list[Middleware]:
-    """From outside to inside; each is described in its class."""
+    """All middleware, outermost first."""
     settings, engine = state["settings"], state["engine"]
     return [
         Middleware(RootPathMiddleware, root_path=settings.root_path),
@@ -151,7 +151,7 @@ def _middleware(state: State) -> list[Middleware]:
 
 
 def _browser_middleware(settings: Settings) -> list[Middleware]:
-    """What concerns web pages: which host names they may use, and which origins."""
+    """Protection against web pages of other hosts and origins."""
     if settings.allowed_hosts:
         hosts = [Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts)]
     elif settings.is_local and not settings.api_key_file and not settings.cors_origins:
@@ -162,7 +162,7 @@ def _browser_middleware(settings: Settings) -> list[Middleware]:
 
 
 def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
-    """FastAPI's OpenTelemetry support: requests as spans, exported as the OTEL_ variables say; off by default."""
+    """FastAPI's OpenTelemetry support: requests as spans, exported according to the OTEL_ variables."""
     on = settings.traces
     if on and find_spec("opentelemetry.sdk") is None:
         raise SettingsError("PAPERS_TRACES needs the extra `otel`, which is not installed")
@@ -171,7 +171,7 @@ def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
     paths = _api_paths()
 
     def is_excluded(scope: MutableMapping[str, Any]) -> bool:
-        # A span holds path and query as they came. Other paths than ours may contain a text.
+        # A span records path and query as sent; those outside this API may contain a submitted text.
         is_ours = get_route_path(scope) in paths and _TRACEABLE_QUERY.fullmatch(scope["query_string"])
         return scope["type"] == "http" and not is_ours
 
@@ -193,7 +193,7 @@ def _compatible_apis(settings: Settings) -> list[APIRouter]:
 
 
 def _compatible_work_paths(state: State) -> frozenset[str]:
-    """The paths below which other APIs bring papers, with the name of the model filled in."""
+    """The paths of compatible APIs that classify papers, with the model's name filled in."""
     name = state["engine"].current.manifest.name
     paths = _paths(*_compatible_apis(state["settings"]))
     return frozenset(re.sub(r"{(project_id|name)}", name, path) for path in paths if path.endswith(_WORK))

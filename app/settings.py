@@ -70,7 +70,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     root_path: Annotated[str, AfterValidator(_check_root_path)] = ""
-    """The path below which a proxy serves the service."""
+    """The path prefix under which a proxy exposes the service."""
     artefacts: Path = Path(model_store.__file__).parent / "artefacts"
     model: str | None = Field(default=None, min_length=1)
     """The name of a model in the store; if unset, its only one, or arxiv-subjects."""
@@ -88,7 +88,7 @@ class Settings(BaseModel):
     max_explained_sentences: Annotated[int, Field(ge=4)] = 40
     max_waiting_explanations: Annotated[int, Field(ge=0)] = 4
     max_connections: Count = 1_000
-    """Of one process; less if the limit of open files is lower."""
+    """Per process; fewer if the limit of open files is lower."""
     request_timeout_s: Seconds = 10.0
     """From the complete body of a request to the first byte of its answer."""
     header_timeout_s: Seconds = 5.0

@@ -1,1 +1,1 @@
-"""HTTP as FastAPI users know it: routes, bodies, errors, pages."""
+"""The HTTP layer: routes, request and response bodies, errors, middleware, pages."""

@@ -1,4 +1,4 @@
-"""Annif's REST API, version 1, for systems that call Annif already (https://api.annif.org/v1/ui/).
+"""Annif's REST API, version 1, for clients of Annif (https://api.annif.org/v1/ui/).
 
 The model in service is the only project, under its name. The first line of a text is read as the title if it has
 at most 300 characters, the rest as the abstract. Subjects are labels:
@@ -32,7 +32,7 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 
 
 class Options(BaseModel):
-    """Which suggestions are wanted; other parameters of Annif's are ignored."""
+    """Parameters that select suggestions; Annif's other parameters are ignored."""
 
     limit: int = Field(default=10, ge=0, le=10_000)
     threshold: float = Field(default=0.0, ge=0.0, le=1.0, allow_inf_nan=False)
@@ -113,7 +113,7 @@ async def api_info() -> dict[str, str]:
 
 @router.get("/v1/projects")
 async def projects(state: StateDep) -> dict[str, list[dict[str, object]]]:
-    """All projects, of which there is one."""
+    """All projects; there is always exactly one."""
     return {"projects": [_project(state["engine"].current.manifest)]}
 
 
@@ -136,7 +136,7 @@ async def suggest(
 async def suggest_batch(
     manifest: ProjectDep, batch: BatchIn, options: Annotated[Options, Query()], state: StateDep, work: WorkDep
 ) -> list[DocumentSuggestions]:
-    """The subjects of several texts; an invalid one refuses the request, as Annif does."""
+    """The subjects of several texts; as in Annif, one invalid text fails the whole request."""
     documents = [_document(document, f"#/documents/{i}") for i, document in enumerate(batch.documents)]
     papers = [_paper(document.text, state, f"#/documents/{i}") for i, document in enumerate(documents)]
     answer = await work.classify(papers)

@@ -1,4 +1,4 @@
-"""The model card: its schema, and how it is made from the manifest."""
+"""The model card: its schema, and its construction from the manifest."""
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
@@ -13,7 +13,7 @@ _COPIED = (
 
 
 class LabelQualityOut(BaseModel):
-    """How well one label is found; intervals are 95 %."""
+    """Quality figures of one label; intervals are 95 %."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,24 +40,24 @@ class LabelCard(LabelQualityOut):
         default=None, description="the threshold for papers without an abstract, if it differs"
     )
     test: LabelQualityOut | _Absent = Field(
-        default=None, description="quality on the test papers, by which nothing was chosen"
+        default=None, description="quality on the test papers, which were used for no choice"
     )
 
 
 class ExitOut(BaseModel):
-    """A layer after which papers may leave the network."""
+    """An early exit: a layer at which scoring may stop."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     layer: int
     margin: float = Field(
-        description="a paper leaves if its closest call is at least so far from the threshold, in log-odds"
+        description="a paper exits here if every score is at least this far from its threshold, in log-odds"
     )
     title_margin: float | _Absent = Field(
-        default=None, description="the same for papers without an abstract; absent: they go on"
+        default=None, description="the same for papers without an abstract; absent: they do not exit here"
     )
-    share: float = Field(description="share of the validation papers that leave here")
-    micro_f1: float | _Absent = Field(default=None, description="of all validation papers if all left here")
+    share: float = Field(description="fraction of the validation papers that exit here")
+    micro_f1: float | _Absent = Field(default=None, description="on the validation papers if all of them exited here")
 
 
 class CardOut(BaseModel):
@@ -79,12 +79,13 @@ class CardOut(BaseModel):
     uncertain: dict[str, JsonValue] = Field(description="the rule, and its effect on the validation papers")
     input: dict[str, JsonValue]
     quality: dict[str, JsonValue] | _Absent = Field(
-        default=None, description="on the validation papers, which chose the thresholds; absent: never measured"
+        default=None,
+        description="on the validation papers, which were also used to choose the thresholds; absent: not measured",
     )
     test: dict[str, JsonValue] | _Absent = Field(
-        default=None, description="the same figures on test papers, by which nothing was chosen"
+        default=None, description="the same figures on test papers, which were used for no choice"
     )
-    exits: list[ExitOut] = Field(default=[], description="where papers may leave the network early; empty: nowhere")
+    exits: list[ExitOut] = Field(default=[], description="early exits; empty: every paper passes all layers")
     quantization: dict[str, JsonValue] = Field(description="the scheme, and what it cost compared with fp32")
     base_encoder: str
     provenance: dict[str, JsonValue]
@@ -111,6 +112,6 @@ def card(manifest: Manifest, sha256: str) -> CardOut:
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """Whether the client has this version already; weak comparison, RFC 9110, section 13.1.2."""
+    """Whether `If-None-Match` lists the ETag; weak comparison (RFC 9110, section 13.1.2)."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]

@@ -1,4 +1,4 @@
-"""Cross-origin requests, where the operator named origins; off otherwise."""
+"""Cross-origin requests; enabled by PAPERS_CORS_ORIGINS."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _ANSWER_HEADERS = ("X-Request-ID", "X-Model-Version", "Retry-After", "Server-Tim
 
 
 class ProblemCors(CORSMiddleware):
-    """Starlette's CORS, whose refusals are problem documents like all others."""
+    """Starlette's CORSMiddleware, with problem documents for refused preflight requests."""
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What routes ask for in their signatures: parts of the running service, and papers that are ready to classify."""
+"""Dependencies of the routes: parts of the running service, and validated papers."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict, cast
@@ -46,7 +46,7 @@ StateDep = Annotated[State, Depends(state)]
 
 
 class Work:
-    """Classifies and explains papers for one request, and reports what that took in its log record and headers."""
+    """Classifies and explains papers for one request; adds the timings to its log record and response headers."""
 
     def __init__(self, state: State, record: RequestLog, response: Response) -> None:
         self.record = record
@@ -104,7 +104,7 @@ async def submitted_batch(
 WorkDep = Annotated[Work, Depends(work)]
 TopDep = Annotated[
     int | None,
-    Query(ge=1, description="only so many of the most probable labels, in falling order, and all in `labels`"),
+    Query(ge=1, description="return only this many labels, the most probable first, and all those in `labels`"),
     # OpenAPI 3.0 has no type "null".
     WithJsonSchema({"type": "integer", "minimum": 1}),
 ]

@@ -1,6 +1,6 @@
 """Errors of the HTTP layer, and the one table from every error to its status, code and texts.
 
-The engine's errors are defined in `app.inference.errors` and know no HTTP; `PROBLEMS` maps both kinds.
+The engine's errors are defined in `app.inference.errors`, independently of HTTP; `PROBLEMS` maps both kinds.
 Exception handlers, the responses of the OpenAPI document and the pages under /problems are derived from it.
 Messages never contain a submitted text.
 """
@@ -159,7 +159,7 @@ PROBLEMS: dict[type[ServiceError], ProblemType] = {
     DeadlinePassed: ProblemType(504, "deadline_passed", "The deadline passed", "Send smaller batches, or try later."),
 }
 
-# Errors with their details as they occur, for the OpenAPI document.
+# Realistic examples for the OpenAPI document.
 EXAMPLES: tuple[ServiceError, ...] = (
     NotJson("The body is not valid JSON; parsing stopped at character 17."),
     Unauthorized("This service requires an API key; the request has none or an unknown one."),

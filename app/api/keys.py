@@ -4,7 +4,7 @@
     library:<64 hexadecimal digits>
     operator:<64 hexadecimal digits>:reload
 
-The file holds hashes, so who reads it cannot use the keys. A plain hash is enough, since keys are long random
+The file holds hashes, so reading it does not reveal the keys. A plain hash is enough, since keys are long random
 strings that cannot be guessed.
 """
 
@@ -87,7 +87,7 @@ def _parse(line: str, where: str) -> ApiKey:
 
 def _check_distinct(key: ApiKey, others: list[ApiKey], where: str) -> ApiKey:
     if any(key.name == other.name for other in others):
-        raise SettingsError(f"{where}: a key of the name {key.name} is above already; names must be unique")
+        raise SettingsError(f"{where}: the name {key.name} is already used in an earlier line; names must be unique")
     if any(key.sha256 == other.sha256 for other in others):
-        raise SettingsError(f"{where}: the same key is above already under another name; give each user one of its own")
+        raise SettingsError(f"{where}: an earlier line has the same key under another name; keys must be unique")
     return key

@@ -1,6 +1,6 @@
-"""ASGI middleware around every request: log and metrics, response headers, allowed hosts, API key, admission.
+"""ASGI middleware around every request: log and metrics, response headers, allowed hosts, API key.
 
-`app.main` lists it from outside to inside. The limits of size and time are in `app.server.limits`.
+The order is in `app.main`. Admission is in `app.api.overload`, limits of size and time in `app.server.limits`.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from app.observability.request_log import RequestLog, open_request_log, request_
 
 # The status that nginx logs when the client closed the connection; it is in logs and metrics only.
 CLIENT_CLOSED_REQUEST = 499
+# How long a refused request is still read, see `refuse`.
 _LINGER_S = 1.0
 _OPEN = ("/docs", "/openapi.json", "/problems/", "/web/")
 _PAGES = frozenset({"/", "/card"})
 _PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
-_SUMMARY_INTERVAL_S = 1.0
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -38,7 +38,7 @@ _SECURITY_HEADERS = (
 
 
 class RequestLogMiddleware:
-    """Open the log of a request, close it with metrics and one log line, and answer unexpected exceptions."""
+    """Record metrics and write one log line for each request; answer unexpected exceptions with 500."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, paths: Collection[str]) -> None:
         """`paths` are the route templates, for requests that are rejected before they are routed."""
@@ -50,7 +50,7 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         record = open_request_log(scope)
-        sending = _noting_status(send, record)
+        sending = _recording_status(send, record)
         with self._telemetry.inflight.track_inprogress():
             try:
                 await self._app(scope, receive, sending)
@@ -65,7 +65,7 @@ class RequestLogMiddleware:
     def _close(self, scope: Scope, record: RequestLog) -> None:
         status = record.status or CLIENT_CLOSED_REQUEST
         seconds = time.monotonic() - record.began
-        # The template, never the path itself: the number of metrics must not grow with what clients ask for.
+        # The route template, never the requested path: clients must not be able to create metric series.
         path = get_route_path(scope)
         fallback = path if path in self._paths else "unmatched"
         route: str = getattr(scope.get("route"), "path", None) or fallback
@@ -92,7 +92,7 @@ class ResponseHeadersMiddleware:
                 added = [header for header in _SECURITY_HEADERS if header[0] not in names]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *added]
                 if self._health.draining:
-                    # So that no client sends its next request into a connection that is about to close.
+                    # So that no client sends its next request on a connection that is about to close.
                     MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
@@ -102,12 +102,12 @@ class ResponseHeadersMiddleware:
 class AllowedHostsMiddleware:
     """Reject requests for other host names, which protects a local service without keys from DNS rebinding.
 
-    Unlike Starlette's TrustedHostMiddleware it answers with a problem document, understands IPv6 addresses, and leaves
-    the probes open: an orchestrator or a balancer asks for an address, and they reveal nothing.
+    Unlike Starlette's TrustedHostMiddleware it answers with a problem document, supports IPv6 addresses, and exempts
+    the probes: orchestrators and load balancers send an address as Host, and probes reveal nothing.
     """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str], browsers_only: bool = False) -> None:
-        """`hosts` are names without port, `*.example.org` for all below a domain.
+        """`hosts` are names without port; `*.example.org` matches all subdomains.
 
         With `browsers_only` other programs may use any name: DNS rebinding is an attack by web pages.
         """
@@ -132,7 +132,7 @@ class AllowedHostsMiddleware:
 
 
 class ApiKeyMiddleware:
-    """Require an API key where keys are in use; pages, documentation and probes are open, metrics by setting."""
+    """Require an API key if keys are configured, except for pages, documentation, probes and, by setting, metrics."""
 
     def __init__(self, app: ASGIApp, keys: ApiKeys, open_metrics: bool) -> None:
         self._app = app
@@ -157,10 +157,10 @@ class ApiKeyMiddleware:
 async def refuse(
     error: ServiceError, scope: Scope, receive: Receive, send: Send, headers: dict[str, str] | None = None
 ) -> None:
-    """Answer with a problem document, go on reading for a moment, and close the connection.
+    """Answer with a problem document, keep reading for up to `_LINGER_S`, and close the connection.
 
     Closing while the client still sends would reset the connection, and the answer would be lost
-    (RFC 9112, section 9.6); reading without end would let it send for ever.
+    (RFC 9112, section 9.6).
     """
     await respond(error, scope, send, {**(headers or {}), "Connection": "close"}, more_body=True)
     with contextlib.suppress(TimeoutError):
@@ -172,6 +172,7 @@ async def refuse(
 async def respond(
     error: ServiceError, scope: Scope, send: Send, headers: dict[str, str], more_body: bool = False
 ) -> None:
+    """Send a problem document; with `more_body` the caller ends the response."""
     record = request_log_of(scope)
     record.problems.append(problem_type(type(error)).code)
     answer = problem_response(error, record.id, headers, record.root_path)
@@ -179,7 +180,7 @@ async def respond(
     await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": more_body})
 
 
-def _noting_status(send: Send, record: RequestLog) -> Send:
+def _recording_status(send: Send, record: RequestLog) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             record.status = message["status"]
@@ -199,5 +200,5 @@ def _presented_key(headers: Headers) -> str:
 
 
 def _comes_from_browser(headers: Headers) -> bool:
-    # Browsers send Origin with every POST and cannot be made to send another User-Agent in all of them.
+    # Browsers send Origin with every POST, and scripts cannot change the User-Agent in all of them.
     return "origin" in headers or headers.get("user-agent", "").startswith("Mozilla/")

@@ -1,5 +1,5 @@
 """The Open Inference Protocol, version 2, REST part with JSON tensors
-(https://github.com/kserve/open-inference-protocol), as KServe, Triton and their clients speak it.
+(https://github.com/kserve/open-inference-protocol), as implemented by KServe, Triton and their clients.
 
 Inputs are the tensors `title` and `abstract`, one or both, of type BYTES and shape [papers]; outputs:
 
@@ -47,13 +47,13 @@ class TensorIn(_Message):
 
 
 class OutputIn(_Message):
-    """One output that is wanted."""
+    """One requested output."""
 
     name: str
 
 
 class InferIn(_Message):
-    """A request; without `outputs`, all are given."""
+    """A request; without `outputs`, all outputs are returned."""
 
     id: PaperId | None = None
     inputs: list[TensorIn] = Field(min_length=1, max_length=len(_INPUTS))
@@ -124,10 +124,10 @@ async def model_ready(manifest: ServedModel, state: StateDep) -> dict[str, objec
 @router.post("/v2/models/{name}/infer")
 @router.post("/v2/models/{name}/versions/{version}/infer")
 async def infer(manifest: ServedModel, request: InferIn, state: StateDep, work: WorkDep) -> dict[str, object]:
-    """The outputs for all papers of the tensors; an invalid paper refuses the request."""
-    wanted = [output.name for output in request.outputs] or list(_OUTPUTS)
-    if unknown := set(wanted) - set(_OUTPUTS):
-        index = next(i for i, name in enumerate(wanted) if name in unknown)
+    """The outputs for all papers of the tensors; one invalid paper fails the whole request."""
+    requested = [output.name for output in request.outputs] or list(_OUTPUTS)
+    if unknown := set(requested) - set(_OUTPUTS):
+        index = next(i for i, name in enumerate(requested) if name in unknown)
         raise invalid_field(f"#/outputs/{index}/name", f"expected one of {', '.join(_OUTPUTS)}")
     answer = await work.classify(_papers(request, state))
     predictions = [predicted(outcome, f"#/inputs/0/data/{i}") for i, outcome in enumerate(answer.outcomes)]
@@ -136,7 +136,7 @@ async def infer(manifest: ServedModel, request: InferIn, state: StateDep, work: 
         "model_name": answer.manifest.name,
         "model_version": answer.manifest.version,
         **({} if request.id is None else {"id": request.id}),
-        "outputs": [{"name": name, **outputs[name]} for name in wanted],
+        "outputs": [{"name": name, **outputs[name]} for name in requested],
     }
 
 

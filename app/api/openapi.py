@@ -1,4 +1,7 @@
-"""What FastAPI cannot derive from signatures: title, version, problem documents, and limits that are settings."""
+"""Parts of the OpenAPI document that FastAPI cannot derive from signatures.
+
+These are title, version, problem documents, and limits that are settings.
+"""
 
 from typing import Any
 
@@ -31,10 +34,9 @@ def problem_responses(*errors: type[ServiceError]) -> dict[int | str, dict[str, 
 
 
 def describe(app: FastAPI, max_papers: int) -> None:
-    """Let the OpenAPI document of `app` state the version above and the deployment's largest batch.
+    """Set the OpenAPI version, and the largest batch, which is a setting and so not part of the class BatchIn.
 
-    The largest batch is a setting, which the class BatchIn cannot know; see "Extending OpenAPI" in FastAPI's
-    documentation.
+    See "Extending OpenAPI" in the FastAPI documentation.
     """
     generate = app.openapi
 

@@ -1,8 +1,8 @@
-"""Pages for people: the page to try the service on, the model card, the documentation, one page per problem type.
+"""HTML pages: the start page, the model card, the documentation, one page per problem type.
 
-All are static files of ours or of the bundled Swagger UI. Nothing is loaded from elsewhere and no script stands in
-a page, so they work on a closed network and under a strict Content-Security-Policy. References are relative, so they
-work below any path that a proxy puts before them.
+All are static files of this package or of the bundled Swagger UI. There are no external resources and no inline
+scripts, so the pages work without Internet access and under a strict Content-Security-Policy. References are
+relative, so they work below any path prefix of a proxy.
 """
 
 import html
@@ -76,13 +76,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def index() -> FileResponse:
-    """The page to try the service on."""
+    """The start page, on which papers can be classified."""
     return _page("index.html")
 
 
 @router.get("/card")
 async def card() -> FileResponse:
-    """The model card, for people."""
+    """The model card as a page."""
     return _page("card.html")
 
 
@@ -138,5 +138,5 @@ def _page(name: str) -> FileResponse:
 
 
 def _web_files() -> frozenset[str]:
-    # Listed rather than looked up by the name that was sent: a name of 400 characters is an OSError for the system.
+    # Listed rather than looked up by the requested name: opening a name of 400 characters raises OSError.
     return frozenset(path.name for path in _WEB.iterdir() if path.suffix in _MEDIA_TYPES)

@@ -33,7 +33,7 @@ class Reloader:
         return await self._engine.reload(deadline)
 
     async def reload_and_log(self) -> None:
-        """The same without a caller to answer: a refusal is in the log already."""
+        """Reload for SIGHUP: errors are logged already and not raised."""
         try:
             await self.reload()
         except (KeysRefused, ReloadRefused):

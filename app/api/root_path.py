@@ -4,9 +4,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RootPathMiddleware:
-    """Set the prefix that paths may begin with and references must begin with.
+    """Set `root_path` in the scope: routes match with or without the prefix, and generated references include it.
 
-    It does not matter whether the proxy removes the prefix. uvicorn's own `root_path` expects that it does.
+    So the proxy may strip the prefix or keep it; uvicorn's own `root_path` requires that it is stripped.
     """
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:

@@ -65,8 +65,8 @@ async def classify_batch(papers: BatchDep, work: WorkDep, top: TopDep = None) ->
 async def explain(paper: PaperDep, work: WorkDep, top: TopDep = None) -> ExplainOut:
     """Which sentences speak for and against each label: each is left out once and the paper is scored again.
 
-    Costs one inference per sentence, so papers are explained one at a time, and 429 comes sooner. A sentence that
-    the model does not read has weight 0; leaving out an earlier one may bring it in.
+    Costs one inference per sentence, so papers are explained one at a time, and fewer requests are accepted. A
+    sentence that was cut off has weight 0.
     """
     return explain_out(paper, await work.explain(paper.paper), top)
 
@@ -89,7 +89,7 @@ async def model(request: Request, state: StateDep, response: Response) -> CardOu
     return card(current.manifest, current.sha256)
 
 
-@health.get("/livez", summary="Is it alive?", responses=problem_responses(NotReady))
+@health.get("/livez", summary="Liveness probe", responses=problem_responses(NotReady))
 async def livez(state: StateDep) -> HealthOut:
     """The process and its engine make progress, or can still recover by themselves."""
     if not state["engine"].alive:
@@ -97,9 +97,9 @@ async def livez(state: StateDep) -> HealthOut:
     return HealthOut(status="live")
 
 
-@health.get("/readyz", summary="Is it ready?", responses=problem_responses(NotReady, Draining))
+@health.get("/readyz", summary="Readiness probe", responses=problem_responses(NotReady, Draining))
 async def readyz(state: StateDep) -> HealthOut:
-    """The golden papers were reproduced at the start, and an inference has succeeded lately."""
+    """The golden papers were reproduced at the start, and an inference has succeeded recently."""
     if reason := state["engine"].health.unready_reason():
         raise reason
     return HealthOut(status="ready")
@@ -140,7 +140,7 @@ async def reload(request: Request, state: StateDep, response: Response) -> Reloa
         raise Forbidden("This API key may not reload; the key file marks those that may with `:reload`.")
     if state["settings"].processes > 1:
         raise Forbidden("Over HTTP only one of several processes would reload; send SIGHUP, which reaches all.")
-    # Before the deadline, at which the request would be cancelled and the reload go on unanswered.
+    # Answered before the deadline, which would cancel the request while the reload continues.
     outcome = await state["reloader"].reload(time.monotonic() + state["settings"].request_timeout_s / 2)
     if outcome == "accepted":
         response.status_code = 202

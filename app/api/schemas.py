@@ -1,6 +1,6 @@
 """Request and response bodies, with examples.
 
-Lengths that are settings are checked in `app.api.dependencies`; the schemas hold what is the same everywhere.
+Limits that are settings are checked in `app.api.dependencies`.
 """
 
 from typing import Annotated, Any, Literal
@@ -107,7 +107,7 @@ class BatchIn(_Request):
 
 
 class InputOut(_Response):
-    """How much of the text the model read, in word pieces; text is never cut without saying so."""
+    """How much of the text the model read, in word pieces, and what was changed before."""
 
     tokens: int = Field(ge=0, description="word pieces of the text")
     tokens_used: int = Field(ge=0, description="word pieces that the model read")
@@ -121,7 +121,7 @@ class InputOut(_Response):
     )
     withdrawn: bool = Field(default=False, description="whether the paper contains a notice of its withdrawal")
     layer: int | Absent = Field(
-        default=None, description="the layer after which the paper left the network, where it may leave early"
+        default=None, description="the encoder layer at which the paper exited, if the artefact has early exits"
     )
 
 
@@ -193,7 +193,7 @@ class ExplainOut(ClassifyOut):
 
 
 class FaultOut(_Response):
-    """One invalid place in the request."""
+    """One invalid part of the request."""
 
     pointer: str | Absent = Field(default=None, description="JSON pointer into the body, as URI fragment (RFC 6901)")
     parameter: str | Absent = Field(default=None, description="name of the query parameter")

@@ -1,4 +1,4 @@
-"""What validation makes of a request: papers, or an InvalidRequest that names the places and never quotes the text."""
+"""Validated papers, and InvalidRequest errors, which locate the invalid fields without quoting their content."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class Refused(NamedTuple):
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]], base: str = "#") -> InvalidRequest:
-    """The refusal for pydantic's errors of a document that stands at the JSON pointer `base`.
+    """The error for pydantic's errors in a document at the JSON pointer `base`.
 
     Each error has `type`, `msg` and `loc`, the path within the document.
     """
@@ -54,7 +54,7 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], base: str = "#") -> Inv
 
 
 def invalid_parameter(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
-    """The refusal for pydantic's errors of query parameters."""
+    """The error for pydantic's errors in query parameters."""
     faults = [
         FaultOut(parameter=str(error["loc"][0]), detail=_DETAILS.get(error["type"], error["msg"]))
         for error in errors[:_MAX_ERRORS]
@@ -63,7 +63,7 @@ def invalid_parameter(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
 
 
 def too_large(pointer: str, unit: str, limit: int, actual: int) -> InvalidRequest:
-    """The refusal of a text or an array that has more characters or elements than allowed."""
+    """The error for a text or an array that has more characters or elements than allowed."""
     detail = f"{actual} {unit}, expected at most {limit}"
     return InvalidRequest(
         f"{pointer}: {detail}.", errors=[FaultOut(pointer=pointer, detail=detail)], limit=limit, actual=actual
@@ -71,12 +71,12 @@ def too_large(pointer: str, unit: str, limit: int, actual: int) -> InvalidReques
 
 
 def invalid_field(pointer: str, detail: str) -> InvalidRequest:
-    """The refusal of a document because of one field."""
+    """The error for one invalid field."""
     return InvalidRequest(f"{pointer}: {detail}.", errors=[FaultOut(pointer=pointer, detail=detail)])
 
 
 def no_text(pointer: str) -> InvalidRequest:
-    """The refusal of a paper without any text."""
+    """The error for a paper without any text."""
     faults = [FaultOut(pointer=pointer, detail="expected a title or an abstract")]
     return InvalidRequest("The paper has neither a title nor an abstract; give at least one of them.", errors=faults)
 

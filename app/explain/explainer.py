@@ -1,4 +1,4 @@
-"""Which sentences speak for and against a label: the paper is scored again without each of them."""
+"""Which sentences support or contradict a label: the paper is scored again without each of them."""
 
 import asyncio
 import math
@@ -35,25 +35,25 @@ class Explanation(NamedTuple):
 class Explainer:
     """Explains one paper at a time; a few more may wait.
 
-    To the engine an explanation is one request with as many papers as passages, accepted or refused
-    as a whole. Several at a time would fill its queue and leave no room for papers to classify.
+    To the engine an explanation is one request with as many papers as passages. Several at a time would
+    fill its queue and leave no room for papers to classify.
     """
 
     def __init__(self, engine: Engine, max_sentences: int, max_waiting: int) -> None:
         self._engine = engine
         self._max_sentences = max_sentences
         self._max_waiting = max_waiting
-        self._present = 0
-        self._turn = asyncio.Lock()
+        self._pending = 0
+        self._lock = asyncio.Lock()
         self._latest_s = 1.0
 
     async def explain(self, paper: Paper, deadline: float) -> Explanation:
         """Classify and explain; `deadline` is that of `Engine.score`.
 
-        Raises QueueFull if too many wait already, and what `Engine.score` raises; an error that came
-        in the place of one sentence's scores is raised too.
+        Raises QueueFull if too many wait already, the errors of `Engine.score`, and the error of a single
+        sentence that could not be scored.
         """
-        async with self._my_turn():
+        async with self._exclusive_turn():
             began = time.monotonic()
             explanation = await self._explain(paper, deadline)
             self._latest_s = time.monotonic() - began
@@ -62,7 +62,7 @@ class Explainer:
     async def _explain(self, paper: Paper, deadline: float) -> Explanation:
         if refusal := self._engine.refusal():
             raise refusal
-        # In a thread: a text of the greatest length takes a tenth of a second.
+        # In a thread: splitting a text of the greatest length takes a tenth of a second.
         parts = await asyncio.to_thread(passages, paper, self._max_sentences)
         papers = [paper, *(without(paper, part) for part in parts)]
         classifier, (full, *rest) = await self._engine.score(papers, deadline)
@@ -73,16 +73,16 @@ class Explainer:
         return Explanation(answer, [(part, _weights(whole, result)) for part, result in zip(parts, rest, strict=True)])
 
     @asynccontextmanager
-    async def _my_turn(self) -> AsyncIterator[None]:
-        if self._present > self._max_waiting:
-            seconds = math.ceil(self._present * self._latest_s)
-            raise QueueFull(f"Other papers are being explained; come back in {seconds} s.", retry_after_s=seconds)
-        self._present += 1
+    async def _exclusive_turn(self) -> AsyncIterator[None]:
+        if self._pending > self._max_waiting:
+            seconds = math.ceil(self._pending * self._latest_s)
+            raise QueueFull(f"Other papers are being explained; try again in {seconds} s.", retry_after_s=seconds)
+        self._pending += 1
         try:
-            async with self._turn:
+            async with self._lock:
                 yield
         finally:
-            self._present -= 1
+            self._pending -= 1
 
 
 def _weights(whole: Weights, result: Scored | PaperError | InferenceError) -> Weights | None:

@@ -57,7 +57,7 @@ def sentence_bounds(text: str) -> list[int]:
 def passages(paper: Paper, max_passages: int) -> list[Passage]:
     """The sentences of a paper in order; those that exceed `max_passages` are joined with their neighbours.
 
-    The first three quarters are single sentences, since abstracts say first what they are about. A
+    The first three quarters are single sentences, since abstracts state their topic first. A
     passage never spans both fields, so there may be one more than `max_passages`.
     """
     # Bounds are plain integers: a text may have 50,000 sentences, and as many tuples would set off
@@ -86,8 +86,8 @@ def without(paper: Paper, passage: Passage) -> Paper:
 
 
 def _starts(text: str) -> Iterator[int]:
-    # Where the search for white space got to: it never looks at the same character twice, or a text of
-    # line breaks would cost the square of its length.
+    # The end of the last search for white space: no character is searched twice, or a text of line breaks
+    # would take quadratic time.
     searched = _after_space(text, 0)
     for match in _BREAK.finditer(text):
         if match.end() > searched and _is_end(text, match):

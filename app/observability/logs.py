@@ -15,7 +15,7 @@ from app.observability.request_log import RequestLog
 
 LOGGER = "papers"
 _FIELDS = "fields"
-# Clients choose request ids, methods and such; none of them may fill the log.
+# Clients choose request ids, methods and other values, which must not fill the log.
 _MAX_VALUE_CHARS = 1_000
 _MAX_FRAMES = 5
 
@@ -115,12 +115,12 @@ def request(record: RequestLog, method: str, route: str, status: int, seconds: f
 
 
 def failure(message: str, error: BaseException, **fields: Any) -> None:
-    """Log an exception by type and place; its own words may quote a submitted text."""
+    """Log an exception by type and location; its message may quote a submitted text."""
     event(logging.ERROR, message, **_described(error), **fields)
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The first line only: libraries append what they worked on, for instance the repr of a task and its exception."""
+    """The first line only: libraries append details, for instance the repr of a task and its exception."""
     return str(_bounded(record.getMessage().strip().partition("\n")[0]))
 
 

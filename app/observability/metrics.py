@@ -1,4 +1,4 @@
-"""Metrics for Prometheus; the only place where anything is counted.
+"""Metrics for Prometheus.
 
 With PROMETHEUS_MULTIPROC_DIR set before the start, several processes share one set of numbers
 (prometheus-client's own mechanism); without it each service instance has a registry of its own.
@@ -26,11 +26,9 @@ _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 _TOKEN_BUCKETS = (16, 32, 64, 128, 192, 256, 320, 384, 512, 1024, 4096)
 _PROBABILITY_BUCKETS = tuple(i / 10 for i in range(1, 11))
 _METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"})
-
-
-# An artefact with more labels has no histogram of each one's probabilities: that would be thirteen series a label.
+# With more labels there are no histograms of their probabilities, which have thirteen series per label.
 _MAX_LABELS_WITH_HISTOGRAM = 50
-# Of these metrics of several processes the lowest value is shown, of all others the sum.
+# With several processes, these metrics are minima over the processes; all others are sums.
 _PROCESS_MINIMA = frozenset({"process_start_time_seconds", "process_max_fds"})
 
 
@@ -40,7 +38,7 @@ class Telemetry:
     def __init__(self, multiprocess: str | None = None, rejection_reasons: Iterable[str] = ()) -> None:
         """`multiprocess` is the directory that processes share, None for one process.
 
-        Counters are there with 0 before their first event, so that `increase()` sees that one, too.
+        Counters are exported as 0 before their first event, so that `increase()` includes it.
         """
         self._multiprocess = multiprocess
         registry = CollectorRegistry()
@@ -61,9 +59,9 @@ class Telemetry:
         self._stages(registry)
         self._answers(registry)
         self._engine(registry)
-        self._begin_at_zero(rejection_reasons)
+        self._create_counters(rejection_reasons)
 
-    def _begin_at_zero(self, rejection_reasons: Iterable[str]) -> None:
+    def _create_counters(self, rejection_reasons: Iterable[str]) -> None:
         for reason in rejection_reasons:
             self.rejected.labels(reason)
         for outcome in get_args(ReloadOutcome):
@@ -92,9 +90,11 @@ class Telemetry:
         self.tokens = Histogram(
             "papers_input_tokens", "Word pieces of one paper", buckets=_TOKEN_BUCKETS, registry=registry
         )
-        self.truncated = Counter("papers_truncated", "Papers longer than the model reads", registry=registry)
+        self.truncated = Counter("papers_truncated", "Papers that were truncated", registry=registry)
         self.classified = Counter("papers_classified", "Papers answered", ("status",), registry=registry)
-        self.label_assigned = Counter("papers_label_assigned", "Papers given a label", ("label",), registry=registry)
+        self.label_assigned = Counter(
+            "papers_label_assigned", "Papers to which a label was assigned", ("label",), registry=registry
+        )
         self.label_probability = Histogram(
             "papers_label_probability", "Probabilities by label", ("label",),
             buckets=_PROBABILITY_BUCKETS, registry=registry,
@@ -111,7 +111,7 @@ class Telemetry:
         self.golden_failures = Counter(
             "papers_golden_failures", "Artefacts that did not reproduce their golden papers", registry=registry
         )
-        self.reloads = Counter("papers_reloads", "Reloads asked for", ("outcome",), registry=registry)
+        self.reloads = Counter("papers_reloads", "Reloads", ("outcome",), registry=registry)
         self.workers_replaced = Counter(
             "papers_workers_replaced", "Worker threads that were replaced", ("reason",), registry=registry
         )
@@ -141,7 +141,7 @@ class Telemetry:
             self._probability_of(label).observe(probability)
 
     def in_service(self, name: str, version: str, sha256: str) -> None:
-        """This artefact answers from now on; the previous one stays in the metric with the value 0."""
+        """This artefact is in service from now on; the series of the previous one is set to 0."""
         if self._in_service:
             self.model_info.labels(*self._in_service).set(0)
         self._in_service = (name, version, sha256)

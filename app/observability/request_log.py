@@ -1,4 +1,4 @@
-"""The log of one request: what its log line, its metrics and its response headers are made of. Never its text."""
+"""The log record of one request, for its log line, metrics and response headers; it never holds a submitted text."""
 
 import math
 import re
@@ -25,7 +25,7 @@ class RequestLog:
     status: int | None = None
     """Status code, once the response has begun."""
     root_path: str = ""
-    """The prefix below which a proxy serves the service."""
+    """The path prefix under which a proxy exposes the service."""
     key_name: str | None = None
     papers: int = 0
     tokens: int = 0
@@ -38,7 +38,7 @@ class RequestLog:
     deadline: float = math.inf
     """The time.monotonic() at which the request is cancelled; set when its body is complete."""
     summarized: bool = False
-    """Whether the request has no log line of its own because one line counts many such requests."""
+    """Whether the request is counted in a summary line and has no log line of its own."""
 
     @property
     def server_timing(self) -> str:

@@ -14,7 +14,7 @@ from benchmarks.capacity.waiting import Request, Waiting
 
 # As in app.main and app.api.overload: how long an answer of a full queue is held back, and how many at a time.
 REJECTION_DELAY_S = 0.5
-MAX_HELD = 300
+MAX_DELAYED = 300
 
 
 class Reply(NamedTuple):
@@ -48,7 +48,7 @@ class Replica:
         self._waiting = Waiting()
         self._accepted: dict[Request, None] = {}
         self._busy = 0
-        self._held = 0
+        self._delayed = 0
         self._debt_s = 0.0
         self._lost_after_s: float | None = None
         self.open = 0
@@ -96,10 +96,10 @@ class Replica:
 
     def _reject(self, refusal: QueueFull | RequestTooLarge) -> Answering:
         self._debt_s += self._rejection_s
-        if self._held < MAX_HELD:
-            self._held += 1
+        if self._delayed < MAX_DELAYED:
+            self._delayed += 1
             yield self._env.timeout(REJECTION_DELAY_S)
-            self._held -= 1
+            self._delayed -= 1
         return Reply(429, refusal.retry_after_s)
 
     def _accept(self, papers: Sequence[PaperCost]) -> simpy.Event:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import simpy
 
-from app.api.overload import _MAX_HELD
+from app.api.overload import _MAX_DELAYED
 from app.inference.queue import FairQueue, PricedPaper, WorkRequest
 from app.main import _REJECTION_DELAY_S
 from app.settings import Settings
@@ -117,9 +117,9 @@ def test_a_full_queue_rejects_and_clients_come_back_when_they_were_told_to() -> 
     assert (outcomes.rejections, outcomes.given_up) == (1, 0)
 
 
-def test_rejections_are_held_back_as_the_service_does() -> None:
+def test_rejections_are_delayed_as_in_the_service() -> None:
     assert replicas.REJECTION_DELAY_S == _REJECTION_DELAY_S
-    assert replicas.MAX_HELD == _MAX_HELD
+    assert replicas.MAX_DELAYED == _MAX_DELAYED
 
 
 def test_the_balancer_has_the_settings_of_the_shipped_one() -> None:

@@ -22,7 +22,7 @@ from tests.app.inprocess import in_process
 from tests.app.load import at_rate, run
 from tests.app.running import Running, running
 
-FULL = QueueFull("Too many papers are waiting; come back in 3 s.", limit=2, actual=3, retry_after_s=3)
+FULL = QueueFull("Too many papers are waiting; try again in 3 s.", limit=2, actual=3, retry_after_s=3)
 LENGTH = (b"content-length", b"20")
 
 
@@ -70,14 +70,14 @@ def test_a_full_queue_rejects_without_reading_the_body() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rejection", "is_held_back"), [(FULL, True), (Draining("The service is shutting down."), False)]
+    ("rejection", "is_delayed"), [(FULL, True), (Draining("The service is shutting down."), False)]
 )
 def test_clients_that_ask_again_at_once_are_slowed_down_while_the_queue_is_full(
-    rejection: ServiceError, is_held_back: bool
+    rejection: ServiceError, is_delayed: bool
 ) -> None:
     start = time.monotonic()
     ask(rejection, delay_s=0.5)
-    assert (time.monotonic() - start >= 0.5) == is_held_back
+    assert (time.monotonic() - start >= 0.5) == is_delayed
 
 
 @pytest.mark.parametrize(
