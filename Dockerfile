@@ -31,6 +31,6 @@ RUN python -c "import importlib.util as u, app.main; assert not u.find_spec('tor
     && python -c "from pathlib import Path; from model_store.store import Store; Store(Path('model_store/artefacts')).open()"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Healthy means ready: the golden papers were replayed, and a real inference succeeded lately.
+# Healthy means ready: the golden papers were reproduced, and a real inference succeeded recently.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD ["python", "healthcheck.py"]
 CMD ["python", "-m", "app"]

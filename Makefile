@@ -1,4 +1,4 @@
-# Two commands do everything: `make serve` answers requests, `make test` passes the tests.
+# Two commands cover everyday use: `make serve` starts the service, `make test` runs all checks and tests.
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-slow test-image fuzz bench-quick check lint types imports browser engine openapi train \
 	train-smoke lock check-platforms pin-image push-image sbom audit clean
@@ -8,7 +8,7 @@ SERVE := .venv-serve/bin/python
 DEV := .venv/bin/python
 PIP_QUIET := --quiet --disable-pip-version-check
 
-help: ## say what each target does
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 serve: .venv-serve/.installed ## start the service on http://127.0.0.1:8000 with the bundled artefact
@@ -48,7 +48,7 @@ browser: ## install Debian's Chromium for the browser tests, where there is none
 engine: ## install Debian's Docker engine, Compose, debootstrap and HAProxy, where there are none
 	deploy/install_engine.sh
 
-openapi: .venv/.installed ## write openapi.json anew after a change of the HTTP face
+openapi: .venv/.installed ## regenerate openapi.json after a change of the API
 	$(DEV) -m app.api.openapi_document > openapi.json
 
 train: .venv/.installed runs/categories_validation.csv.gz ## train, quantize and publish the bundled artefacts (hours on two cores; resumes)
@@ -58,20 +58,20 @@ runs/categories_validation.csv.gz: | .venv/.installed
 	mkdir -p runs
 	$(DEV) -m training holdout ../shared/data/arxiv_metadata.parquet --like ../shared/data/papers_train.csv.gz --output $@
 
-train-smoke: .venv/.installed ## the same path in two minutes, published under runs/
+train-smoke: .venv/.installed ## the same stages in two minutes, published under runs/
 	$(DEV) -m training run training/configs/smoke.toml --store runs/artefacts
 
 # Left out of the serving set: a hub client that tokenizers declares and only needs to download,
-# with all that it brings; the service never downloads. Left out of the test set: torch (see below).
+# with all its dependencies; the service never downloads. Left out of the test set: torch (see below).
 HUB_CLIENT := huggingface-hub filelock fsspec hf-xet httpx2 httpcore2 pyyaml tqdm truststore
 COMPILE := .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-header --no-annotate
 
-lock: .venv/.installed ## pin the requirements anew from pyproject.toml
+lock: .venv/.installed ## update the pinned requirements from pyproject.toml
 	$(COMPILE) --extra serve $(HUB_CLIENT:%=--no-emit-package %) pyproject.toml -o requirements/serve.txt
 	$(COMPILE) --extra serve --extra tables --extra train --extra dev --no-emit-package torch pyproject.toml -o requirements/test.txt
 	deploy/check_platforms.sh
 
-check-platforms: .venv/.installed ## whether the pinned requirements install on every supported Python and platform
+check-platforms: .venv/.installed ## check that the pinned requirements install on every supported Python and platform
 	deploy/check_platforms.sh
 
 pin-image: ## write the digest of the base image into the Dockerfile, as its registry has it today
@@ -83,11 +83,11 @@ push-image: ## build the image with SBOM and provenance and push both: IMAGE=reg
 # Tools that no test needs run in environments of their own.
 TOOL := .venv/bin/uv tool run --quiet --from
 
-sbom: .venv/.installed .venv-serve/.installed ## list what the service is made of, as CycloneDX: dist/sbom.cdx.json
+sbom: .venv/.installed .venv-serve/.installed ## write an SBOM of the service's packages (CycloneDX) to dist/sbom.cdx.json
 	mkdir -p dist
 	$(TOOL) cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible --output-file dist/sbom.cdx.json $(SERVE)
 
-audit: .venv/.installed ## ask PyPI's advisories about every pinned requirement; needs a registry that has them
+audit: .venv/.installed ## check the pinned requirements against PyPI's advisories; needs a registry that has them
 	$(TOOL) pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r requirements/serve.txt
 	$(TOOL) pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r requirements/test.txt
 
@@ -100,7 +100,7 @@ clean: ## remove the environments and caches, never runs/ or artefacts
 	$(SERVE) -m pip install $(PIP_QUIET) --no-deps --require-hashes -r requirements/serve.txt
 	touch $@
 
-# torch comes first and by itself: its builds differ by platform, so it has no one hash to pin.
+# torch is installed first and separately: its builds differ by platform, so there is no single hash to pin.
 .venv/.installed: requirements/test.txt
 	$(PYTHON) -m venv --clear .venv
 	$(DEV) -m pip install $(PIP_QUIET) torch==2.13.0

@@ -9,7 +9,7 @@ platforms=(x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin)
 export MACOSX_DEPLOYMENT_TARGET=14.0
 failed=0
 
-# check FILE EXTRA...: whether these extras can be had for $python and $platform with the pins of FILE alone.
+# check FILE EXTRA...: whether these extras resolve for $python and $platform with the pins of FILE alone.
 check() {
     local file=$1 resolved
     shift

@@ -19,7 +19,7 @@ def test_serving_loads_nothing_of_training(entry: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ["model_store.classifier", "app.main", "cli.__main__", "training.publishing.export"])
-def test_onnxruntime_reports_to_nobody(entry: str, tmp_path: Path) -> None:
+def test_the_telemetry_of_onnxruntime_is_disabled(entry: str, tmp_path: Path) -> None:
     """Where it may, it leaves an identifier of the device in the cache folder as soon as a session is made."""
     program = f"import {entry}; from tests import builders; builders.classifier()"
     # Without CI, where onnxruntime is silent by itself; the folders are ours to look into.

@@ -54,7 +54,7 @@ def test_it_beats_the_baseline_trained_on_the_same_papers(artefact: Artefact) ->
     assert quality.mean_average_precision > baseline["mean_average_precision"]
 
 
-def test_the_card_says_what_the_manifest_says(artefact: Artefact) -> None:
+def test_card_and_manifest_agree(artefact: Artefact) -> None:
     assert f"{figures(artefact.manifest).micro_f1:.4f}" in artefact.card()
     assert f"{artefact.manifest.uncertain.share:.1%}" in artefact.card()
 

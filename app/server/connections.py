@@ -52,7 +52,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Since when a request is incomplete, since when bytes wait to be sent; None if there are none.
+        # When the incomplete request began, and when bytes began to wait for sending; None if there are none.
         self._incomplete_since: float | None = None
         self._unsent_since: float | None = None
         self._idle_since = 0.0
@@ -141,7 +141,7 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Called when an answer is sent; what is left of its request gets a limit of its own."""
+        """Called when an answer is sent; the time limit for the rest of its request starts again."""
         self._idle_since = self.loop.time()
         if self._incomplete_since is not None:
             self._incomplete_since = self._idle_since
@@ -193,7 +193,7 @@ class Connection(HttpToolsProtocol):
         last_cycle.keep_alive = False
 
     def _reject(self, error: ApiError) -> None:
-        """Answer what cannot be parsed and close; earlier requests of the connection are answered first."""
+        """Answer with an error and close; earlier requests of the connection are answered first."""
         self._ignores_input = True
         if self.pipeline:
             self._stop_after_pending_requests()

@@ -1,4 +1,4 @@
-"""Limits of one request: headers, body, deadline. ASGI middleware, each part with one job.
+"""Limits of one request: headers, body, deadline. One ASGI middleware for each.
 
 Limits of the connection below it are in `app.server.connections`.
 """
@@ -19,7 +19,7 @@ from app.server.connections import MAX_HEADER_BYTES
 MAX_HEADERS = 100
 # The request line and every header field end in CRLF, and names in a colon and a space.
 _SEPARATORS = 4
-# Bodies of the largest size that are held at the same time; of smaller ones as many more.
+# Bodies of the largest permitted size that are in memory at the same time; more of smaller ones.
 _MAX_LARGE_BODIES = 64
 _IGNORED_HEADERS = frozenset({b"cookie", b"range"})
 # Nothing in this service reads a body that comes with another method.
@@ -56,7 +56,7 @@ def _check_size(scope: Scope) -> None:
 
 
 def _check_framing(headers: Headers, http_version: str) -> None:
-    """Reject what a proxy may understand in another way than this server (RFC 9112, sections 3.2 and 6)."""
+    """Reject what a proxy may interpret differently than this server (RFC 9112, sections 3.2 and 6)."""
     coding = headers.getlist("transfer-encoding")
     if coding and ("content-length" in headers or http_version == "1.0" or [c.lower() for c in coding] != ["chunked"]):
         raise BadRequest("Send either Content-Length, or Transfer-Encoding: chunked with HTTP/1.1.")

@@ -39,7 +39,7 @@ _SWITCH_INTERVAL_S = 0.0005
 # hundred times a second under overload, while the workers wait for the interpreter.
 _COLLECT_AFTER = 20_000
 # Signals that a new process must neither miss nor die of before it can handle them.
-_HELD_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_BLOCKED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def run(settings: Settings, create_app: CreateApp) -> int:
@@ -78,7 +78,7 @@ class Processes:
         self._child_settings = settings.model_copy(update={"threads": threads})
         self._create_app = create_app
         self._children: list[_Child] = []
-        self._leaving = False
+        self._stopping = False
         self._exit_code = 0
 
     def run(self) -> int:
@@ -91,7 +91,7 @@ class Processes:
             logs.event(logging.CRITICAL, f"cannot start: {error}")
             return 1
         with _shared_metrics():
-            for number in _HELD_SIGNALS:
+            for number in _BLOCKED_SIGNALS:
                 signal.signal(number, self._pass_on)
             for _ in range(self._settings.processes):
                 self._start(sockets, is_first=True)
@@ -109,11 +109,11 @@ class Processes:
         process = context.Process(
             target=_run_child, args=(self._child_settings, self._create_app, list(sockets), announce_ready)
         )
-        with _signals_held():
+        with _signals_blocked():
             process.start()
             self._children.append(_Child(process, ready, is_first))
         announce_ready.close()
-        if self._leaving:
+        if self._stopping:
             process.terminate()
 
     def _replace(self, child: _Child, sockets: Sequence[socket.socket]) -> None:
@@ -121,10 +121,10 @@ class Processes:
         code, was_ready = child.process.exitcode or 0, child.ready.poll() and _has_message(child.ready)
         child.ready.close()
         mark_process_dead(child.process.pid, os.environ[_METRICS_DIR])  # type: ignore[no-untyped-call]
-        if self._leaving:
+        if self._stopping:
             return
         if code > 0 and child.is_first and not was_ready:
-            # What the settings name is unusable, so the other processes will not fare better.
+            # The artefact or a setting is unusable, so the other processes would fail as well.
             self._exit_code = code
             self._pass_on(signal.SIGTERM, None)
             return
@@ -133,7 +133,7 @@ class Processes:
         self._start(sockets, is_first=False)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        self._leaving = self._leaving or number != signal.SIGHUP
+        self._stopping = self._stopping or number != signal.SIGHUP
         for child in self._children:
             # A process may have ended just now.
             with contextlib.suppress(ProcessLookupError):
@@ -167,9 +167,9 @@ def _bind(settings: Settings) -> list[socket.socket]:
 
 
 def _tune_interpreter() -> None:
-    """Favour workers over the event loop, and leave behind what only loading needed.
+    """Favour workers over the event loop, return memory that only loading needed, and speed up garbage collection.
 
-    The garbage collector is kept away from long-lived objects.
+    Objects that exist by now are excluded from it.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.collect()
@@ -187,13 +187,13 @@ def _has_message(connection: Connection) -> bool:
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
+def _signals_blocked() -> Iterator[None]:
     """A process that is started within the block inherits blocked signals; they wait until it can handle them."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED_SIGNALS)
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._when_ready = when_ready
         self._interrupted = False
-        self._reload_wanted = False
+        self._reload_requested = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then announce that the service is ready and carry out a reload that was asked for meanwhile."""
@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
         if parent := multiprocessing.parent_process():
             loop.add_reader(parent.sentinel, self._stop_without_parent, parent.sentinel)
         self._when_ready()
-        if self._reload_wanted:
+        if self._reload_requested:
             self._reload()
 
     async def on_tick(self, counter: int) -> bool:
@@ -71,12 +71,12 @@ class Server(uvicorn.Server):
         self._interrupted = self._interrupted or sig == signal.SIGINT
         self.should_exit = True
 
-    def want_reload(self, sig: int, frame: FrameType | None) -> None:
-        """Handle SIGHUP before the event loop does: the reload follows the start."""
-        self._reload_wanted = True
+    def request_reload(self, sig: int, frame: FrameType | None) -> None:
+        """Handle SIGHUP during the start: the reload follows it."""
+        self._reload_requested = True
 
     async def _drain(self) -> None:
-        # Whoever presses Ctrl-C is alone with the service; in all other cases clients want to be told.
+        # Ctrl-C is used interactively, usually without other clients, which need the notice in all other cases.
         notice_s = 0.0 if self._interrupted else self._state["settings"].drain_notice_s
         draining = asyncio.create_task(self._state["engine"].drain(notice_s))
         while not self.force_exit and not draining.done():
@@ -105,7 +105,7 @@ def serve(
 ) -> None:
     """Answer requests on these bound sockets until a signal ends it; `when_ready` is called when it has begun."""
     server = Server(server_config(app, settings), when_ready or (lambda: announce(sockets)))
-    signal.signal(signal.SIGHUP, server.want_reload)
+    signal.signal(signal.SIGHUP, server.request_reload)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
     # Held since the process began, see app.__main__ and app.server.processes.
@@ -120,7 +120,7 @@ def announce(sockets: Sequence[socket.socket]) -> None:
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """What uvicorn is told; the limits of connections depend on the limit of open files."""
+    """The configuration of uvicorn; the limit of connections depends on the limit of open files."""
     max_connections = connections_for_open_files(settings.max_connections, _open_files())
     if max_connections < settings.max_connections:
         logs.event(logging.WARNING, "the limit of open files allows fewer connections", max_connections=max_connections)

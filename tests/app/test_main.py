@@ -76,18 +76,14 @@ def assert_unexplained(status: int, body: str, caplog: pytest.LogCaptureFixture,
     assert message in caplog.messages
 
 
-def test_a_bug_in_a_worker_is_a_500_and_neither_answer_nor_log_quote_it(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_exception_in_a_worker_is_a_500_and_quoted_nowhere(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     broken = BrokenTokenizer(store, lambda encoding: None)
     with TestClient(create_app(Settings(artefacts=store.root), broken)) as client:
         answer = client.post("/classify", json={"title": "star"})
         assert_unexplained(answer.status_code, answer.text, caplog, "inference failed")
 
 
-def test_a_bug_in_a_route_is_a_500_and_neither_answer_nor_log_quote_it(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_exception_in_a_route_is_a_500_and_quoted_nowhere(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     classifier = InterceptedClassifier(store, lambda encoding: None)
     classifier.sha256 = BrokenChecksum("5d" * 32)
     with TestClient(create_app(Settings(artefacts=store.root), classifier)) as client:

@@ -205,14 +205,14 @@ def test_a_german_spreadsheet_comes_back_as_excel_opens_it_there(visit: Visit, t
     assert row["Physics"].startswith("0.")
 
 
-def test_a_workbook_dropped_on_the_page_is_told_apart(visit: Visit) -> None:
+def test_a_workbook_dropped_on_the_page_is_refused_with_an_explanation(visit: Visit) -> None:
     visitor = visit()
     give(visitor, b"PK\x03\x04 [Content_Types].xml", "papers.xlsx")
     expect(visitor.page.locator("#sheet-note")).to_contain_text("papers.xlsx is an Excel workbook")
     expect(visitor.page.locator("#columns")).to_be_hidden()
 
 
-def test_a_column_that_is_missing_is_said_before_anything_is_labelled(visit: Visit) -> None:
+def test_a_missing_column_is_reported_before_anything_is_labelled(visit: Visit) -> None:
     visitor = visit()
     give(visitor, b"Abstract,Year\nstar,2026\n")
     expect(visitor.page.locator("#sheet-note")).to_contain_text("No column has a known name for titles")

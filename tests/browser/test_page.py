@@ -78,7 +78,7 @@ def test_a_link_reopens_the_text_without_sending_it_in_a_url(visit: Visit) -> No
     assert not [url for _, url in other.requests if "plasma" in url.partition("#")[0]]
 
 
-def test_a_link_made_with_another_version_says_so(visit: Visit) -> None:
+def test_a_link_made_with_another_version_is_reported(visit: Visit) -> None:
     visitor = visit("/#title=star&version=0.9.0")
     expect(visitor.page.locator("#link-note")).to_contain_text("made with version 0.9.0")
 

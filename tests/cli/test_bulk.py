@@ -112,7 +112,7 @@ def test_a_folder_of_tables_is_labelled_and_a_broken_one_reported(bulk: Bulk, tm
     assert [row["id"] for row in bulk.rows()] == [row["id"] for row in texts]
 
 
-def test_a_call_that_was_killed_is_completed_by_the_next_one(bulk: Bulk, tmp_path: Path) -> None:
+def test_a_killed_run_is_completed_by_the_next_one(bulk: Bulk, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", ROWS * 4)
     process = bulk.start(source)
     bulk.wait_for_parts(5)
@@ -125,7 +125,7 @@ def test_a_call_that_was_killed_is_completed_by_the_next_one(bulk: Bulk, tmp_pat
     assert len(bulk.rejected()) == 4 * BAD
 
 
-def test_a_worker_that_is_killed_loses_and_doubles_nothing(bulk: Bulk, tmp_path: Path) -> None:
+def test_a_killed_worker_loses_and_duplicates_no_row(bulk: Bulk, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", ROWS * 4)
     process = bulk.start(source)
     bulk.wait_for_parts(3)

@@ -74,7 +74,7 @@ def test_a_label_named_like_an_added_column_keeps_its_probability() -> None:
     }  # fmt: skip
 
 
-def test_papers_that_need_a_look_are_counted(papers: Command, tmp_path: Path) -> None:
+def test_papers_that_a_person_should_check_are_counted(papers: Command, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "in.csv", [*ROWS, {"ID": "4", "TITLE": "the and of"}])
     said = papers("classify", source, "-o", tmp_path / "out.csv").err.splitlines()
     assert said[0] == "reading titles from 'TITLE', abstracts from 'ABSTRACT'"
@@ -241,7 +241,7 @@ def test_progress_is_shown_on_a_terminal_only(papers: Command, tmp_path: Path) -
     assert papers("classify", source).err == "reading titles from 'TITLE', abstracts from 'ABSTRACT'\n"
 
 
-def test_a_closed_pipe_is_no_error(artefacts: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(artefacts: Path, tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [{"title": "star", "abstract": "x " * 250}] * 2000)
     program = f"{sys.executable} -m cli classify {source} --artefacts {artefacts} | head -n 1"
     ran = subprocess.run(program, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602

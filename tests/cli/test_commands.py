@@ -28,7 +28,7 @@ def damage(artefacts: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["doctor"], ["models"]])
-def test_help_teaches_by_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
     assert ended.value.code == 0

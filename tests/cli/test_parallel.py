@@ -36,7 +36,7 @@ class Quick:
         return [Prediction(["A"], "ok", [0.5]) for _ in papers]
 
 
-def test_results_come_in_order_whatever_finishes_first() -> None:
+def test_results_keep_the_order_of_the_items() -> None:
     def work(item: int) -> int:
         time.sleep(random.random() / 500)
         return item
@@ -44,7 +44,7 @@ def test_results_come_in_order_whatever_finishes_first() -> None:
     assert list(in_order(work, range(50), 4)) == list(range(50))
 
 
-def test_no_more_is_begun_than_twice_the_threads() -> None:
+def test_at_most_twice_as_many_items_as_threads_are_in_flight() -> None:
     drawn: list[int] = []
 
     def items() -> Iterator[int]:

@@ -99,5 +99,5 @@ def test_an_object_store_is_read_and_written() -> None:
     assert not copy.exists()
 
 
-def test_the_name_of_a_part_tells_its_place() -> None:
+def test_the_name_of_a_part_gives_its_position() -> None:
     assert Part(2, 31).name == "part-00002-000031"

@@ -188,7 +188,7 @@ def test_a_service_that_does_not_recover_ends_the_run_and_rejects_nothing(failur
         labeller([Paper("star")])
 
 
-def test_a_service_cannot_command_the_terminal(tmp_path: Path) -> None:
+def test_a_service_cannot_send_control_characters_to_the_terminal(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, io.StringIO(), io.StringIO())
     terminal.say("label \x1b[2J\x07\u202e\x9b\ud800 é\tx")
     terminal.warn("\rreason \x00")

@@ -106,7 +106,7 @@ def test_a_csv_with_a_byte_order_mark_is_resumed(papers: Command, tmp_path: Path
         ("out.jsonl", b"notes"),
     ],
 )
-def test_a_file_of_somebody_else_is_refused_before_it_is_touched(
+def test_a_foreign_file_is_refused_before_it_is_changed(
     papers: Command, tmp_path: Path, name: str, foreign: bytes
 ) -> None:
     source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / name
@@ -117,7 +117,7 @@ def test_a_file_of_somebody_else_is_refused_before_it_is_touched(
 
 
 @pytest.mark.parametrize("option", [[], ["--resume"]])
-def test_rejected_rows_of_somebody_else_are_not_touched(papers: Command, tmp_path: Path, option: list[str]) -> None:
+def test_a_foreign_file_of_rejected_rows_is_not_changed(papers: Command, tmp_path: Path, option: list[str]) -> None:
     source, target = write_csv(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
     for foreign in ('{"row": "mine"}\n', "notes", "notes\n"):
         _rejected(target).write_text(foreign)
@@ -179,7 +179,7 @@ def ctrl_c() -> Iterator[None]:
 
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize(("end", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_an_interruption_is_no_loss(papers: Command, tmp_path: Path, end: signal.Signals, status: int) -> None:
+def test_an_interruption_loses_no_row(papers: Command, tmp_path: Path, end: signal.Signals, status: int) -> None:
     source, target = write_csv(tmp_path / "in.csv", MANY * 20), tmp_path / "out.csv"
     command = [sys.executable, "-m", "cli", "classify", "--format", "csv", "-o", str(target)]
     process = subprocess.Popen(

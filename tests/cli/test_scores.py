@@ -15,7 +15,7 @@ def prediction(labels: Labels) -> Prediction:
     return Prediction([labels.names[-1]], "ok", scores)
 
 
-def test_many_labels_get_their_most_probable_ones_instead_of_a_column_each() -> None:
+def test_with_many_labels_only_the_most_probable_get_columns() -> None:
     added = AddedColumns(MANY, "m 1.0.0", top=2)
     assert added.columns == ["labels", "status", "top 1", "top 1 score", "top 2", "top 2 score", "model"]
     cells = added.cells(prediction(MANY))

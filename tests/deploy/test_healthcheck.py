@@ -63,6 +63,6 @@ def test_a_service_that_does_not_listen_is_unhealthy(server: Server) -> None:
     assert check(server) == 1
 
 
-def test_a_proxy_for_the_outside_is_not_asked(server: Server) -> None:
+def test_the_health_check_uses_no_proxy(server: Server) -> None:
     proxy = "http://192.0.2.1:9"
     assert check(server, variables={"HTTP_PROXY": proxy, "http_proxy": proxy}) == 0

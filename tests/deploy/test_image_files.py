@@ -43,7 +43,7 @@ def test_the_final_stage_drops_root_and_checks_itself_as_the_user_of_the_service
 
 
 @pytest.mark.parametrize("service", [compose()["papers"], compose()["replica"]], ids=["papers", "replica"])
-def test_compose_takes_everything_away_that_the_service_does_not_need(service: dict[str, Any]) -> None:
+def test_compose_drops_all_privileges_that_the_service_does_not_need(service: dict[str, Any]) -> None:
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["user"] == "10001:10001"

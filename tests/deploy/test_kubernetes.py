@@ -86,7 +86,7 @@ def test_the_settings_of_the_deployment_are_accepted() -> None:
     assert settings.keep_alive_timeout_s > 600
 
 
-def test_a_pod_leaves_the_service_before_it_drains_and_drains_before_it_is_killed() -> None:
+def test_a_pod_is_removed_from_the_service_before_it_drains_and_drains_before_it_is_killed() -> None:
     command, leaving_s = container()["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep"
     grace_s = base("Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
@@ -101,7 +101,7 @@ def test_keys_come_from_a_secret() -> None:
     assert mount["readOnly"]
 
 
-def test_the_deployment_takes_everything_away_that_the_service_does_not_need() -> None:
+def test_the_deployment_drops_all_privileges_that_the_service_does_not_need() -> None:
     pod = base("Deployment")["spec"]["template"]["spec"]
     assert container()["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
@@ -119,7 +119,7 @@ def test_the_platform_chooses_the_user(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_requests_come_from_selected_namespaces_and_nothing_leaves_a_pod(overlay: str) -> None:
+def test_only_selected_namespaces_have_access_and_pods_have_no_egress(overlay: str) -> None:
     (policy,) = [manifest for manifest in rendered(overlay) if manifest["kind"] == "NetworkPolicy"]
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert policy["spec"]["egress"] == []

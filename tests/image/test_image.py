@@ -91,7 +91,7 @@ def test_a_version_published_on_the_host_is_loaded_by_a_signal(image: str, check
         pytest.param(("--env=PAPERS_PROCESSES=2",), id="two processes"),
     ],
 )
-def test_the_image_gets_healthy_with(image: str, options: tuple[str, ...]) -> None:
+def test_the_image_becomes_healthy_with(image: str, options: tuple[str, ...]) -> None:
     restrictions = ("--read-only", "--tmpfs=/tmp:size=16m,noexec", "--cap-drop=ALL", "--security-opt=no-new-privileges")
     with container(*restrictions, *options, image) as name:
         wait_until_healthy(name)

@@ -203,7 +203,7 @@ def test_one_manifest_can_be_pinned_by_its_checksum(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("place", "said"), [("store", "File exists"), ("store/tiny-subjects", "File exists")])
-def test_a_store_that_cannot_be_written_is_told(tmp_path: Path, place: str, said: str) -> None:
+def test_a_store_that_cannot_be_written_is_reported(tmp_path: Path, place: str, said: str) -> None:
     (tmp_path / place).parent.mkdir(exist_ok=True)
     (tmp_path / place).write_text("no folder")
     with pytest.raises(StoreError, match=rf"tiny-subjects.* cannot be written: {said} \(.*{place}\)"):

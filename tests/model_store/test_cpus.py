@@ -79,7 +79,7 @@ def test_affinity_counts_where_no_cgroup_is_mounted(tmp_path: Path) -> None:
     ],
     ids=["Python 3.13", "Linux", "macOS", "unknown"],
 )
-def test_every_system_tells_its_processors_in_its_own_way(system: SimpleNamespace, cpus: int) -> None:
+def test_processors_are_counted_on_every_system(system: SimpleNamespace, cpus: int) -> None:
     assert available_cpus(system) == cpus
 
 

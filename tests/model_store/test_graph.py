@@ -25,7 +25,7 @@ def exiting(folder: Path, margin: float, title_margin: float | None = None) -> C
     return store.open().classifier()
 
 
-def test_a_clear_paper_leaves_after_the_first_part(tmp_path: Path) -> None:
+def test_a_clear_paper_exits_after_the_first_part(tmp_path: Path) -> None:
     classifier = exiting(tmp_path, margin=0.5)
     clear, close = classifier.classify(CLEAR), classifier.classify(CLOSE)
     assert (clear.output.layer, close.output.layer) == (2, 6)
@@ -36,7 +36,7 @@ def test_a_clear_paper_leaves_after_the_first_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("margin", "layer"), [(0.0, 2), (100.0, 6)])
-def test_the_margin_decides_which_papers_leave_early(tmp_path: Path, margin: float, layer: int) -> None:
+def test_the_margin_decides_which_papers_exit_early(tmp_path: Path, margin: float, layer: int) -> None:
     classifier = exiting(tmp_path, margin)
     assert {classifier.classify(paper).output.layer for paper in (CLEAR, CLOSE)} == {layer}
 
@@ -50,7 +50,7 @@ def test_a_margin_is_the_distance_of_the_closest_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("title_margin", "layer"), [(None, 6), (0.0, 2)])
-def test_a_title_alone_leaves_early_only_if_it_may(tmp_path: Path, title_margin: float | None, layer: int) -> None:
+def test_a_title_alone_exits_early_only_if_it_may(tmp_path: Path, title_margin: float | None, layer: int) -> None:
     assert exiting(tmp_path, 0.0, title_margin).classify(Paper("star")).output.layer == layer
 
 
@@ -60,11 +60,11 @@ def test_a_paper_gets_the_same_answer_in_any_batch(tmp_path: Path) -> None:
     assert np.array_equal(together, np.concatenate([classifier.scores([paper]) for paper in (CLEAR, CLOSE, CLEAR)]))
 
 
-def test_without_exits_no_layer_is_told() -> None:
+def test_without_exits_no_layer_is_reported() -> None:
     assert builders.classifier().classify(CLEAR).output.layer is None
 
 
-def test_a_part_that_is_missing_is_refused(tmp_path: Path) -> None:
+def test_a_missing_part_is_refused(tmp_path: Path) -> None:
     manifest = builders.manifest(exits=builders.exits(0.5))
     with pytest.raises(ArtefactDamaged, match=r"does not list model\.2\.onnx"):
         Store(tmp_path).publish(manifest, {**builders.files(), GRAPH: builders.parts()[GRAPH]})
@@ -73,7 +73,7 @@ def test_a_part_that_is_missing_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("order", "said"), [((1, 0), "expected them in rising order"), ((0,), "after it every paper leaves")]
 )
-def test_exits_in_disorder_are_refused(order: tuple[int, ...], said: str) -> None:
+def test_exits_in_the_wrong_order_are_refused(order: tuple[int, ...], said: str) -> None:
     document = builders.manifest().model_dump(mode="json")
     document["exits"] = [builders.exits(0.5)[i].model_dump() for i in order]
     with pytest.raises(ValidationError, match=said):

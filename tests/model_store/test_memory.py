@@ -58,6 +58,6 @@ def test_freed_memory_is_returned() -> None:
     assert 4096 * int(ran.stdout) > 40_000_000
 
 
-def test_another_c_library_is_left_alone() -> None:
+def test_other_c_libraries_are_not_changed() -> None:
     assert not share_one_heap(SimpleNamespace())
     assert not return_freed_memory(SimpleNamespace())

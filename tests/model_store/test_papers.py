@@ -181,6 +181,6 @@ def test_no_encoding_is_longer_than_the_format_allows(title: str, abstract: str)
     assert encoding.tokens_used <= encoding.tokens
 
 
-def test_an_encoding_tells_whether_it_has_an_abstract() -> None:
+def test_an_encoding_reports_whether_it_has_an_abstract() -> None:
     papers = [Paper("a star"), Paper("a star", "of"), Paper("", "of a star")]
     assert [encoding.title_only for encoding in encoder().encode(papers)] == [True, False, False]

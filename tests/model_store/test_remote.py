@@ -94,7 +94,7 @@ def test_a_fault_is_one_sentence_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("fault", [cut_off, forbidden])
-def test_while_the_store_is_away_the_last_copy_is_used(
+def test_the_last_copy_is_used_while_the_store_is_unreachable(
     server: ObjectStore, tmp_path: Path, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     remote(server, tmp_path).open()
@@ -118,14 +118,14 @@ def test_a_new_version_with_wrong_bytes_leaves_the_old_copy(server: ObjectStore,
     assert store.open(version="1.0.0").manifest.version == "1.0.0"
 
 
-def test_an_unknown_version_and_an_empty_bucket_are_told(server: ObjectStore, tmp_path: Path) -> None:
+def test_an_unknown_version_and_an_empty_bucket_are_reported(server: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(ArtefactMissing, match=r"no artefact of version '7\.0\.0'"):
         remote(server, tmp_path).open(version="7.0.0")
     with pytest.raises(ArtefactError, match="none at all"):
         RemoteStore(f"s3://{BUCKET}/nothing", tmp_path / "cache", server.files).open()
 
 
-def test_a_store_elsewhere_is_only_read(server: ObjectStore, tmp_path: Path) -> None:
+def test_a_remote_store_is_read_only(server: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is only read; publish into a folder"):
         remote(server, tmp_path).publish(builders.manifest(), builders.files())
 
@@ -140,7 +140,7 @@ def test_everything_else_is_a_folder(path: str) -> None:
     assert open_store(path).root == Path(path)
 
 
-def test_an_address_that_no_package_knows_is_told() -> None:
+def test_an_address_that_no_package_supports_is_reported() -> None:
     with pytest.raises(StoreUnavailable, match=r"nosuch://host/x cannot be read: .*install paper-subjects\[s3\]"):
         open_store("nosuch://user:secret@host/x")
 

@@ -9,7 +9,7 @@ import pytest
 from model_store.runtime import without_standard_error
 
 
-def test_native_code_is_silent_for_a_while_and_no_longer(capfd: pytest.CaptureFixture[str]) -> None:
+def test_native_code_is_silenced_only_within_the_block(capfd: pytest.CaptureFixture[str]) -> None:
     with without_standard_error():
         os.write(2, b"a warning of the library\n")
     os.write(2, b"our own line\n")

@@ -130,7 +130,7 @@ def test_papers_about_withdrawing_are_not_withdrawn(text: str) -> None:
     assert not is_withdrawn("A title", text)
 
 
-def test_changes_are_told_by_kind() -> None:
+def test_changes_are_reported_by_kind() -> None:
     assert changes("plain text") == set()
     assert changes("<p>Abstract: A ﬁrst net-\nwork</p>") == {"markup", "characters", "heading", "hyphenation"}
     assert changes("<p>n/a</p>") == {"markup", "placeholder"}
@@ -184,7 +184,7 @@ def encoder() -> PaperEncoder:
     return PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=32, preparation="plain-text"))
 
 
-def test_an_encoding_tells_what_was_changed_and_what_is_unknown() -> None:
+def test_an_encoding_reports_what_was_changed_and_what_is_unknown() -> None:
     (encoding,) = encoder().encode([Paper("<i>A quantum</i> algorithm", "[No abstract available]")])
     assert encoding.changes == ("markup", "placeholder")
     assert encoding.title_only
@@ -193,7 +193,7 @@ def test_an_encoding_tells_what_was_changed_and_what_is_unknown() -> None:
     assert (encoding.tokens, encoding.unknown, encoding.changes) == (5, 2, ())
 
 
-def test_a_withdrawn_paper_is_uncertain_at_best() -> None:
+def test_a_withdrawn_paper_is_never_ok() -> None:
     classifier = builders.classifier(InputFormat(max_tokens=32, preparation="plain-text"))
     assert classifier.classify(Paper("star", "quantum particle plasma")).decision.status == "ok"
     answer = classifier.classify(Paper("star [withdrawn]", "quantum particle plasma star quantum particle plasma"))

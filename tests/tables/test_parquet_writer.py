@@ -22,7 +22,7 @@ def test_a_late_row_that_fits_no_parquet_column_leaves_no_half_a_file(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_beside_that_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
+def test_a_foreign_part_file_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "out.parquet.part").write_text("notes")
     ParquetWriter(tmp_path / "out.parquet", {}).close(complete=False)
     assert (tmp_path / "out.parquet.part").read_text() == "notes"

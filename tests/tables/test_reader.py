@@ -171,7 +171,7 @@ def test_tex_of_bibtex_becomes_text(tmp_path: Path, tex: str, text: str) -> None
     assert row.cells["title"] == text
 
 
-def test_the_dialect_and_what_a_person_should_know_are_told(tmp_path: Path) -> None:
+def test_the_dialect_and_notes_about_reading_are_returned(tmp_path: Path) -> None:
     table = open_table(_written(tmp_path / "a.csv", "sep=;\ntitle;abstract\na;b\n"))
     assert (table.format, table.columns) == ("csv", ["title", "abstract"])
     assert table.dialect is not None
@@ -193,17 +193,17 @@ def test_a_delimiter_may_be_named(tmp_path: Path) -> None:
         ({"stars": [1], "We": [0], "see": [2, 3]}, "We stars see see"), (b"\xff", None),
     ],
 )  # fmt: skip
-def test_texts_of_databases_are_understood(cell: object, text: str | None) -> None:
+def test_cells_of_databases_become_texts(cell: object, text: str | None) -> None:
     assert cell_text(cell) == text
 
 
-def test_likely_columns_are_those_that_sound_right() -> None:
+def test_likely_columns_have_similar_names() -> None:
     columns = ["Paper name", "Text of it", "Year"]
     assert likely_columns(columns, "title") == ["Paper name"]
     assert likely_columns(columns, "abstract") == ["Text of it"]
 
 
-def test_rows_say_where_they_begin(tmp_path: Path) -> None:
+def test_rows_have_the_line_at_which_they_begin(tmp_path: Path) -> None:
     rows = list(read(FORMATS["`.csv`"].write(tmp_path)))
     assert [(row.number, row.line) for row in rows] == [(1, 2), (2, 4)]
     assert rows[0].cells == dict(zip(COLUMNS, ROWS[0], strict=True))

@@ -70,6 +70,6 @@ def test_a_torn_line_of_ours_is_written_anew(torn: str) -> None:
 
 
 @pytest.mark.parametrize("torn", ['{"b": "x', '{"a": "x"}', "[", "a"])
-def test_a_line_of_somebody_else_is_refused(torn: str) -> None:
+def test_a_foreign_line_is_refused(torn: str) -> None:
     with pytest.raises(TableError, match="not written by this command"):
         JsonLinesWriter(lambda: nullcontext(io.StringIO()), Earlier(torn=torn)).begin(["a", "model"])

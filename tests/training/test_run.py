@@ -164,7 +164,7 @@ def test_a_taken_version_is_refused_before_anything_is_trained(
     assert not (tmp_path / "runs/tiny-0.1.0/checkpoints").exists()
 
 
-def test_a_wrong_input_is_an_error_message_and_not_a_traceback(
+def test_an_invalid_input_is_an_error_message_and_not_a_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tiny.config(tmp_path)

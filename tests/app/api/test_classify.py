@@ -32,7 +32,7 @@ def test_a_paper_that_reaches_no_label_is_uncertain(client: TestClient) -> None:
     assert (answer["labels"], answer["status"]) == ([], "uncertain")
 
 
-def test_the_answer_says_how_much_the_model_read(client: TestClient) -> None:
+def test_the_answer_reports_how_much_the_model_read(client: TestClient) -> None:
     seen = client.post("/classify", json={"title": "a star", "abstract": "we " * 50}).json()["input"]
     assert seen == {
         "tokens": 52,

@@ -119,13 +119,13 @@ def fuzz(client: TestClient, examples: int, number: int) -> None:
     check()
 
 
-def test_no_request_is_answered_with_a_fault_of_the_service(client: TestClient) -> None:
+def test_no_request_is_answered_with_a_5xx(client: TestClient) -> None:
     fuzz(client, examples=100, number=0)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("FUZZ_SECONDS" not in os.environ, reason="set FUZZ_SECONDS, as `make fuzz` does")
-def test_no_request_is_answered_with_a_fault_of_the_service_for_long(
+def test_no_request_is_answered_with_a_5xx_for_long(
     client: TestClient, record_property: Callable[[str, object], None]
 ) -> None:
     until, rounds = time.monotonic() + float(os.environ["FUZZ_SECONDS"]), 0

@@ -66,7 +66,7 @@ def test_inferred_outputs_are_those_of_classify(client: TestClient, inference: O
     assert outputs["labels"]["data"][1] == "urn:paper-subjects:tiny-subjects:physics"
 
 
-def test_only_the_outputs_that_are_wanted_are_given(inference: OpenInferenceClient) -> None:
+def test_only_requested_outputs_are_returned(inference: OpenInferenceClient) -> None:
     inputs = [tensor("title", [["star"]], shape=[1, 1])]
     request = InferenceRequest.parse_obj({"inputs": inputs, "outputs": [{"name": "status"}]})
     assert [output.name for output in inference.model_infer(MODEL, request=request).outputs] == ["status"]

@@ -40,7 +40,7 @@ def test_the_card_tells_thresholds_and_quality_of_every_label(client: TestClient
     assert (card["sha256"], card["base_encoder"], card["version"]) == (store.open().sha256, "none", "1.0.0")
 
 
-def test_the_card_is_sent_once(client: TestClient) -> None:
+def test_an_unchanged_card_is_not_sent_again(client: TestClient) -> None:
     tag = client.get("/model").headers["etag"]
     again = client.get("/model", headers={"if-none-match": f'"other", W/{tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)

@@ -56,7 +56,7 @@ def test_weights_are_what_the_log_odds_lose(client: TestClient, store: Store) ->
     assert given[:2] == pytest.approx([full[label] - row[label] for row in left], abs=1e-3)
 
 
-def test_sentences_for_weigh_more_than_nothing_and_those_against_less(client: TestClient) -> None:
+def test_supporting_sentences_have_positive_weights_and_contradicting_ones_negative(client: TestClient) -> None:
     explained = explain(client, title="A proof of the theorem algebra.", abstract="We star the network.")
     weights = [sentence["weight"] for sentence in explained["evidence"][0]["sentences"]]
     assert explained["evidence"][0]["label"] == "Mathematics"
@@ -70,7 +70,7 @@ def test_where_no_label_is_given_the_most_probable_one_is_explained(client: Test
 
 
 @pytest.mark.parametrize("paper", [{"title": "A star"}, {"title": "\u200b", "abstract": "A star"}])
-def test_a_sentence_that_is_all_there_is_has_no_weight(client: TestClient, paper: dict[str, str]) -> None:
+def test_the_only_sentence_has_no_weight(client: TestClient, paper: dict[str, str]) -> None:
     assert "weight" not in explain(client, **paper)["evidence"][0]["sentences"][-1]
 
 
@@ -98,7 +98,7 @@ def test_one_paper_is_explained_at_a_time_and_a_few_wait(store: Store) -> None:
     asyncio.run(scene())
 
 
-def test_a_paper_to_classify_never_waits_for_more_than_one_sentence(store: Store) -> None:
+def test_classification_never_waits_for_more_than_one_sentence(store: Store) -> None:
     async def scene() -> None:
         scored = doubles.slow(store, 0.05)
         async with in_process(doubles.short_timeouts(store), scored) as running:

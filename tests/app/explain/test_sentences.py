@@ -41,7 +41,7 @@ def cut(text: str) -> list[str]:
         "A title without an end\n\nA second paragraph",
     ],
 )
-def test_scholarly_prose_is_cut_where_a_reader_would(text: str) -> None:
+def test_scholarly_prose_is_split_into_its_sentences(text: str) -> None:
     expected = {
         "One. Two! Three? Four… Five": ["One.", "Two!", "Three?", "Four…", "Five"],
         "It costs $5. They pay $6 for it.": ["It costs $5.", "They pay $6 for it."],
@@ -52,7 +52,7 @@ def test_scholarly_prose_is_cut_where_a_reader_would(text: str) -> None:
     assert cut(text) == expected.get(text, cut(text))
 
 
-def test_a_small_letter_goes_on_with_the_sentence() -> None:
+def test_a_lower_case_letter_continues_the_sentence() -> None:
     assert cut("Compared to approx. ten, and to no. five, it fell... but rose.") == [
         "Compared to approx. ten, and to no. five, it fell... but rose."
     ]
@@ -97,7 +97,7 @@ def test_only_later_sentences_are_taken_together() -> None:
 
 
 @pytest.mark.parametrize("unit", [".", "$", "\\(", '."', ". ", "$$", "\n ", "A. "])
-def test_a_text_made_to_be_slow_is_not(unit: str) -> None:
+def test_adversarial_texts_are_split_in_linear_time(unit: str) -> None:
     """No time is asserted; a square of this length would take minutes."""
     text = unit * (100_000 // len(unit))
     assert "".join(text[start:end] for start, end in sentences(text)) in (text, "")

@@ -47,7 +47,7 @@ def test_work_that_cannot_be_done_in_time_is_refused() -> None:
         pass
 
 
-def test_before_a_request_is_read_it_counts_as_a_usual_paper() -> None:
+def test_a_request_that_is_not_read_yet_counts_as_an_average_paper() -> None:
     queue = admission(papers=999, cost=10**6, wait_s=5.0, pace=measured(workers=1, cost=10, seconds=1.0))
     for _ in range(200):
         with queue.reserve(1, 10):
@@ -76,7 +76,7 @@ def test_the_empty_queue_accepts_one_paper_whatever_the_estimate_and_the_cost() 
 
 
 @pytest.mark.parametrize(("papers", "cost", "limit"), [(11, 11, 10), (2, 101, 100)])
-def test_papers_that_never_fit_are_told_from_those_that_wait(papers: int, cost: int, limit: int) -> None:
+def test_requests_that_never_fit_are_distinguished_from_those_that_wait(papers: int, cost: int, limit: int) -> None:
     queue = admission()
     with pytest.raises(RequestTooLarge) as refusal, queue.reserve(papers, cost):
         pass
@@ -103,7 +103,7 @@ def test_an_empty_queue_is_noticed() -> None:
     asyncio.run(scene())
 
 
-def test_the_pace_follows_the_machine() -> None:
+def test_the_pace_follows_the_speed_of_the_machine() -> None:
     pace = measured(workers=1, cost=1, seconds=1.0)
     for _ in range(64):
         pace.observe(1, 0.1)

@@ -52,7 +52,7 @@ async def departed_client(store: Store) -> None:
         assert (await papers.classify("star")).status_code == 200
 
 
-def test_work_of_a_client_that_went_away_is_dropped(store: Store) -> None:
+def test_work_of_a_disconnected_client_is_dropped(store: Store) -> None:
     asyncio.run(departed_client(store))
 
 
@@ -100,5 +100,5 @@ async def one_paper_fails(store: Store) -> None:
         assert (await papers.client.get("/readyz")).status_code == 200
 
 
-def test_a_paper_the_network_fails_on_hurts_no_other(store: Store) -> None:
+def test_an_inference_error_affects_no_other_paper(store: Store) -> None:
     asyncio.run(one_paper_fails(store))

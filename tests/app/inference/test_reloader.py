@@ -69,7 +69,7 @@ def test_a_reload_that_takes_longer_than_its_caller_waits_is_accepted_and_goes_o
 
 
 @pytest.mark.parametrize("error", [ArtefactDamaged("half a file"), OSError("no disk")])
-def test_every_caller_learns_of_a_refusal_and_the_next_reload_starts_anew(
+def test_every_caller_gets_the_refusal_and_the_next_reload_starts_again(
     classifier: Classifier, error: Exception
 ) -> None:
     versions = Loading(classifier, error)

@@ -103,7 +103,7 @@ def test_a_replacement_takes_no_paper_before_its_probe_succeeds(store: Store) ->
     asyncio.run(scene())
 
 
-def test_a_panic_of_the_tokenizer_costs_no_worker_its_life(store: Store) -> None:
+def test_a_panic_of_the_tokenizer_does_not_end_a_worker(store: Store) -> None:
     class Panic(BaseException):
         """Like pyo3_runtime.PanicException, which is no Exception."""
 

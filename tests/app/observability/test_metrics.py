@@ -63,7 +63,7 @@ def test_a_classified_paper_is_counted_in_every_stage(client: TestClient) -> Non
         "papers_golden_failures_total",
     ],
 )
-def test_counters_are_there_before_their_first_event(client: TestClient, sample: str) -> None:
+def test_counters_exist_before_their_first_event(client: TestClient, sample: str) -> None:
     """A series that begins with 1 is no increase, so that an alert would miss the first event."""
     assert samples(client)[sample] == 0
 
@@ -130,7 +130,7 @@ def test_several_processes_share_one_set_of_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["deploy/grafana.json", "deploy/alerts.yml"])
-def test_dashboards_and_alerts_ask_only_for_metrics_that_exist(path: str) -> None:
+def test_dashboards_and_alerts_use_only_metrics_that_exist(path: str) -> None:
     asked = set(_NAME.findall((ROOT / path).read_text()))
     assert len(asked) >= 8
     assert asked <= known_names()

@@ -39,7 +39,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 
 
 @pytest.mark.skipif(not INSTALLED, reason="the extra otel is not installed")
-def test_every_request_is_a_span_without_a_word_of_what_was_sent(tmp_path: Path, store: Store) -> None:
+def test_every_request_is_a_span_without_submitted_text(tmp_path: Path, store: Store) -> None:
     came = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     with collector() as (address, received):
         given = {"OTEL_EXPORTER_OTLP_ENDPOINT": address}

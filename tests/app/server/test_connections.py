@@ -138,7 +138,7 @@ def test_idle_connections_give_way_to_new_ones(server: Served, caplog: pytest.Lo
     assert caplog.text.count("connection limit reached") == 1
 
 
-def test_busy_connections_are_kept_and_further_ones_hear_503(server: Served) -> None:
+def test_busy_connections_are_kept_and_further_ones_get_503(server: Served) -> None:
     until(lambda: server.connections() == 0)
     with contextlib.ExitStack() as stack:
         for _ in range(MAX_CONNECTIONS):

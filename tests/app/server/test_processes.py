@@ -92,7 +92,7 @@ def test_no_process_outlives_the_one_that_started_it(pair: Running) -> None:
     until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
 
 
-def test_an_interrupt_of_the_whole_process_group_is_heard_once_by_each(tmp_path: Path, store: Store) -> None:
+def test_an_interrupt_of_the_whole_process_group_is_handled_once_by_each(tmp_path: Path, store: Store) -> None:
     """Ctrl-C reaches every process of a terminal's group; heard twice, it would drop accepted work."""
     log = tmp_path / "service.log"
     process = spawn(log, artefacts=store.root, processes=2, threads=2)

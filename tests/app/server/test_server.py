@@ -167,7 +167,7 @@ def test_headers_that_trickle_in_are_cut_off(service: Running) -> None:
     assert time.monotonic() - began < 3
 
 
-def test_a_connection_that_says_nothing_is_closed(service: Running) -> None:
+def test_a_silent_connection_is_closed(service: Running) -> None:
     assert talk(service) == b""
 
 
@@ -207,7 +207,7 @@ def test_headers_over_the_limit_are_a_431(service: Running) -> None:
     )
 
 
-def test_the_server_does_not_name_itself(service: Running) -> None:
+def test_there_is_no_server_header(service: Running) -> None:
     with service.client() as client:
         assert "server" not in client.get("/livez").headers
 

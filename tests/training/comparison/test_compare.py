@@ -245,7 +245,7 @@ def test_differences_are_paired_by_seed_and_held_against_two_standard_errors(com
     assert (better.clear, noisy.clear, lonely.clear) == (True, False, None)
 
 
-def test_the_table_says_what_is_unknown(comparison: Comparison) -> None:
+def test_the_table_marks_what_is_unknown(comparison: Comparison) -> None:
     failed = Outcome(variant="noisy", seed=1, config="", error="ValueError: no room")
     text = markdown(rows(comparison, [*outcomes("base", 0.8), *outcomes("lonely", 0.9), failed]))
     assert "| lonely |  | 1 | 0 | 0.9000 | +0.1000 | one seed: unknown |" in text

@@ -24,7 +24,7 @@ def library(papers: int, labels: int, seed: int) -> Labels:
 
 
 @pytest.mark.parametrize(("papers", "labels"), [(400, 3), (1300, 10), (3000, 200)])
-def test_every_label_gets_its_share_of_both_sides(papers: int, labels: int) -> None:
+def test_every_label_is_split_in_proportion(papers: int, labels: int) -> None:
     sets = library(papers, labels, seed=1)
     held_out = stratified_split(sets, 0.125, np.random.default_rng(0))
     totals = Counter(label for each in sets for label in each)

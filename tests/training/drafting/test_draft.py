@@ -63,7 +63,7 @@ def test_a_draft_is_never_written_over_a_file(drafted: Path, capsys: pytest.Capt
         ([{"TITLE": "", "ABSTRACT": " ", "X": 1}], "no row has a title or an abstract"),
     ],
 )
-def test_a_file_that_gives_no_run_is_told_why(
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], table: tiny.Rows, said: str
 ) -> None:
     papers = tiny.write_csv(tmp_path / "p.csv", table)

@@ -37,7 +37,9 @@ def test_the_learning_rate_follows_the_encoder(encoder: EncoderFacts, rate: floa
 @pytest.mark.parametrize("papers", [200, 1300, 20_000, 300_000, 3_000_000])
 @pytest.mark.parametrize(("encoder", "speed"), [(MINILM, FAST), (BERT_BASE, SLOW)])
 @pytest.mark.parametrize("tokens", [20, 250, 500])
-def test_a_first_result_is_there_in_time(papers: int, encoder: EncoderFacts, speed: Speed, tokens: int) -> None:
+def test_a_first_result_fits_into_the_time_budget(
+    papers: int, encoder: EncoderFacts, speed: Speed, tokens: int
+) -> None:
     sizes = plan(found(papers, tokens), encoder, speed)
     assert sizes.costs.total <= BUDGET_SECONDS * 1.05
     assert sizes.fit_tokens <= sizes.input_tokens

@@ -86,7 +86,7 @@ def test_figures_are_those_of_scikit_learn_on_the_served_scores(store: Store, pa
         assert (label.support, label.given) == (truth[:, i].sum(), given[:, i].sum())
 
 
-def test_thresholds_of_titles_alone_are_told_where_there_are_some(papers: Path, tmp_path: Path) -> None:
+def test_title_thresholds_are_reported_if_there_are_any(papers: Path, tmp_path: Path) -> None:
     own, *others = builders.LABELS
     labels = (own.model_copy(update={"title_threshold": 0.25}), *others)
     measured = found(builders.publish(tmp_path / "own", labels=labels, **with_table()), papers, tmp_path / "out")
@@ -161,7 +161,7 @@ def test_confusion_counts_papers(store: Store, papers: Path, tmp_path: Path) -> 
     assert recalls == pytest.approx([label.recall.value for label in labels])
 
 
-def test_mistakes_are_sorted_and_tell_the_row(store: Store, papers: Path, tmp_path: Path) -> None:
+def test_mistakes_are_sorted_and_have_row_numbers(store: Store, papers: Path, tmp_path: Path) -> None:
     measured = found(store, papers, tmp_path / "out")
     with (tmp_path / "out/mistakes.csv").open(newline="") as file:
         mistakes = list(csv.DictReader(file))
@@ -224,7 +224,7 @@ def test_arxiv_s_layout_is_read_by_the_table_of_the_run(store: Store, papers: Pa
     assert (one.headline, one.slices, one.labels) == (other.headline, other.slices, other.labels)
 
 
-def test_a_file_that_took_part_in_the_making_is_told(papers: Path, tmp_path: Path) -> None:
+def test_a_file_that_the_artefact_was_made_from_is_reported(papers: Path, tmp_path: Path) -> None:
     digest = evaluate(
         EvaluationRequest(builders.publish(tmp_path / "first").open(), papers), tmp_path / "out", threads=1
     ).data.sha256

@@ -26,7 +26,7 @@ def applied_papers() -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_the_bundled_artefact_takes_them_for_papers_and_other_fields_for_none() -> None:
+def test_the_bundled_artefact_accepts_applied_papers_and_rejects_other_fields() -> None:
     """At two false alarms in a hundred papers of the usual mix."""
     classifier = Store(Path("model_store/artefacts")).open().classifier()
 

@@ -83,7 +83,7 @@ def test_papers_in_chunks_get_the_results_of_the_generic_export(pool: str, join:
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_onnxruntime_keeps_the_fast_operators(tmp_path: Path) -> None:
+def test_onnxruntime_keeps_the_fused_operators(tmp_path: Path) -> None:
     operators = Counter(node.op_type for node in optimized(bert_graph(network(), 1), tmp_path / "graph.onnx").node)
     assert operators["MultiHeadAttention"] == LAYERS
     assert operators["LayerNormalization"] == 1 + 2 * LAYERS

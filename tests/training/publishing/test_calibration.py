@@ -44,13 +44,13 @@ def test_no_calibration_changes_nothing() -> None:
     assert fit_lines(targets, scores, "none")(scores) == pytest.approx(scores, abs=1e-7)
 
 
-def test_a_label_told_without_error_still_gets_a_finite_line() -> None:
+def test_a_perfectly_separated_label_still_gets_a_finite_line() -> None:
     targets = np.array([[0.0], [0.0], [1.0], [1.0]])
     lines = fit_lines(targets, np.array([[0.1], [0.2], [0.8], [0.9]]), "platt")
     assert 0 < lines.slopes[0] < 100
 
 
-def test_the_error_is_the_gap_between_promise_and_share() -> None:
+def test_the_error_is_the_gap_between_probability_and_frequency() -> None:
     targets, scores = np.array([[1.0], [0.0], [0.0], [0.0]]), np.full((4, 1), 0.55)
     assert calibration_errors(targets, scores) == pytest.approx([0.3])
     assert calibration_errors(targets, scores, equal_mass=True) == pytest.approx([0.3])

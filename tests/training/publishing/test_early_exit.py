@@ -24,7 +24,7 @@ def search(noise: float, **config: float) -> ExitSearch:
     return ExitSearch(decided, (2, 6), ExitsConfig(layers=(2,), **config), seed=1)
 
 
-def test_a_paper_leaves_at_the_first_exit_that_is_sure() -> None:
+def test_a_paper_exits_at_the_first_confident_exit() -> None:
     rule = ExitRule((0, 1), (1.0, 2.0))
     confidence = np.array([[1.5, 0.5, 0.5], [0.0, 2.5, 1.5], [0.0, 0.0, 0.0]])
     assert rule.leaves_at(confidence).tolist() == [0, 1, 2]
@@ -36,7 +36,7 @@ def test_confidence_is_the_distance_of_the_nearest_score_to_its_threshold() -> N
     assert (decided.right[:, 0].tolist(), decided.total[:, 0].tolist()) == ([1, 1], [3, 3])
 
 
-def test_the_better_the_exit_the_more_papers_leave() -> None:
+def test_more_papers_exit_at_a_better_exit() -> None:
     chosen = [choose_exits(search(noise)) for noise in (0.3, 1.0)]
     assert chosen[0] is not None
     assert chosen[1] is not None
@@ -46,7 +46,7 @@ def test_the_better_the_exit_the_more_papers_leave() -> None:
     assert max(good.micro_f1_loss, poor.micro_f1_loss) <= 0.001
 
 
-def test_an_exit_that_knows_nothing_is_not_published() -> None:
+def test_an_uninformative_exit_is_not_published() -> None:
     scores, targets = heads(0.3)
     scores[0] = np.random.default_rng(3).random(targets.shape)
     assert choose_exits(search(0.3)._replace(decisions=decisions(scores, targets, THRESHOLDS))) is None

@@ -45,7 +45,7 @@ def test_a_gate_allows_for_chance() -> None:
     assert missed_gates(dataclasses.replace(few, flipped=14 / 154), Gates()) != []
 
 
-def test_a_large_encoder_passes_the_size_gate_and_a_tiny_one_is_not_asked() -> None:
+def test_a_large_encoder_passes_the_size_gate_and_a_tiny_one_is_exempt() -> None:
     base = dataclasses.replace(GOOD, bytes_fp32=439_000_000, bytes_int8=111_000_000)
     tiny = dataclasses.replace(GOOD, bytes_fp32=100_000, bytes_int8=57_000)
     assert missed_gates(base, Gates()) == missed_gates(tiny, Gates()) == []

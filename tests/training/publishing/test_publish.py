@@ -140,7 +140,7 @@ def test_categories_are_labels_of_an_artefact_of_their_own(published: Published)
     assert builders.figures(artefact.manifest).baseline is None
 
 
-def test_a_published_artefact_stops_all_of_them_but_one_can_be_named(
+def test_a_published_artefact_stops_the_whole_run_unless_another_one_is_named(
     published: Published, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["publish", str(published.folder / "run.toml"), "--runs", str(published.folder / "runs")]

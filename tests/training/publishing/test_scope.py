@@ -36,7 +36,7 @@ def test_a_short_paper_is_no_further_than_a_long_one() -> None:
     assert means == pytest.approx([0, 0, 0], abs=0.15)
 
 
-def test_a_strange_text_is_far_at_any_length() -> None:
+def test_an_outlier_is_far_at_any_length() -> None:
     detector = fit_detector(states(2000))
     strange = states(300, shift=8.0, seed=1)
     usual = np.quantile(detector(states(2000, seed=2)), 0.98)
@@ -67,7 +67,7 @@ def test_a_detector_may_learn_from_the_tuning_half_alone() -> None:
     assert outliers(texts) == [Paper("a", "b c"), Paper("d", "e"), Paper("d", "")]
 
 
-def test_fewer_papers_than_dimensions_are_enough_to_go_on() -> None:
+def test_a_detector_can_be_fitted_to_fewer_papers_than_dimensions() -> None:
     detector = fit_detector(states(HIDDEN - 2))
     assert np.isfinite(detector(states(20, seed=1))).all()
 
@@ -88,7 +88,7 @@ def test_every_second_paper_is_learned_whole_and_titles_alone_too() -> None:
     assert at_several_lengths([Paper("", "word")] * 2)[1] == Paper("", "word")
 
 
-def test_figures_come_from_the_testing_half_and_near_misses_stay_apart() -> None:
+def test_figures_come_from_the_testing_half_and_near_misses_are_separate() -> None:
     texts = [
         Text(kind="noise", half="tuning", title="a", abstract="b"),
         Text(kind="noise", half="testing", title="a", abstract="b"),

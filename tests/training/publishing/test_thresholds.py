@@ -37,7 +37,7 @@ def test_no_threshold_lies_on_a_score_where_rounding_would_decide() -> None:
 
 @settings(max_examples=10)
 @given(st.integers(0, 50))
-def test_no_other_threshold_does_better(seed: int) -> None:
+def test_no_other_threshold_has_a_higher_f1(seed: int) -> None:
     targets, scores = drawn(seed, papers=60)
     for i, threshold in enumerate(best_thresholds(targets, scores)):
         best = f1_score(targets[:, i], scores[:, i] >= threshold, zero_division=0)
@@ -45,11 +45,11 @@ def test_no_other_threshold_does_better(seed: int) -> None:
         assert best >= max(others) - 1e-9
 
 
-def test_a_threshold_stays_where_it_means_something() -> None:
+def test_a_threshold_is_bounded() -> None:
     assert best_thresholds(np.ones((5, 1)), np.full((5, 1), 0.001)) == [0.05]
 
 
-def test_the_rule_s_figures_are_what_decide_does_on_the_same_papers() -> None:
+def test_the_figures_of_the_rule_are_those_of_decide_on_the_same_papers() -> None:
     targets, scores = drawn(1)
     thresholds = best_thresholds(targets, scores)
     rule = uncertain_rule(targets, scores, thresholds, share=0.2)
@@ -83,7 +83,7 @@ def test_where_a_precision_is_out_of_reach_the_best_one_is_taken_and_reported() 
     assert out_of_reach(targets, targets, PRECISE) == {}
 
 
-def test_a_label_of_few_papers_is_drawn_towards_the_threshold_of_all_labels() -> None:
+def test_the_threshold_of_a_rare_label_is_shrunk_towards_that_of_all_labels() -> None:
     rng = np.random.default_rng(0)
     targets = (rng.random((400, 2)) < [0.5, 0.005]).astype(float)
     scores = np.clip(targets * [0.6, 0.06] + rng.random((400, 2)) * [0.4, 0.04], 0.001, 0.999)
