@@ -3,7 +3,7 @@
     python -m benchmarks.detectors training/configs/full.toml --runs runs
 
 Every detector marks two in a hundred validation papers, with a threshold of its own for titles without abstracts. The
-columns are the shares of the testing half of `training/out_of_scope` that it marks: texts that are no papers, and
+columns are the shares of the testing half of `training/out_of_scope` that it marks: texts that are not papers, and
 scholarly texts of other fields. The last one is the share of papers marked that are in scope and close to other fields.
 """
 

@@ -3,7 +3,7 @@
     python -m benchmarks.quick ../shared/data/papers_test.csv.gz     (make bench-quick)
 
 Takes about three minutes once the environments are there. Prints the ratios with their targets and the verdict, which
-is also the exit status. Other programs on the same processors falsify it, so it is no test.
+is also the exit status. Other programs on the same processors falsify it, so it is not a test.
 """
 
 import sys

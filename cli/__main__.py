@@ -23,7 +23,7 @@ Every command has its own --help with examples.
 def main(
     argv: Sequence[str] | None = None, terminal: Terminal | None = None, missing: Sequence[str] | None = None
 ) -> int:
-    """Run one command; 2 for what cannot be done, 130 after Ctrl-C, otherwise the command's own status.
+    """Run one command and return its exit status; 2 for errors, 130 after Ctrl-C.
 
     `missing` are features that the processor lacks; None: ask the system.
     """
@@ -44,10 +44,10 @@ def main(
         terminal.warn(f"papers {args.command}: {error}")
         return 2
     except KeyboardInterrupt:
-        terminal.warn("\ninterrupted; a table that is written to .csv or .jsonl goes on with --resume")
+        terminal.warn("\ninterrupted; to continue a .csv or .jsonl output, use --resume")
         return 130
     except BrokenPipeError:
-        # The reader, say `head`, has seen enough; Python would complain again when it flushes at its end.
+        # The reader, for instance `head`, has closed the pipe; Python would report that again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -9,15 +9,15 @@ from tables import Cells
 
 Scores = Literal["all", "top", "none"]
 
-# With more labels than this, a column for each is more than anybody reads.
+# With more labels than this, a table with a column for each would be unreadable.
 MOST_SCORE_COLUMNS = 20
 
 
 class AddedColumns:
     """The columns that are added: labels, status, scores and model, each with a prefix.
 
-    `model` says in every row what made it, so that rows of two models are told apart also after
-    tables were cut and joined, and a run is not resumed with another one.
+    `model` names the model in every row, so that rows of different models can be distinguished even after
+    tables were split and joined, and a run is not resumed with another model.
     """
 
     def __init__(
@@ -52,17 +52,15 @@ class AddedColumns:
     def check(self, columns: Sequence[str]) -> None:
         """Raise CliError if the input has one of these already: nothing is overwritten."""
         if clash := next((column for column in self.types if column in columns), None):
-            raise CliError(
-                f"the input has a column {clash!r} already; name the new ones apart, e.g. --prefix predicted_"
-            )
+            raise CliError(f"the input already has a column {clash!r}; rename the new ones, e.g. --prefix predicted_")
 
     def check_maker(self, written: Mapping[str, object]) -> None:
         """Raise CliError if a row that an earlier run wrote was made by another model."""
         if (maker := written.get(self.model, self._model)) != self._model:
             raise CliError(
-                f"the rows that are there were made by {maker!r}, this run would add rows of {self._model!r}; "
-                "resume with the model that began (--artefact-version, or the service that has it), "
-                "make all rows anew with --force, or name another output"
+                f"the existing rows were made by {maker!r}, this run would add rows of {self._model!r}; resume with "
+                "the model of the existing rows (--artefact-version, or the service that has it), replace all rows "
+                "with --force, or name another output"
             )
 
     def cells(self, prediction: Prediction) -> Cells:

@@ -1,4 +1,4 @@
-"""Which artefact a command works with: the options, and the classifier they lead to."""
+"""The options that select an artefact, and the classifier of that artefact."""
 
 import argparse
 import os
@@ -38,6 +38,6 @@ def opened(args: argparse.Namespace) -> Artefact:
     return store(args).open(args.model, args.artefact_version)
 
 
-def proven(artefact: Artefact) -> Classifier:
+def verified_classifier(artefact: Artefact) -> Classifier:
     """A classifier that has reproduced its golden papers on this machine; raises ArtefactError."""
-    return artefact.proven()
+    return artefact.verified_classifier()

@@ -43,7 +43,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Checkup:
-    """The results of the checks up to the first that failed; `wrong` says why it did."""
+    """The results of the checks up to the first that failed; `wrong` is its error message."""
 
     artefact: IntactArtefact | None = None
     golden: Replay | None = None

@@ -28,7 +28,7 @@ _EPILOG = f"""\
 examples:
   papers classify --title "A compiler for quantum circuits"
   papers classify papers.csv -o labelled.csv            every row, with labels and probabilities added
-  papers classify papers.csv -o labelled.csv --resume   go on where it was interrupted
+  papers classify papers.csv -o labelled.csv --resume   continue an interrupted run
   papers classify savedrecs.ris -o labelled.csv         from one format to another
   cat papers.jsonl | papers classify --format jsonl | head
   papers classify papers.csv -o labelled.csv --url http://127.0.0.1:8000
@@ -37,10 +37,10 @@ examples:
 Input is CSV in any dialect (.csv, .tsv, .txt), JSON (.jsonl, .json), each also .gz; .parquet, .xlsx, and
 what databases and reference managers export: .ris, .nbib, .bib. Output is .csv, .tsv, .jsonl or .parquet.
 docs/tables.md lists the dialects, and the names by which columns of titles and abstracts are found.
-A CSV is written in UTF-8 with the delimiter that was read; for one to open in Excel, say --bom.
+A CSV is written in UTF-8 with the delimiter of the input; use --bom for Excel.
 
-Every column of the input is kept; `labels`, `status`, scores and `model`, which says what made the row,
-come after them. Scores are a column per label up to {MOST_SCORE_COLUMNS} labels, the most probable five otherwise.
+Every column of the input is kept; `labels`, `status`, scores and `model`, the model that labelled the row,
+are added after them. Scores are a column per label up to {MOST_SCORE_COLUMNS} labels, the most probable five otherwise.
 Rows that cannot be labelled are left out; OUTPUT.errors.jsonl has their numbers and the reasons.
 
 exit status: 0 all rows labelled, 1 some were left out, 2 stopped before the end, 130 interrupted
@@ -54,7 +54,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.set_defaults(run=run)
-    parser.add_argument("input", nargs="?", metavar="INPUT", help="a table; left out or -: standard input")
+    parser.add_argument("input", nargs="?", metavar="INPUT", help="a table; omitted or -: standard input")
     parser.add_argument("folder", nargs="?", metavar="OUTPUT", help="with --engine ray: the folder of the parts")
     parser.add_argument("-o", "--output", type=Path, help="the table to write (default: standard output)")
     parser.add_argument("--title", default="", help="label this one paper")
@@ -62,7 +62,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     options.add_input_options(parser)
     options.add_output_options(parser)
     options.add_ray_options(parser)
-    parser.add_argument("--threads", type=int, metavar="N", help="papers side by side (default: the usable processors)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="papers scored in parallel (default: the usable processors)"
+    )
     parser.add_argument("--url", help="ask this service instead of loading an artefact")
     parser.add_argument("--key-file", type=Path, help="file with the service's API key")
     artefacts.add_options(parser)
@@ -176,16 +178,16 @@ def _open_input(args: argparse.Namespace, terminal: Terminal) -> Table:
     if terminal.idle:
         raise CliError("nothing to label: name a file, pipe one in, or give --title; see papers classify --help")
     if args.format is None:
-        raise CliError("standard input has no name that tells its format; say --format csv or jsonl")
+        raise CliError("the format of standard input is unknown; use --format csv or jsonl")
     return open_table(terminal.stdin, _options(args))
 
 
 def _options(args: argparse.Namespace) -> Options:
     delimiter = parse_delimiter(args.input_delimiter, "--input-delimiter")
-    return Options(None if args.input and _is_told(args.input) else args.format, args.encoding, delimiter)
+    return Options(None if args.input and _has_known_extension(args.input) else args.format, args.encoding, delimiter)
 
 
-def _is_told(path: Path) -> bool:
+def _has_known_extension(path: Path) -> bool:
     """Whether a file's name tells its format; --format is of the output then."""
     try:
         format_of(path)
@@ -195,7 +197,7 @@ def _is_told(path: Path) -> bool:
 
 
 def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
-    # Reading a table is thousands of times faster than labelling it; who watches wants to know how long.
+    # Counting rows takes a thousandth of the time of labelling them, and allows to show the remaining time.
     watched = args.input and terminal.err.isatty()
     return sum(1 for _ in scan(args.input, _options(args))) if watched else None
 
@@ -203,7 +205,7 @@ def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
 @contextmanager
 def _labeller(args: argparse.Namespace) -> Iterator[Labeller]:
     if args.url is None:
-        yield LocalLabeller(artefacts.proven(artefacts.opened(args)))
+        yield LocalLabeller(artefacts.verified_classifier(artefacts.opened(args)))
         return
     try:
         from cli.remote import RemoteLabeller, connect

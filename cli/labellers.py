@@ -60,7 +60,7 @@ class Labeller(Protocol):
 
 
 def model_name(name: str, version: str, sha256: str) -> str:
-    """A model in one word group for tables and messages; the digits tell apart what shares a version."""
+    """Name, version and the first 12 digits of the checksum, which tell apart artefacts of one version."""
     return f"{name} {version} {sha256[:12]}"
 
 

@@ -20,7 +20,7 @@ from tables.writers import Writer
 
 
 class Tally(NamedTuple):
-    """How many rows were labelled and rejected, by an interrupted run before, too.
+    """How many rows were labelled and rejected, including those of an interrupted run.
 
     `statuses`, and `title_only` for papers of which no abstract was read, are of the new rows alone.
     """
@@ -46,7 +46,7 @@ class Labelling:
         self._rejected = rejected
 
     def run(self, rows: Iterable[Row | BadRow], columns: Sequence[str], earlier: Earlier, progress: Progress) -> Tally:
-        """Label all rows after those of an earlier run; raises CliError where going on makes no sense.
+        """Label all rows after those of an earlier run; raises CliError if the run cannot continue.
 
         No file is touched before it is known that the earlier rows are of this table and this model.
         """
@@ -96,7 +96,7 @@ class Labelling:
         if isinstance(row, BadRow):
             return Refusal(row.reason if row.column is None else f"column {row.column!r} {row.reason}")
         if any(column in row.cells for column in self._added.columns):
-            return Refusal("has a column of a name that is added here")
+            return Refusal("has a column with the name of an added one")
         return self._columns.paper(row.cells)
 
     def _written(self, row: Row | BadRow, result: Result) -> Prediction | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from model_store.cpus import usable_cpus
 from model_store.processor import first_processor
 
-# More processors than any machine has: what comes back smaller is the quota.
+# More processors than any machine has: a smaller result is the quota.
 _UNLIMITED = 1 << 20
 # By the kernel's names. One of the fast ones multiplies int8 in a single instruction; without
 # them AVX2 takes three and may saturate on the way, which the golden papers show.

@@ -77,7 +77,7 @@ def _listed(store: Store, name: str, version: str) -> tuple[str, bool]:
 def _verified(store: Store, name: str, version: str) -> tuple[str, bool]:
     try:
         artefact = store.open(name, version)
-        artefacts.proven(artefact)
+        artefacts.verified_classifier(artefact)
     except ArtefactError as error:
         return f"{version}  FAILED: {error}", False
     papers = len(artefact.golden().papers)

@@ -7,11 +7,11 @@ from tables.reader import BY_NAME
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a person may know of the input."""
-    group = parser.add_argument_group("what is read")
+    """Add the options that describe the input."""
+    group = parser.add_argument_group("input")
     group.add_argument(
         "--format", choices=BY_NAME, metavar="FORMAT",
-        help=f"of standard input and output, and of a file whose name does not tell: {', '.join(BY_NAME)}",
+        help=f"of standard input and output, and of files without a known extension: {', '.join(BY_NAME)}",
     )  # fmt: skip
     group.add_argument("--encoding", default="utf-8", help="of the input's text, e.g. cp1252 (default: utf-8)")
     group.add_argument("--input-delimiter", metavar="CHAR", help="of a CSV that is read (default: detected)")
@@ -22,11 +22,11 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the output shall look like."""
-    group = parser.add_argument_group("what is written")
+    """Add the options that describe the output."""
+    group = parser.add_argument_group("output")
     group.add_argument("--delimiter", metavar="CHAR", help="of a CSV that is written (default: as it is read)")
     group.add_argument("--decimal", choices=(".", ","), default=".", help="of numbers in a CSV (default: a point)")
-    group.add_argument("--bom", action="store_true", help="begin a CSV with the mark by which Excel knows UTF-8")
+    group.add_argument("--bom", action="store_true", help="begin a CSV with a byte-order mark, for Excel")
     group.add_argument("--prefix", default="", help="put before the name of every added column")
     group.add_argument(
         "--scores", choices=("all", "top", "none"),
@@ -47,7 +47,7 @@ def add_ray_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--engine", choices=("local", "ray"), default="local",
         help="ray: INPUT is a table, a folder or a pattern, OUTPUT a folder of parts, both also addresses like s3://; "
-        "another call makes what is missing",
+        "running the command again completes the output",
     )  # fmt: skip
     group.add_argument("--address", help="of a Ray cluster (default: processes of this machine)")
     group.add_argument("--rows-per-part", type=int, default=1000, metavar="N", help="(default: 1000)")

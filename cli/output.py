@@ -1,4 +1,4 @@
-"""Where a table is written: the output and, beside it, the rejected rows. Decides which files may be touched."""
+"""The output and, beside it, the rejected rows. Decides which files may be written."""
 
 import argparse
 from contextlib import nullcontext
@@ -64,7 +64,7 @@ def output_format(args: argparse.Namespace, table: Table) -> str:
     if path.name.lower().endswith(".gz"):
         raise CliError(f"{path}: compressed output cannot be resumed, so it is not written; compress it afterwards")
     if path.suffix.lower() not in _FORMATS:
-        raise CliError(f"{path}: such a file is not written; expected a name that ends in {', '.join(_FORMATS)}")
+        raise CliError(f"{path}: unknown output format; expected a name that ends in {', '.join(_FORMATS)}")
     return _FORMATS[path.suffix.lower()]
 
 
@@ -98,7 +98,7 @@ def _is_written_beside(args: argparse.Namespace, path: Path, beside: Path) -> bo
 
 
 def csv_style(args: argparse.Namespace, table: Table | None = None) -> CsvStyle:
-    """The dialect that was read, as far as the options do not say otherwise."""
+    """The dialect of the input, unless the options override it."""
     delimiter = parse_delimiter(args.delimiter, "--delimiter")
     if delimiter is None and args.output is not None and args.output.suffix.lower() in (".tsv", ".tab"):
         delimiter = "\t"
@@ -128,9 +128,7 @@ def _refuse_unwritable(args: argparse.Namespace, format_: str) -> None:
     if args.input is not None and path.exists() and args.input.exists() and path.samefile(args.input):
         raise CliError(f"{path} is the input; name another file with --output")
     if args.resume and format_ == "parquet":
-        raise CliError(
-            "parquet cannot be appended to, so it cannot be resumed; write .csv or .jsonl, or leave --resume out"
-        )
+        raise CliError("parquet cannot be appended to, so it cannot be resumed; write .csv or .jsonl, or omit --resume")
     for there in (path, _rejected_path(path)):
         if there.exists() and not args.resume and not args.force:
-            raise CliError(f"{there} is there already; go on with --resume, or replace it with --force")
+            raise CliError(f"{there} already exists; continue it with --resume, or replace it with --force")

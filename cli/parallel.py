@@ -1,4 +1,4 @@
-"""Work on a stream by several threads, with the results in order and never far ahead of what is taken."""
+"""Maps a stream in several threads, with the results in order and bounded read-ahead."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator

@@ -10,7 +10,7 @@ from cli.terminal import Terminal
 
 
 class RejectedRows:
-    """Writes the rejected rows of a run, and knows those of the run before it.
+    """Writes the rejected rows of a run, and recognizes those of the interrupted run that it continues.
 
     They are written in the order of the input, before any later row is, so those up to the last row that was
     written are all there; those after it may not be, and are found again.

@@ -1,4 +1,4 @@
-"""From papers to predictions, by a service; needs httpx."""
+"""Predictions by a service; needs httpx."""
 
 import re
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from model_store.papers import Paper
 
 # A table takes hours: a service that restarts, is drained or is busy for some minutes does not end it.
 RETRIES = Retries(tries=60, total_s=600.0, longest_s=30.0)
-# These say nothing of the paper: too slow, too many, stalled, not ready, out of time.
+# Not errors of the paper: too slow, too many, stalled, not ready, out of time.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 # The service refuses NUL characters and lone surrogates; the model reads them as spaces.
 _REFUSED_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 
 
 class RemoteLabeller:
-    """With a service; the client batches and retries.
+    """Labels papers with a service; the client batches and retries.
 
-    What the service says of itself or may say otherwise a minute later never becomes a rejected row.
+    Errors of the service and transient errors never become rejected rows.
     """
 
     at_once = 64
 
     def __init__(self, client: Client) -> None:
-        """Ask for the labels; raises CliError if the service does not tell."""
+        """Request the labels; raises CliError if the service does not answer."""
         self._client = client
         try:
             self._card = client.card()
@@ -49,7 +49,7 @@ class RemoteLabeller:
         if isinstance(answer, Failure):
             return self._refusal(answer)
         if answer.model.sha256 != self._card.sha256:
-            raise CliError(f"the service changed to version {answer.model.version}; one table is made by one version")
+            raise CliError(f"the service changed to version {answer.model.version}; a table is labelled by one version")
         labels = [printable(label) for label in answer.labels]
         scores = [answer.probabilities[label.name] for label in self._card.labels]
         return Prediction(labels, printable(answer.status), scores, not answer.input.abstract)

@@ -26,22 +26,22 @@ class Terminal(NamedTuple):
         return self.stdin.exists() and self.stdin.is_char_device()
 
     def say(self, line: str) -> None:
-        """Write one line of the answer."""
+        """Write one line to standard output."""
         self.out.write(printable(line) + "\n")
 
     def warn(self, line: str) -> None:
-        """Write one line beside the answer."""
+        """Write one line to standard error."""
         self.err.write(printable(line) + "\n")
 
 
 def printable(text: str) -> str:
-    """The text without characters that command a terminal or turn the direction of writing.
+    """The text without control characters and marks of the writing direction.
 
     Labels, versions and messages of a service end up on a terminal; none of them may move its cursor.
     """
-    return "".join(letter if letter in "\n\t" or not _is_command(letter) else "\ufffd" for letter in text)
+    return "".join(letter if letter in "\n\t" or not _is_control(letter) else "\ufffd" for letter in text)
 
 
-def _is_command(letter: str) -> bool:
+def _is_control(letter: str) -> bool:
     # Controls, halves of surrogate pairs, direction marks.
     return unicodedata.category(letter) in ("Cc", "Cs") or letter in _DIRECTIONS

@@ -12,7 +12,7 @@ _LONGEST_NAME = 40
 
 
 class Wanted(NamedTuple):
-    """What a person says of a column: its name, or that there is none; otherwise it is found by its name."""
+    """What the user specified for a column: its name, or that there is none; otherwise it is detected."""
 
     name: str | None = None
     absent: bool = False
@@ -39,7 +39,7 @@ class TextColumns:
             if name is None and not self._wanted[field].absent:
                 lines.append(
                     f"WARNING: no column of {field}s was found, so papers are labelled without them. The columns are "
-                    f"{_listed(columns)}; name the one with --{field}-column, or say --no-{field} if there is none"
+                    f"{_listed(columns)}; name the one with --{field}-column, or use --no-{field} if there is none"
                 )
         return lines
 

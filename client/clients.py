@@ -1,4 +1,4 @@
-"""The two clients, one that blocks and one that awaits; what they send and when is in `client.exchanges`."""
+"""The blocking and the asynchronous client; what they send is determined by `client.exchanges`."""
 
 import asyncio
 import ipaddress
@@ -22,7 +22,7 @@ LOCAL = "http://127.0.0.1:8000"
 
 
 class Client:
-    """A client that blocks; threads may share one."""
+    """A blocking client; may be shared by threads."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Client:
 
 
 class AsyncClient:
-    """A client that awaits."""
+    """An asynchronous client."""
 
     def __init__(
         self,
@@ -204,7 +204,7 @@ def _is_loopback(host: str) -> bool:
 
 @contextmanager
 def _proxy_errors() -> Iterator[None]:
-    """Name the variable if httpx cannot use what the environment says of proxies."""
+    """Name the variable if httpx cannot use the proxy settings in the environment."""
     try:
         yield
     except (ImportError, ValueError, httpx.InvalidURL) as error:

@@ -1,4 +1,4 @@
-"""The conversation with the service: which requests are sent, repeated and split, and what the responses mean.
+"""Which requests are sent, retried and split, and how responses are interpreted.
 
 An exchange is a generator that yields requests and pauses, receives the responses, and returns the result. It does
 no I/O, so the client that blocks and the one that awaits share it.
@@ -67,7 +67,7 @@ class _Batch(BaseModel):
 
 
 class Exchanges:
-    """Everything that can be asked of one service; remembers how many papers it takes in a batch."""
+    """All requests to one service; remembers its limit for a batch."""
 
     def __init__(self, retries: Retries, clock: Callable[[], float], random: Callable[[], float]) -> None:
         self._retries = retries

@@ -90,7 +90,7 @@ class Explanation(Result):
 
 
 class Fault(_Shape):
-    """One invalid place in the request."""
+    """One invalid part of the request."""
 
     pointer: str | None = None
     parameter: str | None = None
@@ -123,7 +123,7 @@ Answer = Result | Failure
 
 
 class LabelQuality(_Shape):
-    """How well one label is found."""
+    """Quality figures of one label."""
 
     support: int | None = None
     precision: float | None = None
@@ -135,7 +135,7 @@ class LabelQuality(_Shape):
 
 
 class LabelCard(LabelQuality):
-    """One label, and how well it is found on the validation papers and, in `test`, on test papers."""
+    """One label, and its quality on the validation papers and, in `test`, on test papers."""
 
     id: str
     name: str
@@ -149,7 +149,7 @@ class LabelCard(LabelQuality):
 
 
 class Exit(_Shape):
-    """A layer after which papers may leave the network, and which papers do."""
+    """An early exit: its layer, and which papers exit there."""
 
     layer: int
     margin: float

@@ -1,4 +1,4 @@
-"""One published version of a model: its files, read once, verified, and used as they were read."""
+"""One published version of a model: its files, read once and verified."""
 
 import hashlib
 import json
@@ -73,9 +73,9 @@ class Artefact:
 
         Raises ArtefactDamaged if the tokenizer or the graph cannot be loaded.
         """
-        with _sentence_for(f"{self.folder / TOKENIZER} cannot be loaded"):
+        with _damaged_on_error(f"{self.folder / TOKENIZER} cannot be loaded"):
             encoder = PaperEncoder(Tokenizer.from_buffer(self.files[TOKENIZER]), self.manifest.input)
-        with _sentence_for(f"{self.folder / GRAPH} cannot be loaded"):
+        with _damaged_on_error(f"{self.folder / GRAPH} cannot be loaded"):
             graph = self._graph(threads)
         return Classifier(self.manifest, self.sha256, encoder, graph)
 
@@ -84,10 +84,10 @@ class Artefact:
             return ExitingGraph(self.manifest, self.files, threads)
         return OnnxGraph(self.files[GRAPH], threads)
 
-    def proven(self, threads: int = 1) -> Classifier:
+    def verified_classifier(self, threads: int = 1) -> Classifier:
         """A classifier that has reproduced the golden papers on this machine; raises ArtefactError."""
         classifier = self.classifier(threads)
-        with _sentence_for(f"{self.folder} cannot score its golden papers"):
+        with _damaged_on_error(f"{self.folder} cannot score its golden papers"):
             self.golden().replay(classifier)
         return classifier
 
@@ -105,14 +105,14 @@ def check_names(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:
 
 
 def check_graphs(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Raise ArtefactDamaged if a graph is no ONNX or has weights in other files."""
+    """Raise ArtefactDamaged if a graph is not ONNX or has weights in other files."""
     for name, content in files:
         if Path(name).suffix != ".onnx":
             continue
         try:
             external = reads_other_files(content)
         except ValueError as error:
-            raise ArtefactDamaged(f"{folder / name} is no ONNX model: {error}") from None
+            raise ArtefactDamaged(f"{folder / name} is not an ONNX model: {error}") from None
         if external:
             raise ArtefactDamaged(f"{folder / name} has weights in other files; export it with all weights inside")
 
@@ -123,7 +123,7 @@ def parse_manifest(folder: Path, raw: bytes) -> Manifest:
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
-        raise ArtefactDamaged(f"{path} is no JSON; it is truncated or was changed after publishing") from None
+        raise ArtefactDamaged(f"{path} is not JSON; it is truncated or was changed after publishing") from None
     if not isinstance(document, dict):
         raise ArtefactDamaged(f"{path} holds a JSON {type(document).__name__}, expected an object")
     schema = schema_of(document)
@@ -173,7 +173,7 @@ def _read(path: Path, most: int) -> bytes:
         finally:
             os.close(descriptor)
     except FileNotFoundError:
-        raise ArtefactMissing(f"{path} is not there; a complete artefact has it") from None
+        raise ArtefactMissing(f"{path} does not exist; a complete artefact has it") from None
     except OSError as error:
         link = "a symbolic link, expected a regular file" if path.is_symlink() else f"not readable: {error.strerror}"
         raise ArtefactDamaged(f"{path} is {link}") from None
@@ -192,13 +192,13 @@ def _first_fault(error: ValidationError) -> str:
 
 
 @contextmanager
-def _sentence_for(what: str) -> Iterator[None]:
+def _damaged_on_error(what: str) -> Iterator[None]:
     """Turn whatever the libraries raise into ArtefactDamaged: they have no base class for it."""
     try:
         yield
     except (ArtefactError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        # A panic of the tokenizer, which is written in Rust, is a BaseException and no Exception.
+        # A panic of the tokenizer, which is written in Rust, is a BaseException not an Exception.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ArtefactDamaged(f"{what}: {reason}") from error

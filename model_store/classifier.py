@@ -1,4 +1,4 @@
-"""From a paper to its scores and its decision, as training measures it and as the service gives it."""
+"""The classifier: from a paper to its scores and its decision, the same in training and in serving."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ __all__ = ["DISTANCE", "HIDDEN", "PROBABILITIES", "Classifier", "Graph", "OnnxGr
 
 
 class Result(NamedTuple):
-    """What the network was given of a paper, what it computed, and the decision that follows."""
+    """The encoding of a paper, the output of the network, and the decision."""
 
     encoding: Encoding
     output: GraphOutput

@@ -1,4 +1,4 @@
-"""How many processors this process may really use.
+"""The number of processors that this process may use.
 
 A container sees all processors of its host. Sixty-four threads on a quota of two would be
 stopped by the kernel for most of each period, so the CPU quotas of control groups count as well.
@@ -55,7 +55,7 @@ def _groups(membership: Path) -> list[tuple[str, str]]:
     except OSError:
         lines = []
     groups = [tuple(line.split(":", 2)[1:]) for line in lines if line.count(":") >= 2]
-    # Where membership is not told, the quota of the mounted group itself is left.
+    # If the membership is unknown, only the quota of the mounted group itself counts.
     return [(controllers, path) for controllers, path in groups] or [("", "/"), ("cpu", "/")]
 
 

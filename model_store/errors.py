@@ -1,4 +1,4 @@
-"""What can be wrong with an artefact or a paper.
+"""Errors of this package.
 
 ModelStoreError
 ├── ArtefactError            the files are not a usable artefact
@@ -14,7 +14,7 @@ ModelStoreError
 
 
 class ModelStoreError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of the errors that this package raises."""
 
 
 class ArtefactError(ModelStoreError):

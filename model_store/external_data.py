@@ -35,11 +35,11 @@ class _Field(NamedTuple):
 
 
 def reads_other_files(model: bytes) -> bool:
-    """Whether a tensor of an ONNX model has its data in another file; ValueError if this is no ONNX model."""
+    """Whether a tensor of an ONNX model has its data in another file; ValueError if this is not an ONNX model."""
     fields = list(_fields(memoryview(model)))
     if not any(field.number == 7 for field in fields):
         raise ValueError("it has no graph")
-    # A list instead of recursion: the depth of nesting is the file's choice.
+    # A list instead of recursion, since the file determines the depth of nesting.
     open_messages = [("Model", memoryview(model), 0)]
     while open_messages:
         kind, content, depth = open_messages.pop()

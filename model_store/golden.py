@@ -37,7 +37,7 @@ class Golden(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # An artefact that allows itself any difference would prove nothing.
+    # With an unlimited tolerance the check would prove nothing.
     tolerance: float = Field(gt=0, le=0.1, description="largest allowed absolute difference of a score")
     papers: tuple[GoldenPaper, ...] = Field(min_length=1)
 

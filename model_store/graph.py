@@ -77,12 +77,12 @@ class _Part(NamedTuple):
 
 
 class ExitingGraph:
-    """A network in parts that a paper leaves as soon as its decision is clear (early exit).
+    """A network with early exits, in parts: a paper passes only as many parts as its decision needs.
 
-    Each part gives probabilities of its own. A paper leaves after the first part whose closest
-    call, the least distance in log-odds between a score and its threshold, is at least the margin
-    of that exit (Xin et al. 2020, DeeBERT, section 3.2, with this measure in place of entropy).
-    That depends on the paper alone, never on load.
+    Each part has a head with probabilities. A paper exits after the first part at which the smallest
+    distance between a score and its threshold, in log-odds, is at least the margin of that exit
+    (Xin et al. 2020, DeeBERT, section 3.2, with this measure in place of entropy). This depends on
+    the paper alone, never on load.
     """
 
     def __init__(self, manifest: Manifest, models: Mapping[str, bytes], threads: int = 1) -> None:
@@ -101,7 +101,7 @@ class ExitingGraph:
             outputs = graph.run_part(inputs)
             scores = np.asarray(outputs[PROBABILITIES], dtype=np.float32)[0]
             distance = float(outputs[DISTANCE][0]) if DISTANCE in outputs else distance
-            if exit_.leaves(closeness(scores, thresholds), title_only=encoding.title_only):
+            if exit_.is_taken(closeness(scores, thresholds), title_only=encoding.title_only):
                 break
             inputs = {**inputs, HIDDEN: outputs[NEXT_HIDDEN]}
         return GraphOutput(scores, distance, exit_.layer)
@@ -112,7 +112,7 @@ def session_options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Threads that wait in a loop take the processors from the other runs.
+    # Spinning threads would take processor time from other runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # The arena keeps the largest shape ever seen for good; without it memory stays level.
     options.enable_cpu_mem_arena = False

@@ -21,8 +21,8 @@ _EPSILON = 1e-7
 class Label(BaseModel):
     """A subject.
 
-    `id` is for programs and never changes, `name` is its key in answers. Where the name is a code
-    such as "cs.LG", `title` is what people read.
+    `id` is for programs and never changes, `name` is the key in responses. If the name is a code
+    such as "cs.LG", `title` is the readable name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,7 +75,7 @@ class GraphOutput(NamedTuple):
     distance: float | None = None
     """How far the text is from those of the training papers; None from a graph that does not measure it."""
     layer: int | None = None
-    """The layer at which the paper left the network; None where all papers pass all layers."""
+    """The layer at which the paper exited; None for a network without early exits."""
 
 
 class Decision(NamedTuple):
@@ -146,9 +146,9 @@ def decide(
 ) -> Decision:
     """The decision for one paper from its scores, shape (labels,).
 
-    A text out of scope is given labels as well, since some papers are marked so by mistake; the
-    status says that the labels are not to be relied on. A withdrawn paper is never "ok", because
-    its text is a notice or is not to be relied on.
+    A text out of scope is given labels as well, since some of them are false positives; the status
+    says that the labels are not reliable. A withdrawn paper is never "ok", because its text is a
+    notice or not reliable.
     """
     thresholds = [label.threshold_for(title_only=title_only) for label in labels]
     met = np.flatnonzero(assigned(scores, thresholds))

@@ -1,4 +1,4 @@
-"""The manifest: everything an artefact says about itself."""
+"""The manifest: the description of an artefact."""
 
 from typing import Any, Literal
 
@@ -54,7 +54,7 @@ class ThresholdAim(_Part):
 
 
 class Caught(_Part):
-    """Texts of one kind, and the share of them found out of scope."""
+    """The number of texts of one kind, and the fraction of them detected as out of scope."""
 
     texts: int = Field(ge=1)
     caught: float = Field(ge=0, le=1)
@@ -64,12 +64,12 @@ class Scope(_Part):
     """When a text is out of scope: if its distance from the training papers exceeds that of nearly all papers.
 
     The graph's output `distance` is the logarithm of the squared Mahalanobis distance of the mean
-    hidden state of one layer from those of training papers (Lee et al. 2018), less what is usual
-    for a text of that length; or, if larger, a linear function of that state that tells outliers.
+    hidden state of one layer from those of training papers (Lee et al. 2018), minus the usual value
+    at that length; or, if larger, a linear function of that state that detects outliers.
     """
 
     layer: int = Field(ge=0, description="0 is the embeddings")
-    outliers: bool = Field(default=False, description="whether the detector has learned from outliers")
+    outliers: bool = Field(default=False, description="whether the detector was fitted with outliers")
     threshold: float
     title_threshold: float = Field(description="where there is no abstract")
     false_alarms: float = Field(description="share of validation papers beyond thresholds chosen on others (5 folds)")
@@ -85,25 +85,25 @@ class Scope(_Part):
 
 
 class Exit(_Part):
-    """A part of the network, and when a paper leaves after it.
+    """An early exit: a part of the network, and the margin at which a paper exits after it.
 
     Scores of the golden papers must not lie near a margin: another processor's rounding would send
-    the paper the other way.
+    the paper to another exit.
     """
 
     file: str = Field(description="the ONNX file of this part")
     layer: int = Field(ge=1, description="the last encoder layer of this part")
     margin: float = Field(
-        ge=0, description="a paper leaves if its closest call is at least so far from the threshold, in log-odds"
+        ge=0, description="a paper exits if every score is at least this far from its threshold, in log-odds"
     )
     title_margin: float | None = Field(
-        default=None, ge=0, description="the same where there is no abstract; absent: such a paper goes on"
+        default=None, ge=0, description="the same where there is no abstract; absent: such a paper does not exit here"
     )
-    share: float = Field(ge=0, le=1, description="share of the validation papers that leave here")
-    micro_f1: float | None = Field(default=None, description="of all validation papers if all left here")
+    share: float = Field(ge=0, le=1, description="fraction of the validation papers that exit here")
+    micro_f1: float | None = Field(default=None, description="on the validation papers if all of them exited here")
 
-    def leaves(self, closeness: ArrayLike, *, title_only: bool) -> bool:
-        """Whether a paper leaves whose closest call is `closeness` from its threshold."""
+    def is_taken(self, closeness: ArrayLike, *, title_only: bool) -> bool:
+        """Whether a paper exits here whose scores are at least `closeness` away from their thresholds, in log-odds."""
         margin = self.title_margin if title_only else self.margin
         return margin is not None and bool(np.asarray(closeness) >= margin)
 
@@ -122,7 +122,7 @@ class Quantization(_Part):
 
 
 class Provenance(_Part):
-    """What is needed to train it again."""
+    """What is needed to reproduce the training."""
 
     base_encoder: str
     imported: str | None = Field(
@@ -136,7 +136,7 @@ class Provenance(_Part):
 
 
 class Manifest(_Part):
-    """Everything that serving has to know. A label's position is its column in the scores."""
+    """Everything that serving needs. A label's position is its column in the scores."""
 
     schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
@@ -151,9 +151,9 @@ class Manifest(_Part):
     exits: tuple[Exit, ...] = Field(default=(), description="empty: one graph, which all papers pass as a whole")
     quality: Quality | None = Field(
         default=None,
-        description="on the validation papers, which chose thresholds and calibration; absent: never measured",
+        description="on the validation papers, which also chose thresholds and calibration; absent: not measured",
     )
-    test: Quality | None = Field(default=None, description="on papers by which nothing was chosen")
+    test: Quality | None = Field(default=None, description="on test papers, which were used for no choice")
     quantization: Quantization
     provenance: Provenance
     licence: str
@@ -193,7 +193,7 @@ class Manifest(_Part):
         if layers != sorted(set(layers)):
             raise ValueError(f"the exits' layers are {layers}, expected them in rising order")
         if (self.exits[-1].margin, self.exits[-1].title_margin) != (0, 0):
-            raise ValueError("the last exit has a margin; after it every paper leaves, so both margins must be 0")
+            raise ValueError("the last exit has a margin; every paper that reaches it exits, so both margins must be 0")
         return self
 
 

@@ -38,7 +38,7 @@ def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Their content is no part of the text, or repeats a formula.
+# Their content is not part of the text, or repeats a formula.
 _DROPPED = _names("annotation annotation-xml script style")
 # Elements whose content belongs to the word that they stand in: H<sub>2</sub>O.
 _INLINE = _names("""

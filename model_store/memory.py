@@ -1,4 +1,4 @@
-"""Keeps the resident memory of a process that runs a graph in several threads level."""
+"""Settings of glibc's allocator that keep the resident memory of a multi-threaded process low and constant."""
 
 import ctypes
 from typing import Any

@@ -74,14 +74,14 @@ class InputFormat(BaseModel):
 
 
 class Encoding(NamedTuple):
-    """One paper as the network gets it."""
+    """One paper as input of the network."""
 
     input_ids: list[int]
     token_type_ids: list[int]
     tokens: int
     """Word pieces of the text, special tokens not counted."""
     tokens_used: int
-    """Those of them that the network gets; the others are cut off."""
+    """Those of them that the network reads; the others are truncated."""
     chunk_tokens: int | None = None
     """Number of ids in each chunk but the last, special tokens included; None: the paper is one row."""
     unknown: int = 0
@@ -91,7 +91,7 @@ class Encoding(NamedTuple):
     withdrawn: bool = False
     """Whether the paper holds a notice of its withdrawal."""
     title_only: bool = False
-    """Whether the network gets no abstract."""
+    """Whether the network receives no abstract."""
 
     @property
     def truncated(self) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the processor can run numpy and onnxruntime; needs neither to find out."""
+"""Whether the processor can run numpy and onnxruntime; imports neither."""
 
 import platform
 from pathlib import Path
@@ -8,7 +8,7 @@ _NEEDED = ("cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3")
 
 
 def missing_features(cpuinfo: Path = Path("/proc/cpuinfo"), architecture: str | None = None) -> list[str]:
-    """What an x86-64 processor lacks of x86-64-v2; nothing where the system does not tell."""
+    """The features of x86-64-v2 that an x86-64 processor lacks; empty if they are unknown."""
     if (architecture or platform.machine()) not in ("x86_64", "AMD64"):
         return []
     flags = first_processor(cpuinfo).get("flags", "").split()
@@ -16,15 +16,15 @@ def missing_features(cpuinfo: Path = Path("/proc/cpuinfo"), architecture: str | 
 
 
 def sentence_for_old_processor(missing: list[str]) -> str:
-    """Why nothing runs here, and what helps."""
+    """The error message for a processor that lacks features."""
     return (
         f"this processor lacks {', '.join(missing)} and is below x86-64-v2, which numpy and onnxruntime need; "
-        "of a virtual machine, set the CPU type to host or x86-64-v2"
+        "in a virtual machine, set the CPU type to host or x86-64-v2"
     )
 
 
 def first_processor(cpuinfo: Path) -> dict[str, str]:
-    """What Linux says of the first processor; empty where it says nothing."""
+    """The entries of /proc/cpuinfo for the first processor; empty if there are none."""
     try:
         paragraph = cpuinfo.read_text().split("\n\n")[0]
     except OSError:

@@ -1,4 +1,4 @@
-"""Figures of an artefact: how well labels are found, and how well probabilities are calibrated."""
+"""Figures of an artefact: the quality of its labels and the calibration of its probabilities."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ class _Part(BaseModel):
 
 
 class LabelQuality(_Part):
-    """How well one label is found; intervals are 95 % bootstrap."""
+    """Quality of one label; intervals are 95 % bootstrap."""
 
     support: int = Field(ge=0, description="papers that carry the label")
     precision: float
@@ -34,7 +34,7 @@ class TitleQuality(_Part):
 class Quality(_Part):
     """Measured on the shipped file, through the same classifier that serves it."""
 
-    papers: int = Field(ge=1, description="papers that were measured on")
+    papers: int = Field(ge=1, description="papers of the measurement")
     micro_f1: float
     micro_f1_interval: tuple[float, float]
     micro_f1_held_out: float | None = Field(

@@ -105,7 +105,7 @@ class Store:
         return artefact
 
     def check_free(self, name: str, version: str) -> None:
-        """Raise VersionExists if the version is taken: to be asked before the hours that lead to publishing."""
+        """Raise VersionExists if the version is taken; called before hours are spent on what is to be published."""
         taken = [release.folder for release in self._releases() if (release.name, release.version) == (name, version)]
         if taken or (self.root / name / version).exists():
             folder = next(iter(taken), self.root / name / version)
@@ -124,7 +124,7 @@ class Store:
         check_names(target, manifest, files)
         check_graphs(target, files.items())
         self.check_free(manifest.name, manifest.version)
-        with _sentence_for_os_errors(target):
+        with _store_error_on_os_error(target):
             for folder in (self.root, target.parent):
                 _make_readable(folder)
             draft = Path(tempfile.mkdtemp(prefix=f".{manifest.version}.", dir=target.parent))
@@ -139,7 +139,7 @@ class Store:
         return target
 
     def _releases(self) -> list[Release]:
-        """Everything published, in no order."""
+        """All published versions, in arbitrary order."""
         found = []
         for folder in _folders(self.root):
             if is_version(folder.name):
@@ -197,7 +197,7 @@ def _unreadable(root: Path) -> str:
 
 
 def _stated_name(folder: Path) -> str:
-    """The name that a version of the older layout states; the bundled model's if its manifest is damaged."""
+    """The name in the manifest of a version in the older layout; the default name if its manifest is damaged."""
     try:
         name = json.loads((folder / MANIFEST).read_bytes())["name"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
@@ -237,7 +237,7 @@ def _rename(draft: Path, target: Path) -> None:
 
 
 @contextmanager
-def _sentence_for_os_errors(target: Path) -> Iterator[None]:
+def _store_error_on_os_error(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

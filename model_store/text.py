@@ -32,7 +32,7 @@ _HEADING = re.compile(r"^\s*(?:abstract|summary)\s*[:.\u2014\u2013]\s*(?=\S)", r
 _HYPHEN_AND_SPACE = re.compile(r"[-\u2010]\s")
 # A word, a hyphen, white space, and a word that begins in lower case.
 _BROKEN_WORD = re.compile(r"\b([^\W\d_]{2,})[-\u2010](\s+)(?=([^\W\d_]{2,}))")
-# "pre- and post-processing" is no broken word.
+# "pre- and post-processing" is not a broken word.
 _CONJUNCTIONS = frozenset({"and", "or", "to", "vs", "versus", "und", "oder", "bis", "et", "ou"})
 
 # No longer text is a placeholder.
@@ -83,8 +83,8 @@ class PreparedText(NamedTuple):
 class PlainText:
     """Reduces a title or an abstract to its plain text; LaTeX is left as it is.
 
-    `is_word` says whether the tokenizer knows a word as one piece. It decides whether a hyphen at
-    the end of a line belongs to the word (two-dimensional) or to the line break (classi-fication).
+    `is_word` returns whether a word is one piece in the tokenizer's vocabulary. This decides whether a hyphen
+    at the end of a line belongs to the word (two-dimensional) or to the line break (classi-fication).
     """
 
     def __init__(self, is_word: Callable[[str], bool]) -> None:
@@ -127,7 +127,7 @@ class PlainText:
             return match[0]
         if self._is_word(first + second):
             return first
-        # Where lines were joined before, a space is all that is left of the break; "micro- or", "2- to" look alike.
+        # If lines were joined before, only a space is left of the break, and "micro- or" and "2- to" look the same.
         at_line_end = "\n" in space or "\r" in space
         return match[0] if not at_line_end or (self._is_word(first) and self._is_word(second)) else first
 

@@ -82,7 +82,7 @@ def _blocks(file: TextFile) -> Iterator[tuple[int, str, str]]:
 def _row(number: int, line: int, library: Any, text: str, encoding: str) -> Row | BadRow:
     entries = [*library.entries, *(block.ignore_error_block for block in library.failed_blocks if _has_entry(block))]
     if not entries:
-        return BadRow(number, "is no complete BibTeX entry; is a brace or a comma missing?", line=line)
+        return BadRow(number, "is not a complete BibTeX entry; is a brace or a comma missing?", line=line)
     if not is_unicode(text):
         return BadRow(number, f"holds bytes that are not {encoding.upper()}", line=line)
     entry = entries[0]

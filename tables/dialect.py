@@ -22,9 +22,9 @@ _SAMPLE_RECORDS = 100
 
 @dataclass(frozen=True)
 class Dialect:
-    """How cells and rows are told apart.
+    """How cells and rows are delimited.
 
-    `escaped` says that a backslash takes a quotation mark or a delimiter literally, as Spark and MySQL write
+    `escaped` means that a backslash takes a quotation mark or a delimiter literally, as Spark and MySQL write
     them; `padded` that spaces after a delimiter do not belong to the cell; `skipped` is how many records stand
     above the header.
     """

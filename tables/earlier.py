@@ -1,4 +1,4 @@
-"""What an interrupted run left behind. The files are read and never changed here."""
+"""The complete rows in the output of an interrupted run. The files are only read here."""
 
 import csv
 import json

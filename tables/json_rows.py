@@ -74,7 +74,7 @@ def _line(number: int, line: Line, encoding: str) -> Row | BadRow:
         # A comma at the end is left from an array whose elements stand on lines of their own.
         cells = _decode(line.text.rstrip().removesuffix(","))
     except (ValueError, RecursionError) as error:
-        return BadRow(number, f"is no JSON: {error}", line=line.number)
+        return BadRow(number, f"is not JSON: {error}", line=line.number)
     return _checked(number, cells, encoding, line.number)
 
 
@@ -207,4 +207,4 @@ class _Document:
 
     def _broken(self, reason: str) -> TableError:
         place = f"after row {self._number}" if self._number else "at its beginning"
-        return TableError(f"{self._file.path}: is no JSON {place}: {reason}")
+        return TableError(f"{self._file.path}: is not JSON {place}: {reason}")

@@ -50,7 +50,7 @@ def find_column(columns: Iterable[str], field: Field) -> str | None:
 
 
 def likely_columns(columns: Iterable[str], field: Field) -> list[str]:
-    """Columns whose names suggest the field without being known names of it."""
+    """Columns whose names contain a typical word of the field but are not known names."""
     return [column for column in columns if any(hint in normalized(column) for hint in _HINTS[field])]
 
 
@@ -61,7 +61,7 @@ def is_header(cells: Iterable[str]) -> bool:
 
 
 def cell_text(cell: object) -> str | None:
-    """The text of a cell, empty where there is none; None for a value that is no text.
+    """The text of a cell, empty where there is none; None for a value that is not text.
 
     Crossref gives titles as lists, OpenAlex abstracts as an index from words to their places.
     """

@@ -1,4 +1,4 @@
-"""Opening a table of any format that is understood."""
+"""Opening a table of any supported format."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ BY_NAME = {
 
 
 class Options(NamedTuple):
-    """What a person may know better than the file tells; None: as its name and content say."""
+    """What the user specifies about a file; None: detected from its name and content."""
 
     format: str | None = None
     encoding: str = UTF8
@@ -42,20 +42,20 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table that has been opened; its rows are read as they are asked for, and once.
+    """A table that has been opened; its rows are read lazily, and once.
 
-    To be closed, or used in a `with` statement.
+    Must be closed, or used in a `with` statement.
     """
 
     rows: Iterator[Row | BadRow]
     close: Callable[[], None]
     format: str
     columns: list[str] | None = None
-    """All columns in their order; None if only the rows tell which there are."""
+    """All columns in their order; None if they are known from the rows only."""
     dialect: Dialect | None = None
     """Of delimited text."""
     notes: list[str] = field(default_factory=list)
-    """What a person should know of how the table was read."""
+    """Notes for the user about how the table is read."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +65,7 @@ class Table:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's name tells; raises TableError."""
+    """The format by the extension of a file name; raises TableError."""
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in FORMATS:
         raise TableError(f"{path}: unknown format; expected a name that ends in {', '.join(FORMATS)}")

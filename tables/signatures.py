@@ -1,4 +1,4 @@
-"""Files that are not what their name says, told by their first bytes."""
+"""Recognizes other formats than the expected one by the first bytes of a file."""
 
 GZIP = b"\x1f\x8b"
 
@@ -23,7 +23,7 @@ _OTHERS = (
 
 
 def foreign_content(beginning: bytes) -> str | None:
-    """What a file of text turns out to be and what to do, or None if nothing speaks against text."""
+    """What the file is instead of text and what to do, or None if it may be text."""
     if beginning.startswith(_ZIP):
         return _zip(beginning)
     for signature, sentence in _OTHERS:

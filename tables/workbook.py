@@ -34,7 +34,7 @@ class WorkbookReader:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises TableError without openpyxl, or if this is no workbook with a table in it."""
+        """Raises TableError without openpyxl, or if this is not a workbook with a table in it."""
         self._path = path
         self._book = _open(path)
         try:
@@ -86,7 +86,9 @@ def _open(path: Path) -> Any:
         ) from None
     with path.open("rb") as file:
         if not (beginning := file.read(8)).startswith(_ZIP):
-            kind = "is protected by a password or of the old kind (.xls)" if beginning[:2] == b"\xd0\xcf" else "is none"
+            kind = (
+                "is protected by a password or of the old kind (.xls)" if beginning[:2] == b"\xd0\xcf" else "is not one"
+            )
             raise TableError(f"{path}: its name is that of a workbook, but it {kind}; save it as .xlsx or CSV")
     _refuse_bomb(path)
     with _damage_named(path), warnings.catch_warnings():

@@ -50,7 +50,7 @@ class Writer(Protocol):
 
 
 class CsvWriter:
-    """CSV with a header; lists of texts are joined by "; ", other values that are no text become JSON."""
+    """CSV with a header; lists of texts are joined by "; ", other values that are not text become JSON."""
 
     def __init__(self, opened: Opened, style: CsvStyle | None = None, earlier: Earlier | None = None) -> None:
         """`earlier` is what an earlier run left in the file that `opened` opens."""
@@ -181,7 +181,7 @@ def plain(cell: object, decimal: str = ".") -> str:
 
 
 def json_text(value: object) -> str:
-    """A value as JSON: what is not finite is null, bytes that are no text are Base64, dates are text."""
+    """A value as JSON: what is not finite is null, bytes that are not text are Base64, dates are text."""
     try:
         return json.dumps(value, ensure_ascii=False, default=_json_value, allow_nan=False)
     except ValueError:

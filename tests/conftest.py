@@ -9,7 +9,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 def pytest_configure() -> None:
-    """Speed is no property of a function: a busy machine must not fail a test."""
+    """Speed is not a property of a function: a busy machine must not fail a test."""
     hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
     hypothesis.settings.load_profile("project")
 

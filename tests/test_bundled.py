@@ -1,4 +1,4 @@
-"""The artefact that comes with the project: whole, true to its card, the same for every company a paper keeps."""
+"""The bundled artefact: complete, consistent with its card, with the same answer for a paper in any batch."""
 
 import json
 import re

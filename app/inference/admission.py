@@ -1,4 +1,4 @@
-"""Admission control: how much work may wait, and how long it will take."""
+"""Admission control: limits on the number of waiting papers, their cost and the time that they take."""
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ _MAX_RETRY_S = 60
 
 
 def cost_of(paper: Paper, max_tokens: int) -> int:
-    """What a paper costs before it is tokenized, in units of one word piece's run through the network.
+    """The estimated cost of a paper that is not tokenized yet, in units of one word piece's run through the network.
 
     Characters count twice: as the word pieces that they will probably become, of which the network
     reads at most `max_tokens`, and as the work of tokenizing, which has no such bound. A text of
@@ -32,9 +32,9 @@ def cost_of(paper: Paper, max_tokens: int) -> int:
 class Pace:
     """How many seconds one unit of cost takes, from the latest results.
 
-    A trimmed ratio: the total seconds over the total cost of the last 64 papers, the fastest and
-    slowest eighth left out. A single straggler, be it 150 times too slow, changes nothing, while a
-    lasting change of the machine's speed shows within a few dozen papers.
+    A trimmed ratio: the total seconds over the total cost of the last 64 papers, without the fastest
+    and slowest eighth. A single outlier, even 150 times too slow, changes nothing, while a lasting
+    change of the machine's speed shows within a few dozen papers.
     """
 
     def __init__(self, workers: int) -> None:
@@ -57,8 +57,8 @@ class Pace:
 class Admission:
     """Decides once per request whether its papers may wait, by their number, their cost and the time.
 
-    asyncio.Semaphore and queue.Queue(maxsize) count entries, not their cost, and make callers wait
-    where a server has to refuse. Used on the event loop only, so it needs no lock.
+    asyncio.Semaphore and queue.Queue(maxsize) count entries, not their cost, and block callers,
+    while a server has to reject. Used on the event loop only, so it needs no lock.
     """
 
     def __init__(self, max_papers: int, max_cost: int, max_wait_s: float, pace: Pace) -> None:
@@ -71,7 +71,7 @@ class Admission:
         self._max_papers = max_papers
         self._max_wait_s = max_wait_s
         self._pace = pace
-        self._usual_cost = 0.0
+        self._average_cost = 0.0
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -84,7 +84,7 @@ class Admission:
         if refusal := self.refusal(papers, cost):
             raise refusal
         if papers:
-            self._usual_cost += _WEIGHT_OF_NEWEST * (cost / papers - self._usual_cost)
+            self._average_cost += _WEIGHT_OF_NEWEST * (cost / papers - self._average_cost)
         self.papers += papers
         self.cost += cost
         self._empty.clear()
@@ -97,8 +97,8 @@ class Admission:
                 self._empty.set()
 
     def refusal(self, papers: int = 1, cost: float | None = None) -> QueueFull | RequestTooLarge | None:
-        """Why so much work is refused now, None if it is accepted; without a cost, that of usual papers."""
-        cost = papers * self._usual_cost if cost is None else cost
+        """The error for this much work, None if it is accepted; without a cost, that of average papers."""
+        cost = papers * self._average_cost if cost is None else cost
         if papers > self._max_papers:
             return _too_large("papers", self._max_papers, papers)
         # One paper alone is never too large: it has passed the limits of its length.
@@ -123,7 +123,7 @@ class Admission:
 
     def _full(self, what: str, limit: int | None = None, actual: int | None = None) -> QueueFull:
         seconds = min(_MAX_RETRY_S, max(1, math.ceil(self._pace.seconds_for(self.cost))))
-        return QueueFull(f"{what}; come back in {seconds} s.", limit=limit, actual=actual, retry_after_s=seconds)
+        return QueueFull(f"{what}; try again in {seconds} s.", limit=limit, actual=actual, retry_after_s=seconds)
 
 
 def _too_large(what: str, limit: int, actual: int) -> RequestTooLarge:

@@ -1,4 +1,4 @@
-"""What the engine needs of a classifier."""
+"""The classifier that the engine uses, as a protocol."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Why the engine does not answer a paper or a request.
+"""Errors of the engine.
 
 InferenceError
 ├── QueueFull          too much work is waiting; trying again later helps
@@ -10,8 +10,8 @@ InferenceError
 ├── InferenceFailed    the network raised an error or returned something other than numbers
 └── ReloadRefused      the new artefact is unusable
 
-These classes know no HTTP. The API layer maps them to status codes and problem types. The messages
-never contain a submitted text.
+They are independent of HTTP; the API layer maps them to status codes and problem types. Messages never
+contain a submitted text.
 """
 
 
@@ -35,7 +35,7 @@ class InferenceError(Exception):
 
 
 class QueueFull(InferenceError):
-    """Too much work is waiting; accepting more would only make everyone wait."""
+    """Too much work is waiting; accepting more would only make all requests wait longer."""
 
 
 class RequestTooLarge(InferenceError):
@@ -63,4 +63,4 @@ class InferenceFailed(InferenceError):
 
 
 class ReloadRefused(InferenceError):
-    """A reload found no usable artefact; the one in service keeps answering."""
+    """A reload found no usable artefact; the one in service stays in service."""

@@ -6,9 +6,9 @@ from app.inference.errors import Draining, InferenceError, NotReady
 
 
 class Health:
-    """Readiness rests on a recent inference that succeeded; liveness ends when none has for a long time.
+    """The engine is ready after a recent successful inference, and no longer alive if there was none for a long time.
 
-    After the replacement of a worker, readiness returns with a success of that very worker.
+    After a worker was replaced, the engine is ready again once the replacement has scored a paper.
     """
 
     def __init__(self, ready_window_s: float, live_window_s: float) -> None:

@@ -23,7 +23,7 @@ class Scored(NamedTuple):
 class Observer(Protocol):
     """Receives the engine's events on the event loop, `inference_failed` also from worker threads.
 
-    An implementation must not block, and it never learns a submitted text.
+    An implementation must not block; it never receives a submitted text.
     """
 
     def in_service(self, manifest: Manifest, sha256: str, workers: int) -> None:

@@ -9,7 +9,7 @@ class EngineOptions:
 
     `max_queue` counts papers, `max_queue_tokens` their estimated cost (see `admission.cost_of`).
     `max_papers` is the largest batch: a batch of that many papers of the artefact's greatest length
-    always fits into the empty queue, whatever `max_queue_tokens` says.
+    always fits into the empty queue, whatever the value of `max_queue_tokens`.
     """
 
     threads: int

@@ -202,6 +202,6 @@ def _encode(
     except PaperError as error:
         return error
     except BaseException as error:
-        # A panic in the tokenizer's Rust code is no Exception; a text must not cost a worker its life.
+        # A panic in the tokenizer's Rust code is not an Exception; a text must not cost a worker its life.
         failed(error)
         return InferenceFailed("The tokenizer failed on this paper.")

@@ -42,7 +42,7 @@ class Versions:
         that is accepted, any if None.
         """
         current = _load(store, name, wanted, workers, sha256)
-        # Where the store's only model was meant, that one is meant as long as this process runs.
+        # If no name was given, the name of the store's only model is kept for later reloads.
         return cls(current, store, wanted, current.manifest.name, workers, sha256)
 
     def successor(self) -> Classifier | None:
@@ -58,11 +58,11 @@ class Versions:
 
 
 class Reloader:
-    """Runs one reload at a time; whoever asks meanwhile waits for the same one.
+    """Runs one reload at a time; concurrent callers wait for the same one.
 
-    A reload is a task of its own. When the request that asked for it ends early, the loading thread
-    would go on regardless, since threads cannot be cancelled, and each repetition would load one more
-    model. functools and asyncio have no such "single flight".
+    A reload is a separate task: when the request that started it ends early, the loading thread
+    continues, since threads cannot be cancelled, and each retry would load one more model. functools
+    and asyncio have no such "single flight".
     """
 
     def __init__(self, versions: Versions, on_finished: Callable[[ReloadOutcome, Exception | None], None]) -> None:
@@ -91,10 +91,12 @@ class Reloader:
         try:
             successor = await asyncio.to_thread(self._versions.successor)
         except Exception as error:
-            # The outermost frame of this task. It returns the refusal since perhaps nobody awaits it any more.
+            # The outermost frame of this task. The error is returned, not raised, since no caller may be waiting.
             self._on_finished("refused", error)
             version = self._versions.current.manifest.version
-            return ReloadRefused(f"The artefact was refused, the log says why; version {version} keeps answering.")
+            return ReloadRefused(
+                f"The artefact was refused, the log gives the reason; version {version} stays in service."
+            )
         if successor:
             # Requests that have begun keep the classifier they began with.
             self._versions.current = successor
@@ -114,4 +116,4 @@ def threads_per_run(workers: int) -> int:
 
 
 def _load(store: Store, name: str | None, wanted: str, workers: int, sha256: str | None) -> Classifier:
-    return store.open(name, wanted, sha256).proven(threads=threads_per_run(workers))
+    return store.open(name, wanted, sha256).verified_classifier(threads=threads_per_run(workers))

@@ -8,7 +8,7 @@ _MAX_TICK_S = 0.25
 
 
 class Watchdog:
-    """Checks several times within the stall time-out, so that nothing hangs unnoticed for much longer.
+    """Checks several times within the stall time-out, so that a hang is detected soon after it.
 
     asyncio has no supervisor for threads: a Future whose thread hangs in native code stays pending for ever.
     """
@@ -19,7 +19,7 @@ class Watchdog:
         probe: Callable[[], Awaitable[None]],
         on_probe_failure: Callable[[Exception], None],
     ) -> None:
-        """`check` looks after the workers and says whether a probe is due, `probe` runs one inference.
+        """`check` replaces unhealthy workers and returns whether a probe is due, `probe` runs one inference.
 
         `check` receives by how many seconds the event loop woke up later than asked for, the last time.
         """

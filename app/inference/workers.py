@@ -21,7 +21,7 @@ class Work(Protocol):
 
 
 class WorkerHooks(NamedTuple):
-    """How workers reach the rest of the engine; called from their threads."""
+    """Callbacks of the engine; called from the workers' threads."""
 
     take: Callable[[], Work | None]
     """Waits for the next piece of work; None ends the worker."""
@@ -32,8 +32,8 @@ class WorkerHooks(NamedTuple):
 class Worker:
     """One thread that takes papers from the queue until it is closed or the worker is retired.
 
-    A replacement first scores a probe, again and again until that succeeds, so that no paper of a
-    client is spent on a worker that hangs like its predecessor.
+    A replacement first scores a probe, repeatedly until one succeeds, so that no client's paper is
+    given to a worker that hangs like its predecessor.
     """
 
     def __init__(self, hooks: WorkerHooks, *, probe_first: bool = False) -> None:
@@ -61,7 +61,7 @@ class Worker:
         return None
 
     def retire(self) -> None:
-        """Abandon the work in hand; should the thread wake up again, it ends."""
+        """Abandon the current work; if the thread wakes up again, it ends."""
         self._retired.set()
         if work := self._work:
             work.abandon()
@@ -127,7 +127,7 @@ class WorkerPool:
         return replacements
 
     def stop(self, timeout_s: float) -> None:
-        """Wait for the end of the threads, whose work has to be ended before; one that hangs is left behind."""
+        """Wait for the threads to end, which requires a closed queue; a thread that hangs is abandoned."""
         until = time.monotonic() + timeout_s
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))

@@ -51,8 +51,8 @@ function subjects(labels) {
 function outOfScope(scope) {
   const kinds = Object.entries(scope.kinds).map(([kind, { caught }]) => [`– ${kind}`, percent(caught)]);
   return section("Out-of-scope texts", list([
-    ["Papers of the field, marked by mistake", percent(scope.false_alarms)],
-    ["Titles alone, marked by mistake", percent(scope.title_false_alarms)],
+    ["Papers of the field, marked wrongly", percent(scope.false_alarms)],
+    ["Titles alone, marked wrongly", percent(scope.title_false_alarms)],
     ["Texts that are not papers, marked", percent(scope.caught.caught)],
     .../** @type {[string, unknown][]} */ (kinds),
     ["Papers of other fields, marked", scope.near_misses && percent(scope.near_misses.caught)],
@@ -61,7 +61,7 @@ function outOfScope(scope) {
 
 /** @param {any} quality */
 function figures(quality) {
-  if (!quality) return element("p", {}, "Never measured: no labelled papers were given.");
+  if (!quality) return element("p", {}, "Not measured: no labelled papers were available.");
   return list([
     ["Validation papers", quality.papers.toLocaleString("en")],
     ["Micro-F1", `${three(quality.micro_f1)} (95 % interval ${range(quality.micro_f1_interval)})`],
@@ -77,7 +77,7 @@ function figures(quality) {
 /** @param {any} card */
 function quality({ calibration, quality, quantization, scope, uncertain }) {
   return [
-    section("How good it is", figures(quality)),
+    section("Quality", figures(quality)),
     section("Calibration", list([
       ["Method", calibration.method],
       ["Calibration error, mean over subjects", quality?.calibration_error && three(quality.calibration_error)],
@@ -103,11 +103,11 @@ function render(card) {
   const { config, ...provenance } = card.provenance;
   const limits = card.limits.length ? [section("Limits", element("ul", {}, ...card.limits.map((/** @type {string} */ limit) => element("li", {}, limit))))] : [];
   part("heading").textContent = `${card.name} ${card.version}`;
-  part("card-note").textContent = `${card.labels.length} subjects, ${card.licence}, made ${card.created.slice(0, 10)}.`;
+  part("card-note").textContent = `${card.labels.length} subjects, ${card.licence}, created ${card.created.slice(0, 10)}.`;
   part("card").replaceChildren(
     section("Subjects", subjects(card.labels)), ...quality(card), ...limits,
     section("Provenance",
-      list([[provenance.imported ? "Imported model" : "Base encoder", card.base_encoder], ["Word pieces read at most", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
+      list([[provenance.imported ? "Imported model" : "Base encoder", card.base_encoder], ["Maximum number of word pieces", card.input.max_tokens], ["Seed", provenance.seed], ["sha256", card.sha256]]),
       element("details", {}, element("summary", {}, "Data, libraries and commit"), element("pre", { tabIndex: 0 }, JSON.stringify(provenance, null, 2))),
       element("details", {}, element("summary", {}, "The training run's configuration"), element("pre", { tabIndex: 0 }, config))));
 }

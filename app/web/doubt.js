@@ -77,7 +77,7 @@ function closeness({ label, limit, p }) {
 
 /** @param {any} rule */
 function record(rule) {
-  if (typeof rule.error_rate_uncertain !== "number") return []; // never measured
+  if (typeof rule.error_rate_uncertain !== "number") return []; // not measured
   return [`Of the validation papers marked like this, ${percent(rule.error_rate_uncertain)} had a wrong or a missing subject; of the others, ${percent(rule.error_rate_ok)}.`];
 }
 

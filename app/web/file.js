@@ -1,4 +1,4 @@
-/** The text of a file: decompressed, decoded by its own marks, and refused in one sentence if it is no text. */
+/** The text of a file: decompressed, decoded by its own marks, and refused in one sentence if it is not text. */
 
 import { Problem } from "./service.js";
 
@@ -27,7 +27,7 @@ const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * @param {File} file
- * @returns {Promise<string>} throws Problem for what is no text
+ * @returns {Promise<string>} throws Problem for what is not text
  */
 export async function textOf(file) {
   const bytes = await decompressed(file);

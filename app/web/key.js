@@ -1,4 +1,4 @@
-/** The API key: requested when the service answers 401, and kept in this tab only. */
+/** The API key: requested from the user when the service answers 401, and kept in this tab only. */
 
 import { part } from "./element.js";
 

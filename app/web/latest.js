@@ -1,4 +1,4 @@
-/** Only the latest question is answered: each waits for a pause in typing, and a newer one cancels it. */
+/** Debounced requests: each waits for a pause in typing, and a newer one cancels it. */
 
 /** @template Question */
 export class Latest {

@@ -1,4 +1,4 @@
-"""`papers classify --engine ray`: what is to be done, what an earlier call has done, and how far it is."""
+"""`papers classify --engine ray`: the plan, the parts that an earlier run has written, and the progress."""
 
 import argparse
 import json
@@ -37,7 +37,7 @@ def classify_by_ray(args: argparse.Namespace, terminal: Terminal) -> int:
         raise CliError(f"--rows-per-part is {args.rows_per_part}, expected at least 1")
     artefact = artefacts.opened(args)
     release = Release(artefact.manifest.name, artefact.manifest.version, artefact.folder)
-    labeller = LocalLabeller(artefacts.proven(artefact))
+    labeller = LocalLabeller(artefacts.verified_classifier(artefact))
     added = AddedColumns(labeller.labels, labeller.model, args.prefix, scores=args.scores, top=args.top, uris=args.uris)
     plan = _plan(args, terminal, added)
     folder = Folder(args.folder)

@@ -91,7 +91,7 @@ class _Actor:
             folder.mkdir(parents=True)
             for name, data in content.items():
                 (folder / name).write_bytes(data)
-            labeller = LocalLabeller(Store(Path(root)).open(release.name, release.version).proven())
+            labeller = LocalLabeller(Store(Path(root)).open(release.name, release.version).verified_classifier())
         added = AddedColumns(
             labeller.labels, labeller.model, plan.prefix, scores=plan.scores, top=plan.top, uris=plan.uris
         )

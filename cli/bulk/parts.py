@@ -95,7 +95,7 @@ class PartLabeller:
     style: CsvStyle
 
     def __call__(self, part: Part) -> PartResult:
-        """Write the rows, the rejected ones, and the marker that says that both are there."""
+        """Write the rows, the rejected ones, and last the marker of a complete part."""
         if part.error:
             return PartResult(error=part.error)
         # Made by `read_parts` in this run, and never read from a file.

@@ -60,7 +60,9 @@ def test_peers_get_the_network_of_the_artefact(tmp_path: Path) -> None:
     assert list(served.config.id2label.values()) == [label.name for label in builders.LABELS]
     fp32 = in_fp32(artefact, folder, Store(tmp_path / "fp32"))
     papers = list(builders.GOLDEN_PAPERS)
-    np.testing.assert_allclose(fp32.proven().scores(papers), artefact.classifier().scores(papers), atol=0.02)
+    np.testing.assert_allclose(
+        fp32.verified_classifier().scores(papers), artefact.classifier().scores(papers), atol=0.02
+    )
 
 
 @pytest.mark.parametrize("scheme", [0, 1, 2])
@@ -90,7 +92,7 @@ def test_without_exits_every_paper_passes_all_layers(tmp_path: Path) -> None:
     ]
     assert layers == [[2, 2], [6, 6]]
     # Its golden scores are its own.
-    complete.proven()
+    complete.verified_classifier()
 
 
 def test_a_loop_without_a_server_gives_rates_and_the_scores_of_the_artefact(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def locked(tmp_path: Path) -> Iterator[Running]:
 def test_a_key_is_requested_only_if_the_service_requires_one(visit: Visit, locked: Running) -> None:
     expect(visit().page.locator("#key")).to_be_hidden()
     visitor = visit(url=locked.url)
-    field = visitor.page.get_by_label("This service asks for an API key")
+    field = visitor.page.get_by_label("This service requires an API key")
     expect(field).to_be_focused()
     field.fill("guess")
     visitor.press("Use this key")

@@ -107,7 +107,7 @@ def test_a_folder_of_tables_is_labelled_and_a_broken_one_reported(bulk: Bulk, tm
     (folder / "c.json").write_text(json.dumps(ROWS[78:80])[:-1])
     (folder / "notes.docx").write_text("")
     status, told = bulk.run(folder)
-    assert (status, "c.json: is no JSON after row 2" in told) == (2, True), told
+    assert (status, "c.json: is not JSON after row 2" in told) == (2, True), told
     texts = [row for row in [*ROWS[1:61], *ROWS[71:74], *ROWS[78:80]] if row["title"] or row["abstract"]]
     assert [row["id"] for row in bulk.rows()] == [row["id"] for row in texts]
 

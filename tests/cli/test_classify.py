@@ -186,11 +186,11 @@ def test_columns_are_found_in_any_case_or_named(papers: Command, tmp_path: Path)
     [
         (["in.csv", "--title-column", "Name"], "no column 'Name'; there are 'a', 'b'. Name them with --title-column"),
         (["in.csv"], "no column 'title' or 'abstract'"),
-        (["labelled.csv"], "the input has a column 'Physics' already; name the new ones apart, e.g. --prefix"),
+        (["labelled.csv"], "the input already has a column 'Physics'; rename the new ones, e.g. --prefix"),
         (["in.docx"], "unknown format; expected a name that ends in .csv"),
         (["nowhere.csv"], "nowhere.csv cannot be read"),
         (["in.csv", "-o", "in.csv", "--force"], "is the input"),
-        (["in.csv", "-o", "labelled.csv"], "is there already; go on with --resume, or replace it with --force"),
+        (["in.csv", "-o", "labelled.csv"], "already exists; continue it with --resume, or replace it with --force"),
         (["in.csv", "-o", "out.csv.gz"], "compressed output"),
         (["in.csv", "-o", "out.parquet", "--resume"], "parquet cannot be appended to"),
         (["in.csv", "--format", "parquet"], "name a file with --output"),

@@ -60,7 +60,7 @@ def test_rows_before_a_broken_place_are_labelled(tmp_path: Path) -> None:
     source = Source(0, str(tmp_path / "in.json"), ["id", "title", "abstract"])
     first, second, last = read_parts(source, Options(), 3, frozenset())
     assert [len(pickle.loads(part.rows)) for part in (first, second)] == [3, 2]  # noqa: S301
-    assert "is no JSON after row 5" in last.error
+    assert "is not JSON after row 5" in last.error
     label = part_labeller([source], Folder(str(tmp_path / "out")))
     assert label(last) == PartResult(error=last.error)
     assert not (tmp_path / "out").exists()
@@ -80,7 +80,7 @@ def test_tables_are_found_in_folders_by_patterns_and_at_addresses(tmp_path: Path
     assert [Path(path).name for path in find_tables(str(tmp_path))] == ["a.ris", "b.csv", "c.jsonl.gz"]
     assert [Path(path).name for path in find_tables(f"{tmp_path}/*.csv")] == ["b.csv"]
     assert find_tables(f"file://{tmp_path}/a.ris") == [f"{tmp_path}/a.ris"]
-    with pytest.raises(CliError, match="there is no table"):
+    with pytest.raises(CliError, match="there is not a table"):
         find_tables(f"{tmp_path}/nowhere.csv")
 
 

@@ -195,7 +195,7 @@ def test_an_interruption_loses_no_row(papers: Command, tmp_path: Path, end: sign
     process.send_signal(end)
     said = process.communicate(timeout=30)[1]
     assert (process.returncode, b"Traceback" in said) == (status, False)
-    assert (b"goes on with --resume" in said) == (end == signal.SIGINT)
+    assert (b"use --resume" in said) == (end == signal.SIGINT)
     assert papers("classify", source, "-o", target, "--resume").status == 1
     papers("classify", source, "-o", tmp_path / "whole.csv")
     assert target.read_bytes() == (tmp_path / "whole.csv").read_bytes()

@@ -60,7 +60,7 @@ def test_weights_in_other_files_are_refused(store: Store, folder: Path, place: s
 )
 def test_a_file_that_is_no_onnx_model_is_refused(store: Store, folder: Path, content: bytes) -> None:
     builders.tamper(folder, model=content)
-    with pytest.raises(ArtefactDamaged, match="is no ONNX model"):
+    with pytest.raises(ArtefactDamaged, match="is not an ONNX model"):
         store.open()
 
 
@@ -93,7 +93,7 @@ def test_a_graph_that_cannot_run_is_refused_in_silence(
     model.graph.node[0].op_type = "NoSuchOperator"
     builders.tamper(folder, model=model.SerializeToString())
     with pytest.raises(ArtefactDamaged, match=r"model\.onnx cannot be loaded: .*NoSuchOperator") as refusal:
-        store.open().proven()
+        store.open().verified_classifier()
     assert "\n" not in str(refusal.value)
     assert capfd.readouterr().err == ""
 
@@ -114,7 +114,7 @@ def test_a_tokenizer_that_panics_or_fails_is_refused(
         document["model"]["vocab"] = {"[UNK]": 0, "a": 1}
     builders.tamper(folder, tokenizer=json.dumps(document).encode())
     with pytest.raises(ArtefactDamaged, match=said):
-        store.open().proven()
+        store.open().verified_classifier()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_tokenizer_that_panics_or_fails_is_refused(
 def test_too_few_or_useless_golden_papers_are_refused(store: Store, folder: Path, content: bytes, said: str) -> None:
     builders.tamper(folder, golden=content)
     with pytest.raises(ArtefactDamaged, match=said) as refusal:
-        store.open().proven()
+        store.open().verified_classifier()
     assert "\n" not in str(refusal.value)
 
 
@@ -175,7 +175,7 @@ def test_a_manifest_that_lists_too_much_is_refused(folder: Path) -> None:
 
 def test_a_manifest_nested_without_end_is_refused(folder: Path) -> None:
     (folder / MANIFEST).write_text("[" * 100_000)
-    with pytest.raises(ArtefactDamaged, match="is no JSON"):
+    with pytest.raises(ArtefactDamaged, match="is not JSON"):
         Artefact(folder)
 
 

@@ -47,7 +47,7 @@ def test_an_artefact_scores_as_it_does_on_disk(server: ObjectStore, tmp_path: Pa
     assert (store.names(), store.versions()) == (["tiny-subjects"], ["1.0.0"])
     artefact = store.open("tiny-subjects", "1.0.0")
     assert artefact.sha256 == Store(tmp_path / "published").open().sha256
-    artefact.proven()
+    artefact.verified_classifier()
 
 
 def test_files_are_copied_once(server: ObjectStore, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_damaged_copy_is_replaced(server: ObjectStore, tmp_path: Path) -> None
         (slow, StoreUnavailable, "cannot be read"),
         (cut_off, StoreUnavailable, "cannot be read"),
         (forbidden, StoreUnavailable, "cannot be read"),
-        (wrong_bytes, ArtefactDamaged, "it was changed|is no JSON"),
+        (wrong_bytes, ArtefactDamaged, "it was changed|is not JSON"),
     ],
 )
 def test_a_fault_is_one_sentence_and_leaves_nothing_behind(

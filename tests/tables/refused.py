@@ -14,13 +14,13 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "an old or protected workbook named `.xlsx`": (
         Case("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)), "is protected by a password or of the old",
     ),
-    "text named `.xlsx`": (Case("a.xlsx", PLAIN.encode()), "its name is that of a workbook, but it is none"),
+    "text named `.xlsx`": (Case("a.xlsx", PLAIN.encode()), "its name is that of a workbook, but it is not one"),
     "a damaged workbook": (Case("a.xlsx", workbook([COLUMNS, *ROWS])[:-400]), "is damaged, or a zip archive without"),
     "an OpenDocument spreadsheet": (Case("a.csv", archive("content.xml")), "is a zip archive; extract the table"),
     "a PDF": (Case("a.csv", b"%PDF-1.7\n%\xe2\xe3\n"), "is a PDF; give the table"),
     "a zip archive": (Case("a.jsonl", archive("papers.csv")), "is a zip archive; extract the table from it"),
     "a parquet file of another name": (Case("a.csv", parquet(text_columns(pyarrow.string()))), "is a parquet file"),
-    "a file that is no parquet": (Case("a.parquet", b"no parquet"), "cannot be read: "),
+    "a file that is not parquet": (Case("a.parquet", b"no parquet"), "cannot be read: "),
     "a corrupt `.gz`": (Case("a.csv.gz", gzip.compress(PLAIN.encode() * 99)[:-20]), "cannot be read: "),
     "text named `.gz`": (Case("a.csv.gz", PLAIN.encode()), "cannot be read: Not a gzipped file"),
     "other compressions": (Case("a.csv", bz2.compress(PLAIN.encode())), "is compressed with bzip2; decompress it"),
@@ -29,7 +29,7 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "several arrays in one JSON object": (
         Case("a.json", json.dumps({"papers": objects(), "people": [{"name": "x"}]}).encode()), "holds several arrays",
     ),
-    "a JSON array that breaks off": (Case("a.json", json.dumps(objects())[:-9].encode()), "is no JSON after row 1"),
+    "a JSON array that breaks off": (Case("a.json", json.dumps(objects())[:-9].encode()), "is not JSON after row 1"),
     "text in another encoding than said": (
         Case("a.csv", "Schlüssel,title\n1,x\n".encode("cp1252")), "are not UTF-8; save it as that, or name",
     ),

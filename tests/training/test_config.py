@@ -24,7 +24,7 @@ def test_the_text_is_kept_verbatim_for_the_manifest(tmp_path: Path) -> None:
         ("[head]\nhiden = 10\n", r"head\.hiden: Extra inputs"),
         ("[head]\ndropout = 1.5\n", r"head\.dropout: Input should be less than 1"),
         ("[quantization]\nper_channel = 'perhaps'\n", r"quantization\.per_channel: Input should be a valid boolean"),
-        ("broken", "is no TOML"),
+        ("broken", "is not TOML"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, extra: str, said: str) -> None:

@@ -40,7 +40,7 @@ def _scores(rows: Sequence[Row]) -> Figure | None:
 
 def _learning(rows: Sequence[Row]) -> Figure | None:
     """A panel for each study: micro-F1 by step, the first variant dashed in each."""
-    curved = [row for row in rows if len(row.curve) > 1]  # one evaluation is no curve
+    curved = [row for row in rows if len(row.curve) > 1]  # one evaluation is not a curve
     if not curved or curved[0] is not rows[0]:
         return None  # nothing to hold the others against
     first = curved[0]

@@ -87,7 +87,7 @@ class Comparison:
 
 def read_comparison(path: Path) -> Comparison:
     """Read a comparison and check every variant; ConfigError names the file, the variant and the key."""
-    config = validated(ComparisonConfig, read_toml(path)[0], f"{path} is no valid comparison")
+    config = validated(ComparisonConfig, read_toml(path)[0], f"{path} is not a valid comparison")
     names = [variant.name for variant in config.variant]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{path}: two variants are named {twice[0]!r}; names must differ, because they name folders")
@@ -101,7 +101,7 @@ def read_comparison(path: Path) -> Comparison:
 
 def _variant(common: Document, variant: VariantConfig, where: str) -> Variant:
     document = with_keys(common, variant.unset, variant.set, where)
-    config = validated(RunConfig, document, f"{where} is no valid run")
+    config = validated(RunConfig, document, f"{where} is not a valid run")
     return Variant(variant.name, variant.study, variant.expected, config)
 
 

@@ -72,4 +72,4 @@ def read_config(path: Path) -> tuple[RunConfig, str]:
     Raises ConfigError naming the file, the key and what was expected.
     """
     document, text = read_toml(path)
-    return validated(RunConfig, document, f"{path} is no valid run"), text
+    return validated(RunConfig, document, f"{path} is not a valid run"), text

@@ -34,7 +34,7 @@ def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice, measure
     found = survey(papers, tokenizer, choice)
     sizes = _plan(encoder, facts, found, measure)
     text = draft(papers, encoder, choice, found, sizes)
-    validated(RunConfig, tomllib.loads(text), f"{papers} gives no valid run")
+    validated(RunConfig, tomllib.loads(text), f"{papers} does not give a valid run")
     output.write_text(text, encoding="utf-8")
     return _summary(found, sizes, output)
 

@@ -15,5 +15,5 @@ def quoted(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ConfigError(f"the name {text!r} is no Unicode text and cannot be written to TOML; rename it") from None
+        raise ConfigError(f"the name {text!r} is not Unicode text and cannot be written to TOML; rename it") from None
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -32,6 +32,6 @@ def _pooled(layer: Tensor, attention_mask: Tensor, config: FeaturesConfig) -> Te
 
 
 def mean_state(layer: Tensor, attention_mask: Tensor) -> Tensor:
-    """The mean of the states (texts, tokens, hidden) over the tokens that are no padding, shape (texts, hidden)."""
+    """The mean of the states (texts, tokens, hidden) over the tokens that are not padding, shape (texts, hidden)."""
     mask = attention_mask.unsqueeze(-1).to(layer.dtype)
     return (layer * mask).sum(dim=1) / mask.sum(dim=1)

@@ -212,7 +212,7 @@ class _BertGraph:
         )
 
     def _mean(self, value: str, *, rows: bool) -> str:
-        """Add the mean of states over the tokens that are no padding: of each row, or of all together."""
+        """Add the mean of states over the tokens that are not padding: of each row, or of all together."""
         write = self.writer
         if not self._padding:
             return write.node("ReduceMean", value, self._one, keepdims=0)

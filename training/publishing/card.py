@@ -185,7 +185,7 @@ def _scope(scope: Scope) -> str:
         f"Mahalanobis distance of the mean state of layer {scope.layer} from those of training papers of its length"
         f"{', and by what the detector learned from texts of other kinds and fields' if scope.outliers else ''}. "
         f"It still gets labels. Of held-out validation papers {scope.false_alarms:.1%} are marked, without abstracts "
-        f"{scope.title_false_alarms:.1%}. Of texts that are no papers (training/out_of_scope, testing half):"
+        f"{scope.title_false_alarms:.1%}. Of texts that are not papers (training/out_of_scope, testing half):"
         "\n\n"
         "| kind | texts | marked |\n|---|---|---|\n" + "\n".join(rows)
     )

@@ -1,4 +1,4 @@
-"""Scope: a distance from the training papers, and how well it separates them from texts that are no papers."""
+"""Scope: a distance from the training papers, and how well it separates them from texts that are not papers."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ _SCHOLARLY = ("near misses", "scholarly: ")
 
 
 class Text(BaseModel):
-    """A text that is no paper of the corpus; choices are made by the tuning half, figures are of the testing half."""
+    """A text that is not a paper of the corpus; the tuning half is for choices, the testing half for figures."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -185,7 +185,7 @@ def _cut(paper: Paper, words: int | None) -> Paper:
 
 
 def read_texts() -> list[Text]:
-    """The texts in `training/out_of_scope` that are no papers of the corpus; see the README there."""
+    """The texts in `training/out_of_scope` that are not papers of the corpus; see the README there."""
     folder = resources.files("training") / "out_of_scope"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".jsonl")), key=lambda file: file.name)
     lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())

@@ -95,7 +95,7 @@ def test_a_version_that_computes_other_scores_is_refused_and_counted(store: Stor
     run(store, key_file, scenario)
 
 
-# A tokenizer that makes the Rust library panic, which is no Exception.
+# A tokenizer that makes the Rust library panic, which is not an Exception.
 PANIC = json.dumps(
     json.loads(builders.tokenizer().to_str()) | {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}
 ).encode()

@@ -105,7 +105,7 @@ def test_a_replacement_takes_no_paper_before_its_probe_succeeds(store: Store) ->
 
 def test_a_panic_of_the_tokenizer_does_not_end_a_worker(store: Store) -> None:
     class Panic(BaseException):
-        """Like pyo3_runtime.PanicException, which is no Exception."""
+        """Like pyo3_runtime.PanicException, which is not an Exception."""
 
     class Panicking(InterceptedClassifier):
         def encode(self, papers: object) -> list[Encoding]:

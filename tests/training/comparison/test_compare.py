@@ -182,17 +182,17 @@ def test_a_variant_sets_keys_of_the_run_and_nothing_else(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("variant", "said"),
     [
-        ('name = "x"\n[variant.set]\n"fit.epoch" = 1', r"variant 'x' is no valid run:\n  fit\.epoch: Extra inputs"),
+        ('name = "x"\n[variant.set]\n"fit.epoch" = 1', r"variant 'x' is not a valid run:\n  fit\.epoch: Extra inputs"),
         (
             'name = "x"\n[variant.set]\n"fit.epochs" = 0',
-            r"variant 'x' is no valid run:\n  fit\.epochs: Input should be",
+            r"variant 'x' is not a valid run:\n  fit\.epochs: Input should be",
         ),
         (
             'name = "x"\n[variant.set]\n"seed.of" = 0',
             "variant 'x': 'seed.of' leads through 'seed', which is not a table",
         ),
         ('name = "x"\nunset = ["auxiliary"]', "variant 'x': there is no 'auxiliary' to remove"),
-        ('name = "a/b"', r"is no valid comparison:\n  variant\.1\.name: String should match"),
+        ('name = "a/b"', r"is not a valid comparison:\n  variant\.1\.name: String should match"),
         ('name = "base"', "two variants are named 'base'"),
     ],
 )

@@ -26,5 +26,5 @@ def test_names_that_people_have_are_read_back(text: str) -> None:
 
 
 def test_a_name_that_is_no_unicode_is_refused() -> None:
-    with pytest.raises(ConfigError, match="is no Unicode text"):
+    with pytest.raises(ConfigError, match="is not Unicode text"):
         quoted("p\udcffapers.csv")

@@ -53,7 +53,7 @@ def unmeasured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def test_the_artefact_computes_the_scores_of_the_model(unmeasured: tuple[Path, Artefact]) -> None:
     model, artefact = unmeasured
-    classifier = artefact.proven()
+    classifier = artefact.verified_classifier()
     scores = expected(model, PAPERS, joined=artefact.manifest.input.layout == "joined")
     # int8 of random weights; a lost separator or token type costs ten times as much.
     np.testing.assert_allclose(classifier.scores(PAPERS), scores, atol=0.06)
@@ -96,7 +96,7 @@ def test_labelled_papers_calibrate_and_measure_the_model(measured: tuple[Path, A
     assert (manifest.quality.papers, manifest.licence) == (120, "MIT")
     assert manifest.provenance.data[str(folder / "papers.csv")]["rows"] == 240  # type: ignore[index, call-overload]
     assert (folder / "runs/mine-0.1.0/report/labels.png").exists()
-    result = artefact.proven().classify(PAPERS[0])
+    result = artefact.verified_classifier().classify(PAPERS[0])
     assert result.output.distance is not None
     assert "papers.csv were among those that the model was fine-tuned on is not known" in artefact.card()
 
