@@ -43,7 +43,7 @@ class Measured(NamedTuple):
     cls: Scores
     """CLS states, likewise."""
     energy: Scores
-    """Joint energy, (texts,): Wang et al. 2021, equation 4, negated, so that strange texts have much."""
+    """Joint energy, (texts,): Wang et al. 2021, equation 4, negated, so that it is large for outliers."""
     tokens: NDArray[np.int64]
 
     def mean_states(self, layer: int) -> States:
@@ -123,7 +123,7 @@ def measure(network: SubjectNetwork, encoder: PaperEncoder, papers: Sequence[Pap
 
 
 def detectors(sets: Sets) -> Iterator[tuple[str, Score]]:
-    """Name and score of each detector; a high score is a strange text."""
+    """Name and score of each detector; a high score means an outlier."""
     layers = sets.train.means.shape[1]
     distances = [fit_detector(sets.train.mean_states(layer)) for layer in range(layers)]
     for layer in range(1, layers):
@@ -136,7 +136,7 @@ def detectors(sets: Sets) -> Iterator[tuple[str, Score]]:
     yield f"{_NEIGHBOURS}th nearest paper, CLS state", lambda some: neighbours.kneighbors(some.cls[:, -1])[0][:, -1]
     yield "joint energy", lambda some: some.energy
     for layer in (2, 3, 4):
-        learned = distances[layer].learned_from(sets.train.mean_states(layer), sets.outliers.mean_states(layer))
+        learned = distances[layer].fitted_with_outliers(sets.train.mean_states(layer), sets.outliers.mean_states(layer))
         yield f"Mahalanobis and outlier head, layer {layer}", _of_layer(learned, layer)
 
 

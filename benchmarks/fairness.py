@@ -4,7 +4,7 @@
 
 One client sends an abstract, one after another, to a service of its own: alone, beside three clients
 with batches of 1 MB of rare words, beside three with full batches of abstracts, and beside three that
-ask for explanations. All of them ask again as soon as they are answered. Prints a Markdown table:
+ask for explanations. All of them send the next request as soon as they get an answer. Prints a Markdown table:
 median and slowest answer of the ordinary paper, and how many expensive requests were answered.
 """
 

@@ -5,7 +5,7 @@
 
 ARTEFACT and OTHER are folders, or NAME or NAME/VERSION in the store. Prints a Markdown table: a row for each number of
 threads within a run and of callers side by side. Both artefacts take turns, in each round on the same papers, so that a
-machine whose speed drifts drifts for both. The ratio is the median over rounds.
+drift of the machine's speed affects both. The ratio is the median over rounds.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How often authors label nearly the same paper differently: what no classifier can know from the text.
+"""Label noise: how often nearly the same text is labelled differently, which no classifier can predict.
 
     python -m benchmarks.label_noise training/configs/full.toml ../shared/data/arxiv_metadata.parquet
 

@@ -3,7 +3,7 @@
     python -m benchmarks.mixture training/configs/full.toml
 
 Trains TF-IDF with logistic regression on the run's papers, some minutes for a hundred thousand, and
-prints a Markdown table. Nobody would serve the mixture; what it gains is what a teacher may pass on.
+prints a Markdown table. The mixture is not meant to be served; its gain shows what a teacher could contribute.
 """
 
 import argparse

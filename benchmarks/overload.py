@@ -1,10 +1,10 @@
-"""Goodput under overload: what the service still answers when four times its capacity is asked of it.
+"""Goodput under overload, at four times the capacity of the service.
 
     python -m benchmarks.overload [--seconds 20] [--rounds 3] [--papers titles]
 
-For abstracts and for titles alone, in turn and several times, since machines change their pace: the
-peak of sixteen clients in a closed loop, then a closed loop of clients that ask again at once when
-they are refused, then an open loop at four times the peak. Prints a Markdown table: goodput as a share
+For abstracts and for titles alone, in turn and several times, since the speed of a machine drifts: the
+peak of sixteen clients in a closed loop, then a closed loop of clients that retry at once when
+they are rejected, then an open loop at four times the peak. Prints a Markdown table: goodput as a share
 of the peak, requests that were accepted and lost, 99th percentile of the accepted ones. The load
 generator shares the cores with the service, which costs it a part of its goodput.
 """
@@ -90,7 +90,7 @@ def _timed(service: Running, paper: Any, seconds: float, clients: int) -> Load:
 
 
 async def _without_back_off(service: Running, clients: int, going: Callable[[], bool], paper: Any) -> list[Reply]:
-    """So many clients that ask again at once, whatever they were answered."""
+    """This many clients that send the next request at once, whatever the answer."""
     asked = request("/classify", paper)
 
     async def call() -> list[Reply]:

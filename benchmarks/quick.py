@@ -3,7 +3,7 @@
     python -m benchmarks.quick ../shared/data/papers_test.csv.gz     (make bench-quick)
 
 Takes about three minutes once the environments are there. Prints the ratios with their targets and the verdict, which
-is also the exit status. Other programs on the same processors falsify it, so it is not a test.
+is also the exit status. Other programs on the same processors distort it, so it is not a test.
 """
 
 import sys
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     found = verdicts_of(completed(turns))
     print("\n".join([*failed, *verdict_table(found)]))
     missed = [verdict.target for verdict in found if not verdict.is_met]
-    print(f"slower than the targets: {', '.join(missed)}" if missed else "as fast as the targets ask")
+    print(f"targets missed: {', '.join(missed)}" if missed else "all targets met")
     return 2 if failed else int(bool(missed))
 
 

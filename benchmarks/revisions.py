@@ -2,8 +2,8 @@
 
     python -m benchmarks.revisions REVISION [--requests 600] [--abstract-words 150]
 
-Both serve the artefacts of the older revision, one thread each, and are asked in turns of a few requests, so that both
-meet the same moods of the machine. The table shows wall-clock time and processor time a request, medians over the
+Both serve the artefacts of the older revision, one thread each, and get requests in short turns, so that changes
+of the machine's speed affect both. The table shows wall-clock time and processor time a request, medians over the
 turns, and the ratios; an interval that holds 1.00 means that no difference was found.
 """
 

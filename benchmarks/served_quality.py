@@ -2,7 +2,7 @@
 
     python -m benchmarks.served_quality http://127.0.0.1:8000 papers.csv
 
-They must be equal: the card speaks of the very file that answers.
+They must be equal, since the card's figures were measured on the file that answers.
 """
 
 import argparse

@@ -7,7 +7,7 @@ STORE = Path("model_store/artefacts")
 _WHICH = "NAME/VERSION, NAME, VERSION, `latest`, or an artefact's folder"
 
 _DESCRIPTION = """\
-Train a classifier of papers, publish it, and see how good it is.
+Train a classifier of papers, publish it, and evaluate it.
 
   python -m training init papers.csv                    write a commented configuration for your file
   python -m training run training/configs/full.toml     pretrain (if asked for), fit, baseline and publish
@@ -100,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     _add_holdout(commands)
     _add_evaluate(commands)
     stages = {
-        "check": "say whether a run could be fitted and published, without starting it",
+        "check": "check whether a run can be fitted and published, without starting it",
         "run": "all stages: pretrain if there is a [pretrain], then fit, baseline and publish",
         "pretrain": "further pre-training of the encoder with masked words, as [pretrain] says; `fit` starts from it",
         "fit": "fine-tune the network and save the weights of the best evaluation",

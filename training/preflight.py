@@ -1,4 +1,4 @@
-"""What can be known before an hour is spent: whether a run could be fitted and published at all."""
+"""Checks before a run starts: whether it can be fitted and published."""
 
 import os
 

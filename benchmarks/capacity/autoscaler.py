@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from benchmarks.capacity.fleet import Fleet
 
 MANIFEST = Path(__file__).parents[2] / "deploy/kubernetes/base/autoscaler.yaml"
-# Defaults of the controller: how often it looks, and which deviation it leaves alone.
+# Defaults of the controller: the interval of its loop, and the deviation that it tolerates.
 _SYNC_S = 15
 _TOLERANCE = 0.1
 

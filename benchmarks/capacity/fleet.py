@@ -1,4 +1,4 @@
-"""The instances and what stands before them: the balancer, starts and stops, failures."""
+"""The instances and the balancer in front of them: starts, stops and failures."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence

@@ -55,7 +55,7 @@ def validate(file: Path, size: int, seconds: float, service: dict[str, Any]) -> 
 
 @contextmanager
 def _replicas(service: dict[str, Any]) -> Iterator[int]:
-    """The port of the balancer before services of one thread each."""
+    """The port of a balancer in front of services of one thread each."""
     port, *ports = free_ports(1 + _REPLICAS)
     with ExitStack() as stack:
         for replica in ports:

@@ -16,7 +16,7 @@ from benchmarks.peers.closed_loop import closed_loop
 from benchmarks.peers.environment import ROOT, environ
 from benchmarks.peers.load import Load, load_of
 from benchmarks.peers.open_loop import open_loop
-from benchmarks.peers.plan import CLIENTS, PATIENCE_S, SETTLE_S, TITLE_CLIENTS, WARM_UP_S, Plan
+from benchmarks.peers.plan import CLIENTS, REQUEST_TIMEOUT_S, SETTLE_S, TITLE_CLIENTS, WARM_UP_S, Plan
 from benchmarks.peers.running import Running, peak_memory
 from model_store.labels import Label
 from model_store.papers import Paper
@@ -86,7 +86,7 @@ def _closed(server: Running, bodies: Sequence[bytes], clients: int, plan: Plan) 
 
 def _open(server: Running, bodies: Sequence[bytes], plan: Plan) -> Iterator[tuple[float, Load]]:
     for rate in sorted(plan.rates):
-        load = open_loop(server.url, bodies, rate, plan.seconds, PATIENCE_S)
+        load = open_loop(server.url, bodies, rate, plan.seconds, REQUEST_TIMEOUT_S)
         yield rate, load
         if load.per_second < _KEEPS_UP * rate:
             return
@@ -98,7 +98,7 @@ def _scores(server: Running, papers: Sequence[Paper], limit_s: float) -> dict[in
     Raises LookupError, TypeError or ValueError if an answer is of another kind than the peer's description says.
     """
     until = time.monotonic() + limit_s
-    with _client(PATIENCE_S) as client, ThreadPoolExecutor(_CLIENTS_FOR_ANSWERS) as pool:
+    with _client(REQUEST_TIMEOUT_S) as client, ThreadPoolExecutor(_CLIENTS_FOR_ANSWERS) as pool:
 
         def score(paper: Paper) -> Scores | None:
             if time.monotonic() > until:

@@ -12,17 +12,17 @@ from benchmarks.peers.load import Load, load_of
 _HEAD = "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
 
 
-def open_loop(url: str, bodies: Sequence[bytes], rate: float, seconds: float, patience_s: float) -> Load:
+def open_loop(url: str, bodies: Sequence[bytes], rate: float, seconds: float, timeout_s: float) -> Load:
     """Send `rate` requests a second for so many seconds.
 
     Latency counts from the moment at which a request was due, so that a slow server cannot hide the requests that it
-    kept from being sent (coordinated omission). A request without a complete answer `patience_s` after it was due
+    kept from being sent (coordinated omission). A request without a complete answer `timeout_s` after it was due
     counts as an error, as does every status but 200.
     """
-    return uvloop.run(_open_loop(url, bodies, rate, seconds, patience_s))
+    return uvloop.run(_open_loop(url, bodies, rate, seconds, timeout_s))
 
 
-async def _open_loop(url: str, bodies: Sequence[bytes], rate: float, seconds: float, patience_s: float) -> Load:
+async def _open_loop(url: str, bodies: Sequence[bytes], rate: float, seconds: float, timeout_s: float) -> Load:
     parts = urlsplit(url)
     requests = [_request(parts.path, parts.netloc, body) for body in bodies]
     idle: list[_Connection] = []
@@ -32,7 +32,7 @@ async def _open_loop(url: str, bodies: Sequence[bytes], rate: float, seconds: fl
 
     async def send(request: bytes, due: float) -> None:
         try:
-            async with asyncio.timeout_at(due + patience_s):
+            async with asyncio.timeout_at(due + timeout_s):
                 status = await _exchange(idle, parts.hostname or "", parts.port or 80, request)
         except (OSError, httptools.HttpParserError):
             return

@@ -6,7 +6,7 @@ CLIENTS = (1, 4, 16, 64)
 TITLE_CLIENTS = (1, 16)
 WARM_UP_S = 2.0
 # The time-outs of a single request, and of the pause after a load in which what still waits is answered.
-PATIENCE_S = 5.0
+REQUEST_TIMEOUT_S = 5.0
 SETTLE_S = 10.0
 STOP_S = 6.0
 
@@ -31,7 +31,7 @@ class Plan:
     def server_limit_s(self) -> float:
         """The longest that one turn of a server can take, its end included."""
         loads = (len(CLIENTS) + len(TITLE_CLIENTS)) * (self.seconds + SETTLE_S)
-        open_loops = len(self.rates) * (self.seconds + PATIENCE_S)
+        open_loops = len(self.rates) * (self.seconds + REQUEST_TIMEOUT_S)
         return self.start_s + WARM_UP_S + loads + self.answers_s + open_loops + STOP_S
 
     def expected_server_s(self) -> float:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.peers.peer import LOOP, SERVICE, SERVICE_WITHOUT_EXITS
-from benchmarks.peers.pictures import draw_closed, draw_open
 from benchmarks.peers.plan import CLIENTS
+from benchmarks.peers.plots import draw_closed, draw_open
 from benchmarks.peers.targets import Verdict, verdicts
 
 _COLUMNS = (

@@ -1,4 +1,4 @@
-"""The shipped graph's operators against what the processor can do at most (Williams et al. 2009, the roofline model).
+"""The operators of the bundled graph in the roofline model of this processor (Williams et al. 2009).
 
     python -m benchmarks.roofline ../shared/data/papers_test.csv.gz --output DIR
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     operators = profile(artefact, encodings, threads=1)
     pieces = sum(len(encoding.input_ids) for encoding in encodings) / len(encodings)
     name = f"{artefact.manifest.name} {artefact.manifest.version}"
-    report = f"{name}, {len(papers)} papers of {pieces:.0f} word pieces in the mean, one thread.\n\n"
+    report = f"{name}, {len(papers)} papers of {pieces:.0f} word pieces on average, one thread.\n\n"
     report += "\n".join([*peak_table(peaks), "", *operator_table(operators, peaks[0])]) + "\n"
     print(report)
     options.output.mkdir(parents=True, exist_ok=True)

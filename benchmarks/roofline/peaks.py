@@ -1,4 +1,4 @@
-"""What this processor can do at most: operations and bytes a second, of one core and of all."""
+"""Peak operations and bytes a second of this processor, of one core and of all."""
 
 import time
 from collections.abc import Callable

@@ -146,20 +146,20 @@ def slow_server() -> Iterator[str]:
 
 def test_an_open_loop_counts_the_time_that_requests_had_to_wait(slow_server: str) -> None:
     # Twice as many requests as the server can answer: the last of 30 waits for some 15 others.
-    load = open_loop(slow_server, [b"{}"], rate=40, seconds=0.75, patience_s=30)
+    load = open_loop(slow_server, [b"{}"], rate=40, seconds=0.75, timeout_s=30)
     assert load.errors == 10
     assert load.p99 > 500
     assert load.per_second == pytest.approx(20 / 0.75)
 
 
 def test_an_open_loop_gives_up_on_requests_that_wait_too_long(slow_server: str) -> None:
-    load = open_loop(slow_server, [b"{}"], rate=40, seconds=0.75, patience_s=0.3)
+    load = open_loop(slow_server, [b"{}"], rate=40, seconds=0.75, timeout_s=0.3)
     assert 10 < load.errors <= 30
     assert not load.p99 > 300
 
 
 def test_an_open_loop_without_a_server_counts_errors() -> None:
-    load = open_loop("http://127.0.0.1:9/", [b"{}"], rate=20, seconds=0.2, patience_s=1)
+    load = open_loop("http://127.0.0.1:9/", [b"{}"], rate=20, seconds=0.2, timeout_s=1)
     assert (load.errors, load.per_second) == (4, 0)
 
 

@@ -171,7 +171,7 @@ def test_a_late_row_with_a_column_of_an_added_name_is_bad_and_not_overwritten(pa
     source = write_lines(tmp_path / "in.jsonl", [{"title": "star"}, {"title": "star", "labels": None}])
     ran = papers("classify", "--format", "jsonl", stdin=source)
     assert (ran.status, len(ran.out.splitlines())) == (1, 1)
-    assert "row 2: has a column of a name that is added here" in ran.err
+    assert "row 2: has a column with the name of an added one" in ran.err
 
 
 def test_columns_are_found_in_any_case_or_named(papers: Command, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_an_error_is_reported_and_nothing_is_written(
 
 
 def test_standard_input_needs_a_format(papers: Command, tmp_path: Path) -> None:
-    assert "say --format csv or jsonl" in papers("classify", stdin=write_csv(tmp_path / "in", ROWS)).err
+    assert "use --format csv or jsonl" in papers("classify", stdin=write_csv(tmp_path / "in", ROWS)).err
 
 
 def test_a_prefix_keeps_the_new_columns_apart(papers: Command, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from training import stages
+from training.comparison.comparison_plots import draw
 from training.comparison.outcome import Journal, Outcome, fingerprint, pretraining_fingerprint
-from training.comparison.pictures import draw
 from training.comparison.table import markdown, rows
 from training.comparison.variants import Comparison, Variant, read_comparison
 from training.config import RunConfig
@@ -75,7 +75,7 @@ class CorpusCache:
         self._cached: tuple[object, Corpus] | None = None
 
     def corpus(self, config: RunConfig) -> Corpus:
-        """The papers of a run; errors as of `read_corpus`."""
+        """The papers of a run; errors as in `read_corpus`."""
         wanted = (config.data, config.auxiliary)
         if self._cached is None or self._cached[0] != wanted:
             self._cached = None  # frees the memory before the next ones are read

@@ -1,4 +1,4 @@
-"""The sections of a run that say where papers come from."""
+"""The sections of a run that describe its papers."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class DataConfig(Section):
     train: tuple[Source, ...] = Field(min_length=1)
     validation: Path | None = Field(default=None, description="absent: split off `validation_share`")
     test: Path | None = Field(
-        default=None, description="papers that nothing is chosen by: their figures are only reported"
+        default=None, description="test papers: used for no choice, their figures are only reported"
     )
     held_out: tuple[Path, ...] = Field(
         default=(),

@@ -1,4 +1,4 @@
-"""The sections of a run that say what the network is."""
+"""The sections of a run that describe the network."""
 
 from typing import Literal
 
@@ -42,7 +42,7 @@ class HeadConfig(Section):
 
 
 class ExitsConfig(Section):
-    """Heads on lower layers, so that clear papers can leave the network early.
+    """Heads on lower layers, for early exits.
 
     Deep supervision as in BranchyNet (Teerapittayanon et al. 2016) and DeeBERT (Xin et al. 2020), with the last head as
     teacher of the others (FastBERT, Liu et al. 2020). An exit's head reads the CLS state and the mean of all states of

@@ -61,7 +61,7 @@ class ScopeConfig(Section):
     layer: int | None = Field(
         default=None, ge=0, description="whose hidden states are compared, 0 the embeddings; absent: the middle one"
     )
-    false_alarms: float = Field(default=0.02, gt=0, lt=0.5, description="of papers in scope, at most this share")
+    false_alarms: float = Field(default=0.02, gt=0, lt=0.5, description="false positive rate on papers in scope")
     outliers: bool = Field(
         default=False,
         description="learn from texts of other kinds and fields as well (training/out_of_scope, tuning half); only "
@@ -71,7 +71,7 @@ class ScopeConfig(Section):
 
 
 class Gates(Section):
-    """Limits of what quantization may cost against fp32 on the validation papers.
+    """Limits on the loss by quantization, against fp32 on the validation papers.
 
     A gate is missed only if the measured figure is beyond its limit by more than chance explains. Then the next scheme
     of quantization is tried; if none is good enough, the best is published with a warning, or, if `strict`, none is.
@@ -99,7 +99,7 @@ class ArtefactConfig(Section):
         default=None, description="papers with categories that were not trained on; absent: the run's validation papers"
     )
     test: Path | None = Field(default=None, description="papers with categories that are only reported on")
-    limits: tuple[str, ...] | None = Field(default=None, description="absent: as of the run")
+    limits: tuple[str, ...] | None = Field(default=None, description="absent: those of the run")
 
     @model_validator(mode="after")
     def _head_exists(self) -> "ArtefactConfig":

@@ -21,7 +21,7 @@ from training.config.toml_document import Section, read_toml, validated
 
 
 class PublishConfig(Section):
-    """What publishing reads, of a network that was fitted here or imported."""
+    """The configuration of publishing, for a network that was fitted here or imported."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
     version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
@@ -39,7 +39,7 @@ class PublishConfig(Section):
     golden_tolerance: float = Field(
         default=0.02, gt=0, lt=1, description="largest difference of a score; processors round fp32 differently"
     )
-    uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers a person should look at")
+    uncertain_share: float = Field(default=0.15, gt=0, lt=1, description="of validation papers marked uncertain")
 
 
 class RunConfig(PublishConfig):

@@ -27,7 +27,7 @@ source = {quoted(encoder)}
 {_chosen_columns(choice)}# Held out for thresholds and figures: about {round(found.papers / 8)} papers.
 # Or name a file: validation = "held_out.csv"
 validation_share = 0.125
-# Papers that nothing is chosen by, only reported on: test = "test.csv"
+# Test papers, used for no choice and only reported on: test = "test.csv"
 {_sample(sizes)}{_blanks(found)}\
 # Papers with none of the labels are examples of what no label fits; false leaves them out.
 keep_unlabelled = true
@@ -45,7 +45,7 @@ max_tokens = {sizes.input_tokens}
 # Abstracts of full texts: truncation = "head+tail" keeps both ends, chunks = 4 reads four times as much.
 
 [fit]
-# At most: the best epoch is kept, and training stops when two epochs bring nothing.
+# At most: the best epoch is kept, and training stops after two epochs without improvement.
 epochs = {sizes.epochs}
 batch_size = {sizes.batch_size}
 # Training on less than serving reads saves time; raise this to input.max_tokens where time does not matter.
@@ -71,7 +71,7 @@ head_learning_rate = 1e-3
 false_alarms = 0.02
 papers = {max(50, sizes.scope_papers)}
 
-# Let the encoder guess masked words of these papers first; helps most where they are few, and takes its time.
+# Pre-train the encoder on masked words of these papers first; helps most if they are few, and takes long.
 # [pretrain]
 # epochs = 10
 

@@ -36,7 +36,7 @@ _BASELINE_SECONDS_PER_PAPER = 0.002
 _BASELINE_SECONDS_PER_PAPER_AND_LABEL = 0.0006
 # Texts out of scope, scored beside the papers that the scope's detector learns from.
 _OUT_OF_SCOPE_TEXTS = 240
-# Fewer papers than these teach neither network nor detector anything.
+# Fewer papers are too few to fit the network and the detector.
 _FEWEST = 300
 
 
@@ -83,8 +83,8 @@ def learning_rate(encoder: EncoderFacts) -> float:
     """The usual peak rate for an encoder of this size.
 
     Sun et al. 2019, section 5.4.1, fine-tune BERT-base with 2e-5 and see 4e-4 diverge. Narrow and
-    shallow encoders, such as MiniLM with six layers of 384, learn too little at that rate and stand
-    ten times as much; those of twelve narrow layers lie between, BERT-large wants half.
+    shallow encoders, such as MiniLM with six layers of 384, learn too little at that rate and are
+    stable at ten times as much; those of twelve narrow layers need a rate in between, BERT-large half.
     """
     if encoder.hidden >= 1024:
         return 1e-5

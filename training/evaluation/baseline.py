@@ -1,4 +1,4 @@
-"""TF-IDF with logistic regression on the same papers, as the baseline that a network has to beat."""
+"""The baseline: TF-IDF with logistic regression on the same papers."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from training.publishing.thresholds import best_thresholds
 
 
 def baseline(corpus: Corpus) -> dict[str, float]:
-    """Train on the corpus's training papers, measure on its validation papers; DataError as of `probabilities`.
+    """Train on the corpus's training papers, measure on its validation papers; errors as in `probabilities`.
 
     Thresholds are chosen per label on the validation papers, as they are for the network.
     """

@@ -29,7 +29,7 @@ class Dataset(_Part):
     file: str
     sha256: str
     counts: dict[str, int] = Field(description="rows, those left out by reason, and those kept")
-    part_of: str | None = Field(description="the same file in the artefact's own making, if it took part in it")
+    part_of: str | None = Field(description="the name under which the artefact's run used this file, if it did")
 
 
 class Bin(_Part):

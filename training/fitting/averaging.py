@@ -1,4 +1,4 @@
-"""Averages of the weights over the steps of training, evaluated and kept instead of the last weights."""
+"""Averages of the weights over training steps, evaluated and saved in place of the last weights."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The figure that early stopping watches."""
+"""The metric of early stopping."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,8 @@ def micro_f1_at_best_cut(targets: NDArray[np.floating], scores: NDArray[np.float
     """Micro-F1 over all papers and labels at the best single threshold; both of shape (papers, labels).
 
     Counted here, because scikit-learn takes a single column for a binary task, of which its micro
-    average is the accuracy: on a screening table with few relevant papers it begins near 1 and
-    says nothing.
+    average is the accuracy: on a screening table with few relevant papers it begins near 1 and is
+    uninformative.
     """
     truth = targets > 0
     best = 0.0

@@ -25,7 +25,7 @@ class Classifier(NamedTuple):
     positions: int | None
     """Word pieces it can read at most; None: any number."""
     token_types: bool
-    """Whether it tells two segments apart by token types."""
+    """Whether it distinguishes two segments by token types."""
 
     @property
     def architecture(self) -> str:
@@ -64,13 +64,13 @@ def _require_sigmoid(source: str, problem_type: str | None, outputs: int) -> Non
         found = "problem_type is regression, so that its outputs are no log-odds of labels"
     elif problem_type is None:
         found = (
-            f"it has {outputs} outputs and no problem_type, for which transformers takes a softmax: its scores are "
-            "shares of 100 %, while the service gives each label a probability of its own"
+            f"it has {outputs} outputs and no problem_type, for which transformers takes a softmax: scores sum to 1 "
+            "over the labels, while the service needs independent probabilities"
         )
     else:
         found = (
-            f"problem_type is {problem_type}, a softmax: its scores are shares of 100 %, while the service gives each "
-            "label a probability of its own"
+            f"problem_type is {problem_type}, a softmax: scores sum to 1 over the labels, while the service needs "
+            "independent probabilities"
         )
     raise ConfigError(
         f'model {source!r} is refused by its config.json: {found}. Fine-tune it with problem_type "{_SIGMOID}" (binary '

@@ -9,7 +9,7 @@ Join = Literal["mean", "max", "attention"]
 
 
 class ChunkJoin(nn.Module):
-    """Features of a paper's chunks to those of the paper: their mean, their largest, or as much as each deserves.
+    """Joins the features of a paper's chunks: by mean, maximum, or attention.
 
     "attention" weighs chunks by softmax(w · tanh(W v)), as structured self-attention does (Lin et al. 2017).
     """
@@ -29,7 +29,7 @@ class ChunkJoin(nn.Module):
             return chunks.masked_fill(~real.unsqueeze(-1), torch.finfo(chunks.dtype).min).amax(dim=1)
         weights = real.to(chunks.dtype)
         if self.attention is not None:
-            deserved = self.attention(chunks).squeeze(-1)
-            weights = deserved.masked_fill(~real, torch.finfo(deserved.dtype).min).softmax(dim=1)
-        weighed = (chunks * weights.unsqueeze(-1)).sum(dim=1)
-        return weighed / weights.sum(dim=1, keepdim=True)
+            scores = self.attention(chunks).squeeze(-1)
+            weights = scores.masked_fill(~real, torch.finfo(scores.dtype).min).softmax(dim=1)
+        weighted = (chunks * weights.unsqueeze(-1)).sum(dim=1)
+        return weighted / weights.sum(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Heads on lower layers of the encoder, from which clear papers leave the network early."""
+"""Early exits: heads on lower layers of the encoder."""
 
 from collections.abc import Sequence
 

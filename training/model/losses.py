@@ -56,10 +56,7 @@ class TeacherLoss(nn.Module):
 
 
 def rates_as_biases(targets: NDArray[np.float32]) -> Tensor:
-    """Log-odds of each label's share among the papers, shape (labels,): where a network that knows nothing belongs.
-
-    After Lin et al. 2017, section 3.3.
-    """
+    """Log-odds of each label's prevalence, shape (labels,), as initial biases (Lin et al. 2017, section 3.3)."""
     rates = torch.from_numpy(targets).mean(dim=0)
     return torch.logit(rates, eps=1e-6)
 
@@ -86,7 +83,7 @@ def _shifted(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
 
 
 def _focus(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
-    """The weight of each term: small where the score is nearly right already."""
+    """The weight of each term, small where the score is nearly right."""
     if config.kind not in ("focal", "asymmetric"):
         return torch.ones_like(logits)
     shifted = _shifted(logits, targets, config)

@@ -65,7 +65,7 @@ class SubjectNetwork(nn.Module):
 
     @property
     def labels(self) -> int:
-        """How many there are."""
+        """The number of labels."""
         return self._last.out_features
 
     def add_exits(self, config: ExitsConfig, head: HeadConfig, layers: int) -> None:
@@ -91,11 +91,11 @@ class SubjectNetwork(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        """Whether the encoder learns nothing."""
+        """Whether the encoder is not trained."""
         return not any(parameter.requires_grad for parameter in self.encoder.parameters())
 
     def train(self, mode: bool = True) -> Self:
-        """As of any module, but a frozen encoder stays without dropout: its features are what they are."""
+        """Set the mode; a frozen encoder stays in evaluation mode, so that its features have no dropout."""
         super().train(mode)
         if self.frozen:
             self.encoder.eval()
@@ -112,8 +112,8 @@ class SubjectNetwork(nn.Module):
     ) -> dict[str, Tensor]:
         """Logits of shape (papers, labels), and the mean loss if targets are given.
 
-        Texts are (papers, tokens); in chunks they are (papers, chunks, tokens), a chunk whose mask
-        is empty being none, or (chunks, tokens) of a single paper, all of them real. `teacher` are
+        Inputs are (papers, tokens); in chunks they are (papers, chunks, tokens), where chunks with an
+        empty mask are padding, or (chunks, tokens) of a single paper, none of them padding. `teacher` are
         the teacher's logits, shape (papers, labels).
         """
         hidden: tuple[Tensor, ...] = ()

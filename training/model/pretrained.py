@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from training.errors import ConfigError
 
-_PATIENCE_SECONDS = 10.0
+_TIMEOUT_S = 10.0
 _BERT_FAMILY = "expected one of the BERT family, such as bert-base-uncased or a MiniLM"
 
 
@@ -43,7 +43,7 @@ def read_encoder(source: str) -> EncoderFacts:
             f"types for two segments; {_BERT_FAMILY}"
         )
     try:
-        # On the meta device no memory is allocated: this only asks whether the class takes our arguments.
+        # On the meta device no memory is allocated: this only checks whether the class accepts these arguments.
         with torch.device("meta"):
             AutoModel.from_config(config, add_pooling_layer=False)
     except (TypeError, ValueError):
@@ -63,7 +63,7 @@ def require_reachable(source: str, what: str = "encoder") -> None:
         return
     try:
         if not isinstance(try_to_load_from_cache(source, "config.json"), str):
-            HfApi().model_info(source, timeout=_PATIENCE_SECONDS)
+            HfApi().model_info(source, timeout=_TIMEOUT_S)
     except (HTTPError, OSError, ValueError) as error:
         raise not_loadable(source, error, what) from None
 

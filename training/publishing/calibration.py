@@ -1,4 +1,4 @@
-"""Calibration: a line in log-odds per label, and how far the resulting probabilities are off."""
+"""Calibration: a linear function in log-odds per label, and the error of the resulting probabilities."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Fit = Callable[[Targets, Scores], Callable[[Scores], Scores]]
 _BINS = 15
 # Draws of targets from the probabilities themselves.
 _DRAWS = 20
-# The line of all labels counts as much as this many papers that have a label.
+# Strength of the prior, the line of all labels together, in positive papers.
 _PRIOR_POSITIVES = 10
 _NEWTON_STEPS, _LONGEST_STEP, _RIDGE = 100, 1.0, 1e-6
 
@@ -41,8 +41,8 @@ class Lines:
 def fit_lines(targets: Targets, scores: Scores, method: Method) -> Lines:
     """One line per label; both arguments have shape (papers, labels).
 
-    Platt 1999 fits slope and intercept; a temperature (Guo et al. 2017) is the slope alone. A label that few papers
-    have is drawn towards the line of all labels together, which counts as much as `_PRIOR_POSITIVES` papers.
+    Platt 1999 fits slope and intercept; a temperature (Guo et al. 2017) is the slope alone. The line of a rare label
+    is shrunk towards that of all labels together, by a prior that is worth `_PRIOR_POSITIVES` positive papers.
     """
     labels = targets.shape[1]
     if method == "none":
@@ -50,7 +50,7 @@ def fit_lines(targets: Targets, scores: Scores, method: Method) -> Lines:
     free = np.array([True, method == "platt"])
     odds, soft = log_odds(scores), _soft(targets)
     pooled, information = _fit_line(odds.ravel(), soft.ravel(), free, np.array([1.0, 0.0]), np.zeros((2, 2)))
-    # Fisher information grows with the papers, so this share of it is what so few papers would tell.
+    # Fisher information is proportional to the number of papers, so this scales it to so few papers.
     information *= min(1.0, _PRIOR_POSITIVES / max(1.0, float((targets > 0).sum())))
     fitted = [_fit_line(odds[:, i], soft[:, i], free, pooled, information)[0] for i in range(labels)]
     slopes, intercepts = np.array(fitted).T
@@ -77,10 +77,10 @@ def _fit_line(
     design = np.stack([odds, np.ones_like(odds)], axis=1)
     line, both = start.copy(), np.ix_(free, free)
     for _ in range(_NEWTON_STEPS):
-        promised = (1 + np.tanh(design @ line / 2)) / 2
-        weights = promised * (1 - promised)
+        predicted = (1 + np.tanh(design @ line / 2)) / 2
+        weights = predicted * (1 - predicted)
         curvature = (design * weights[:, None]).T @ design
-        slope = design.T @ (targets - promised) - information @ (line - start)
+        slope = design.T @ (targets - predicted) - information @ (line - start)
         step = np.linalg.solve((curvature + information + _RIDGE * np.eye(2))[both], slope[free])
         # Far from the optimum the curvature is nearly none, and an unbounded step would overshoot for good.
         longest = float(np.abs(step).max())

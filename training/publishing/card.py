@@ -7,7 +7,7 @@ from model_store.manifest import Calibration, CalibrationError, Exit, Manifest, 
 
 LABELS = "labels.png"
 RELIABILITY = "reliability.png"
-"""Pictures that the card shows and that are kept beside it; `training.publishing.report` draws them."""
+"""Plots in the card, kept beside it; drawn by `training.publishing.artefact_plots`."""
 
 # A longer table is folded, so that the sections below it are found.
 _OPEN_ROWS = 30
@@ -65,12 +65,12 @@ def _measured(manifest: Manifest, q: Quality) -> list[str]:
 def _quality(manifest: Manifest, q: Quality) -> str:
     if manifest.test:
         introduction = (
-            f"Measured with this very file on {manifest.test.papers} test papers, by which nothing was chosen, and on "
-            f"{q.papers} validation papers, which chose the thresholds{_aim(manifest)} and the calibration."
+            f"Measured with this very file on {manifest.test.papers} test papers, used for no choice, and on "
+            f"{q.papers} validation papers, also used to choose thresholds{_aim(manifest)} and calibration."
         )
     else:
         introduction = (
-            f"Measured with this very file on {q.papers} validation papers, which also chose the thresholds"
+            f"Measured with this very file on {q.papers} validation papers, also used to choose the thresholds"
             f"{_aim(manifest)} and the calibration: expect a little less on other papers."
         )
     if q.micro_f1_held_out is not None:
@@ -164,7 +164,7 @@ def _titles(manifest: Manifest, titles: TitleQuality) -> str:
 def _uncertain(manifest: Manifest) -> str:
     rule = manifest.uncertain
     text = (
-        "A paper is marked *uncertain*, for a person to look at, if no label reaches its threshold or if one is closer "
+        "A paper is marked *uncertain*, for a person to check, if no label reaches its threshold or if one is closer "
         f"to it than {rule.margin:.2f} in log-odds."
     )
     if rule.share is None or rule.error_rate_uncertain is None or rule.error_rate_ok is None:
@@ -199,10 +199,10 @@ def _exits(exits: Sequence[Exit]) -> str:
         for exit_ in exits
     ]
     return (
-        "A paper leaves the network after a layer if all its scores there are at least a margin away from their "
-        f"thresholds, in log-odds. In the mean a paper takes {layers:.2f} of {exits[-1].layer} layers. Shares are "
-        "those of validation papers by margins chosen on others; the last column is micro-F1 if all left there.\n\n"
-        "| layer | papers that leave | margin | micro-F1 |\n|---|---|---|---|\n" + "\n".join(rows)
+        "A paper exits after a layer if all its scores there are at least a margin away from their thresholds, in "
+        f"log-odds. On average a paper passes {layers:.2f} of {exits[-1].layer} layers. Fractions are those of "
+        "validation papers with margins chosen on others; the last column is micro-F1 if all exited there.\n\n"
+        "| layer | papers that exit | margin | micro-F1 |\n|---|---|---|---|\n" + "\n".join(rows)
     )
 
 

@@ -1,6 +1,6 @@
-"""After which layers a paper may leave the network, and how clear its scores must be for that.
+"""Chooses early exits: the layers, and the margins that scores must have there.
 
-A paper leaves at the first exit whose scores are all at least a margin away from their thresholds, in log-odds. This is
+A paper exits at the first head whose scores are all at least a margin away from their thresholds, in log-odds. This is
 the confidence of BranchyNet (Teerapittayanon et al. 2016) and DeeBERT (Xin et al. 2020), for several labels at once.
 """
 
@@ -16,7 +16,7 @@ from training.config import ExitsConfig
 from training.data.folds import folds
 
 Scores = NDArray[np.floating]
-# Margins that are tried for an exit: those at which this share of all papers would leave there.
+# Margins that are tried for an exit: those at which these fractions of all papers would exit there.
 _SHARES = np.linspace(0.1, 0.95, 18)
 
 
@@ -40,9 +40,9 @@ class ExitRule(NamedTuple):
 
     heads: tuple[int, ...]
     margins: tuple[float, ...]
-    """In the order of `heads`; infinite where no paper leaves."""
+    """In the order of `heads`; infinite where no paper exits."""
 
-    def leaves_at(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
+    def exit_heads(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
         """The head whose scores count, (papers,), from confidences (heads, papers)."""
         last = len(confidence) - 1
         found = np.full(confidence.shape[1], last, dtype=np.intp)
@@ -52,14 +52,14 @@ class ExitRule(NamedTuple):
 
 
 class ExitFigures(NamedTuple):
-    """What a rule does to papers that its margins were not chosen on."""
+    """Figures of a rule on papers that its margins were not chosen on."""
 
     shares: tuple[float, ...]
     """Of the papers, by exit."""
     layers: float
-    """Encoder layers that a paper takes in the mean."""
+    """Encoder layers that a paper passes on average."""
     micro_f1_loss: float
-    """Against reading all papers with all layers."""
+    """Compared with passing all papers through all layers."""
 
 
 class ExitSearch(NamedTuple):
@@ -84,11 +84,11 @@ def decisions(heads: Sequence[Scores], targets: NDArray[np.float32], thresholds:
 
 
 def choose_exits(search: ExitSearch, heads: tuple[int, ...] | None = None) -> tuple[ExitRule, ExitFigures] | None:
-    """The rule that takes the fewest layers and keeps the allowed loss; None if there is no such rule.
+    """The rule with the fewest layers within the allowed loss; None if there is no such rule.
 
-    With `heads` given, only margins are chosen. Margins that are chosen on some papers lose more on others, so a rule
-    counts only if it keeps the allowed loss in 5 folds; if it does not, a stricter loss is asked of the papers that
-    margins are chosen on.
+    With `heads` given, only margins are chosen. Margins lose more on papers that they were not chosen on, so a rule is
+    accepted only if its loss in 5-fold cross-validation is within the limit; otherwise margins are chosen again with a
+    stricter limit.
     """
     allowed, papers = search.config.micro_f1_loss, np.arange(search.decisions.right.shape[1])
     sets = _sets_of_heads(search) if heads is None else [heads]
@@ -112,7 +112,7 @@ def _best_rule(
     decided = search.decisions.of(papers)
     best, fewest = None, float(search.layers[-1])
     for rule in _rules(decided, sets):
-        at = rule.leaves_at(decided.confidence)
+        at = rule.exit_heads(decided.confidence)
         layers = float(np.asarray(search.layers)[at].mean())
         if layers < fewest and _loss(decided, at) <= allowed:
             best, fewest = rule, layers
@@ -144,7 +144,7 @@ def _cross_fitted(search: ExitSearch, rule: ExitRule, allowed: float) -> ExitFig
     for others, fold in folds(papers, search.seed):
         chosen = _best_rule(search, others, allowed, [rule.heads])
         if chosen is not None:
-            at[fold] = chosen.leaves_at(search.decisions.confidence[:, fold])
+            at[fold] = chosen.exit_heads(search.decisions.confidence[:, fold])
     return ExitFigures(
         shares=tuple(float((at == head).mean()) for head in rule.heads),
         layers=float(np.asarray(search.layers)[at].mean()),

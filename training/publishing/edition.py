@@ -1,4 +1,4 @@
-"""An edition: one artefact that is made of a fitted network, with its labels and the papers that decide about it."""
+"""An edition: one artefact to be made from a fitted network, with its labels, validation and test papers."""
 
 import csv
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class Edition:
     """Of categories: the column of each paper's primary one, (papers,)."""
     test_primary: NDArray[np.intp] | None = None
     exit_layers: tuple[int, ...] = ()
-    """Layers after which a paper may leave, of which the best are published."""
+    """Layers with early exits, of which the best are published."""
     baseline: dict[str, float] | None = None
     imported: str | None = None
     """The class of a model that was fine-tuned elsewhere."""
@@ -78,7 +78,7 @@ def main_edition(run: TrainingRun, network: SubjectNetwork, baseline: dict[str, 
 
 
 def further_edition(main: Edition, network: SubjectNetwork, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
-    """One of the further artefacts in [[publish]] of a network; ConfigError if this has not what it takes."""
+    """One of the further artefacts in [[publish]] of a network; ConfigError if the network lacks the head."""
     made = replace(
         main,
         name=wanted.name,

@@ -25,7 +25,7 @@ from training.publishing.measurement import Measurement
 from training.publishing.thresholds import choose, held_out_decisions
 
 Scores = NDArray[np.floating]
-# Below this many validation papers, a threshold and a line of calibration rest on little.
+# With fewer positive validation papers, threshold and calibration of a label are unreliable.
 _FEW = 30
 
 
@@ -36,7 +36,7 @@ class Exits(NamedTuple):
     title_rule: ExitRule
     figures: ExitFigures
     title_figures: ExitFigures | None
-    """None if papers without abstract never leave early."""
+    """None if papers without abstract never exit early."""
 
 
 class Findings(NamedTuple):
@@ -149,11 +149,11 @@ def _combination(
     *,
     titles: bool = False,
 ) -> Callable[[Sequence[Scores]], Scores]:
-    """A function that takes each paper's row from the scores of the head that it leaves at."""
+    """A function that takes each paper's row from the scores of the head at which it exits."""
     if exits is None:
         return lambda scores: scores[-1]
     rule = exits.title_rule if titles else exits.rule
-    at = rule.leaves_at(decisions(heads, targets, thresholds).confidence)
+    at = rule.exit_heads(decisions(heads, targets, thresholds).confidence)
     return lambda scores: np.stack(scores)[at, np.arange(len(at))]
 
 
@@ -171,7 +171,7 @@ def title_quality(edition: Edition, findings: Findings, config: RunConfig) -> Ti
 
 
 def validation_quality(edition: Edition, findings: Findings, config: RunConfig) -> Quality:
-    """Quality on the papers that chose thresholds and calibration."""
+    """Quality on the validation papers, which were also used to choose thresholds and calibration."""
     targets = edition.validation.targets
     decided = held_out_decisions(targets, findings.scores, findings.scores, config.thresholds, config.seed)
     measured = _with_calibration(
@@ -188,7 +188,7 @@ def validation_quality(edition: Edition, findings: Findings, config: RunConfig) 
 
 
 def test_quality(edition: Edition, scores: Scores, labels: Sequence[Label], config: RunConfig) -> Quality:
-    """Quality on papers that nothing was chosen by."""
+    """Quality on the test papers."""
     targets = np.asarray(edition.test.targets if edition.test else [])
     measured = _with_calibration(quality(targets, scores, labels, config.seed), calibration_errors(targets, scores))
     return measured.model_copy(update=_ranking(scores, targets, edition.test_primary))

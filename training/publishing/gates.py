@@ -1,4 +1,4 @@
-"""Compares quantized scores with those of fp32, and says whether quantization cost too much."""
+"""Compares quantized scores with those of fp32, and checks the gates."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from training.publishing.thresholds import best_thresholds
 
 # An export that is off by more than rounding has lost an input or a layer.
 PARITY = 1e-4
-# A graph below this has more bytes in names than in weights; its size is of no interest to anybody.
+# A smaller graph has more bytes in names than in weights; its size is irrelevant.
 _SMALL = 4_000_000
 
 
@@ -97,7 +97,7 @@ def missed_gates(found: Comparison, gates: Gates) -> list[str]:
     return missed
 
 
-def hold_parity(expected: NDArray[np.floating], found: NDArray[np.floating], what: str = "the exported graph") -> None:
+def check_parity(expected: NDArray[np.floating], found: NDArray[np.floating], what: str = "the exported graph") -> None:
     """Raise GateError if `what` does not compute the scores of the stage before it."""
     off = float(np.abs(expected - found).max())
     if not off <= PARITY:  # `not` makes a NaN fail, too

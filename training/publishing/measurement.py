@@ -1,4 +1,4 @@
-"""What the graph of an artefact computes for papers, before anything is decided by it."""
+"""Outputs of an artefact's graph for papers, from which calibration and thresholds are determined."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +41,7 @@ class Measurement(NamedTuple):
 
 
 class GraphParts:
-    """Runs all parts of a graph on one paper after another, without leaving at an exit."""
+    """Runs all parts of a graph on one paper after another, without early exits."""
 
     def __init__(self, parts: Sequence[bytes]) -> None:
         # As they are served: other fusions round differently. Papers side by side with a thread each are faster than

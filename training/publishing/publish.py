@@ -21,15 +21,15 @@ from model_store.store import Store
 from training.config import PublishConfig, RunConfig, ScopeConfig
 from training.errors import ConfigError
 from training.model.imported import Network
+from training.publishing.artefact_plots import draw
 from training.publishing.card import LABELS, RELIABILITY, card
 from training.publishing.contents import describe, golden, graph_of, part_name, plain_tokenizer
 from training.publishing.edition import Edition
 from training.publishing.export import export_parts
 from training.publishing.findings import Findings, find, test_quality, validation_quality
-from training.publishing.gates import hold_parity
+from training.publishing.gates import check_parity
 from training.publishing.measurement import GraphParts, Measurement
 from training.publishing.quantization import Quantized, quantize_within_gates
-from training.publishing.report import draw
 from training.publishing.scope import (
     Detector,
     Distances,
@@ -64,7 +64,7 @@ def publish(run: TrainingRun, edition: Edition, tokenizer: Tokenizer, store: Sto
 
     Calibration, thresholds, scope, exits, figures and golden scores all come from the quantized graph, one paper per
     run, as it is served. Raises VersionExists if the version is taken, and GateError for a broken export or, if the
-    gates are strict, for one that quantization made too bad.
+    gates are strict, for a missed gate.
     """
     store.check_free(edition.name, edition.version)
     config, encoder = run.config, PaperEncoder(tokenizer, run.config.input)
@@ -78,7 +78,7 @@ def publish(run: TrainingRun, edition: Edition, tokenizer: Tokenizer, store: Sto
     manifest = describe(run, edition, findings, quantized, measured.scope, quality)
     files = _graphs(edition, layer, quantized, findings, measured.detector)
     served = graph_of(manifest, files)
-    hold_parity(
+    check_parity(
         findings.scores[:PARITY_PAPERS], served_scores(served, encodings[:PARITY_PAPERS]), "the calibrated graph"
     )
     manifest = manifest.model_copy(update={"test": _test(edition, served, encoder, findings, config)})
@@ -93,7 +93,7 @@ def publish(run: TrainingRun, edition: Edition, tokenizer: Tokenizer, store: Sto
 
 
 def _scope_layer(config: RunConfig, edition: Edition) -> int:
-    """The layer whose states tell what is in scope; no paper may leave before it is computed."""
+    """The layer whose states the out-of-scope detector reads; no exit may come before it."""
     first_exit = min(edition.exit_layers, default=edition.layers)
     layer = None if config.scope is None else config.scope.layer
     if layer is None:
@@ -118,7 +118,7 @@ def export_quantized(
     """
     parts = export_parts(network, layer, exit_layers)
     fp32 = GraphParts(parts).measure(encodings, "fp32")
-    hold_parity(network_scores(network, encodings[:PARITY_PAPERS]), fp32.scores[:PARITY_PAPERS])
+    check_parity(network_scores(network, encodings[:PARITY_PAPERS]), fp32.scores[:PARITY_PAPERS])
     return quantize_within_gates(parts, fp32, encodings, targets, config)
 
 
@@ -154,7 +154,7 @@ def _fit_detector(
 
     in_scope = states(at_several_lengths(papers[i] for i in drawn), "papers in scope")
     detector = fit_detector(in_scope)
-    return detector.learned_from(in_scope, states(outliers(texts), "outliers")) if config.outliers else detector
+    return detector.fitted_with_outliers(in_scope, states(outliers(texts), "outliers")) if config.outliers else detector
 
 
 def _graphs(

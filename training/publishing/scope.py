@@ -23,7 +23,7 @@ _LENGTHS = (None, 0, None, 12, None, 25, None, 50)
 _REGULARIZATION = 1.0
 # Of the largest one.
 _LEAST_VARIANCE = 1e-6
-# Kinds of scholarly texts of other fields, which a reader may find in scope or not: they are reported apart.
+# Kinds of scholarly texts of other fields, whose scope is a matter of opinion: they are reported separately.
 _SCHOLARLY = ("near misses", "scholarly: ")
 
 
@@ -75,8 +75,9 @@ class Detector(NamedTuple):
     """Measures how far a text is from training papers of its own length.
 
     This is the squared Mahalanobis distance of its mean hidden state (Lee et al. 2018, section 2.1, with one class), as
-    a logarithm, less the usual value at that length: means over few word pieces scatter more, so that every short paper
-    would otherwise be far. A detector that has also learned from outliers takes the larger of this distance and theirs.
+    a logarithm, minus the usual value at that length: means over few word pieces scatter more, so that every short
+    paper would otherwise be far. A detector fitted with outliers takes the larger of this distance and that of its
+    outlier head.
     """
 
     mean: NDArray[np.float64]
@@ -92,8 +93,8 @@ class Detector(NamedTuple):
         distances = self._mahalanobis(states)
         return distances if self.outliers is None else np.maximum(distances, self.outliers(self._scaled(states)))
 
-    def learned_from(self, papers: States, outliers: States) -> "Detector":
-        """A detector that also knows some outliers (outlier exposure, Hendrycks et al. 2019).
+    def fitted_with_outliers(self, papers: States, outliers: States) -> "Detector":
+        """This detector, also fitted with outliers (outlier exposure, Hendrycks et al. 2019).
 
         Other fields of research lie within the spread of the papers, so that a distance from the mean misses them.
         """

@@ -11,9 +11,9 @@ from training.data.folds import folds
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
 
-# Between these a threshold stays meaningful; outside, a rare label's few positives dictate it.
+# Bounds of thresholds, which a rare label's few positives could otherwise make extreme.
 _LOWEST, _HIGHEST = 0.05, 0.95
-# The threshold of all labels counts as much as this many papers that have a label.
+# Strength of the shrinkage towards the threshold of all labels, in positive papers.
 _PRIOR_POSITIVES = 10
 
 
@@ -36,9 +36,9 @@ def _best_threshold(targets: Targets, scores: Scores) -> float:
 def choose(targets: Targets, scores: Scores, config: ThresholdsConfig) -> list[float]:
     """The threshold of each label, as configured.
 
-    For the best F1, the threshold of a label is drawn towards that of all labels together, which counts as much as
-    `_PRIOR_POSITIVES` papers: the best cut of a handful of papers is mostly chance. Where no threshold reaches the
-    configured precision, the result is the one of highest precision; see `out_of_reach`.
+    For the best F1, the threshold of a label is shrunk towards that of all labels together, which is worth
+    `_PRIOR_POSITIVES` positive papers: the best threshold for a handful of papers is mostly chance.
+    If no threshold reaches the configured precision, the one of highest precision is returned; see `out_of_reach`.
     """
     if config.at_least is not None:
         return [_precise_threshold(targets[:, i], scores[:, i], config.at_least) for i in range(targets.shape[1])]

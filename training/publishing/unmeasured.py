@@ -1,4 +1,4 @@
-"""Publishes a network without labelled papers: gated against its own fp32, and everything else stated as unmeasured."""
+"""Publishes a network without labelled papers: int8 is compared with fp32, nothing else is measured."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from training.publishing.calibration import Lines
 from training.publishing.card import card
 from training.publishing.contents import golden, graph_of, now, plain_tokenizer, provenance
 from training.publishing.edition import LabelText
-from training.publishing.gates import hold_parity
+from training.publishing.gates import check_parity
 from training.publishing.publish import PARITY_PAPERS, export_quantized, served_scores
 from training.publishing.quantization import Quantized
 from training.publishing.scope import read_texts
@@ -50,7 +50,7 @@ def publish_unmeasured(
     uncalibrated = Lines(np.ones(len(labels)), np.zeros(len(labels)))
     files = {GRAPH: served_graph(quantized.parts[0], uncalibrated, None)}
     served = served_scores(graph_of(manifest, files), encodings[:PARITY_PAPERS])
-    hold_parity(quantized.whole.scores[:PARITY_PAPERS], served, "the published graph")
+    check_parity(quantized.whole.scores[:PARITY_PAPERS], served, "the published graph")
     files |= {
         TOKENIZER: plain_tokenizer(tokenizer),
         GOLDEN: golden(config, encoder, manifest, files).model_dump_json(indent=2).encode(),

@@ -22,7 +22,7 @@ from training.model.chunks import ChunkJoin, Join
 from training.model.network import SubjectNetwork, load_network
 from training.publishing.calibration import Lines
 from training.publishing.export import export_graph
-from training.publishing.gates import hold_parity
+from training.publishing.gates import check_parity
 from training.publishing.graph_writer import FEATURES
 from training.publishing.publish import network_scores
 from training.publishing.quantization_schemes import quantize
@@ -90,7 +90,7 @@ def test_the_exported_graph_joins_chunks_like_the_network(tmp_path: Path, join: 
     assert [len(encoding.rows().input_ids) for encoding in encodings] == [1, 1, 3, 4]
     graph = export_graph(net)
     scores = tiny.scores(OnnxGraph(graph), encodings)
-    hold_parity(network_scores(net, encodings), scores)
+    check_parity(network_scores(net, encodings), scores)
     int8 = tiny.scores(OnnxGraph(quantize(graph, QuantizationConfig())), encodings)
     np.testing.assert_allclose(int8, scores, atol=0.1)
 

@@ -14,7 +14,7 @@ from training.config import EncoderConfig, FeaturesConfig, HeadConfig, Quantizat
 from training.errors import ConfigError
 from training.model.network import SubjectNetwork, load_network
 from training.publishing.export import export_graph
-from training.publishing.gates import hold_parity
+from training.publishing.gates import check_parity
 from training.publishing.publish import network_scores
 from training.publishing.quantization_schemes import quantize
 
@@ -94,7 +94,7 @@ def test_the_exported_graph_reads_the_same(tmp_path: Path, features: FeaturesCon
     encodings = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=32)).encode(PAPERS)
     graph = export_graph(net)
     scores = tiny.scores(OnnxGraph(graph), encodings)
-    hold_parity(network_scores(net, encodings), scores)
+    check_parity(network_scores(net, encodings), scores)
     int8 = tiny.scores(OnnxGraph(quantize(graph, QuantizationConfig())), encodings)
     np.testing.assert_allclose(int8, scores, atol=0.1)
 

@@ -27,7 +27,7 @@ def search(noise: float, **config: float) -> ExitSearch:
 def test_a_paper_exits_at_the_first_confident_exit() -> None:
     rule = ExitRule((0, 1), (1.0, 2.0))
     confidence = np.array([[1.5, 0.5, 0.5], [0.0, 2.5, 1.5], [0.0, 0.0, 0.0]])
-    assert rule.leaves_at(confidence).tolist() == [0, 1, 2]
+    assert rule.exit_heads(confidence).tolist() == [0, 1, 2]
 
 
 def test_confidence_is_the_distance_of_the_nearest_score_to_its_threshold() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from training.config import Gates
 from training.errors import GateError
-from training.publishing.gates import Comparison, Loss, compare, hold_parity, missed_gates, refuse
+from training.publishing.gates import Comparison, Loss, check_parity, compare, missed_gates, refuse
 
 GOOD = Comparison(3000, Loss(0.9, 0.899, (0.0, 0.002)), 0.01, 0.1, 90_000_000, 23_000_000)
 GATES = Gates(micro_f1_loss=0.003, flipped=0.03, bytes=30_000_000)
@@ -74,8 +74,8 @@ def test_without_labels_decisions_are_compared_at_one_half() -> None:
 
 def test_a_broken_export_is_an_error() -> None:
     right = np.full((2, 3), 0.5, dtype=np.float32)
-    hold_parity(right, right + 1e-6)
+    check_parity(right, right + 1e-6)
     with pytest.raises(GateError, match="a broken export"):
-        hold_parity(right, right + 0.1)
+        check_parity(right, right + 0.1)
     with pytest.raises(GateError, match="off by nan"):
-        hold_parity(right, right * np.float32("nan"))
+        check_parity(right, right * np.float32("nan"))

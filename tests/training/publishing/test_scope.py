@@ -52,7 +52,7 @@ def test_outliers_that_are_learned_from_are_found_within_the_spread_of_the_paper
 
     papers = states(2000)
     detector = fit_detector(papers)
-    learned = detector.learned_from(papers, of_other_field(seed=3))
+    learned = detector.fitted_with_outliers(papers, of_other_field(seed=3))
     for found, least, most in ((detector, 0, 0.5), (learned, 0.9, 1)):
         threshold = np.quantile(found(states(2000, seed=2)), 0.98)
         assert least <= (found(of_other_field(seed=4)) > threshold).mean() <= most

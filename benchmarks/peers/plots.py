@@ -1,4 +1,4 @@
-"""Pictures of a comparison."""
+"""Plots of a comparison of servers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -3,7 +3,7 @@
 import pytest
 
 from model_store.labels import Label
-from training.publishing.report import drawable_name
+from training.publishing.artefact_plots import drawable_name
 
 pytestmark = pytest.mark.train
 

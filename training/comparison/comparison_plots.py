@@ -1,4 +1,4 @@
-"""A comparison drawn: scores with deviations, learning by step, learning by number of papers."""
+"""Plots of a comparison: scores with deviations, learning curves by step and by number of papers."""
 
 from collections.abc import Sequence
 from pathlib import Path

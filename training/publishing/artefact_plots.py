@@ -1,4 +1,4 @@
-"""Pictures of a run: its learning curve, the reliability of its probabilities, the quality of each label."""
+"""Plots of an artefact: learning curve, reliability of the probabilities, quality of each label."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ def drawable_name(label: Label) -> str:
 
 
 def _labels(manifest: Manifest) -> Figure:
-    """Of many labels, those found worst and best."""
+    """F1 of each label; of many labels, only the best and the worst."""
     if manifest.quality is None:
         raise ValueError("an artefact that was never measured has no figures to draw")
     found = [(label, manifest.quality.per_label[label.id]) for label in manifest.labels]
@@ -106,16 +106,16 @@ def _lines(
 
 def _draw_line(axes: Axes, name: str, truth: NDArray[np.bool_], scores: NDArray[np.floating], number: int) -> None:
     found = bins(truth, scores)
-    promised, observed, papers = np.array([(part.promised, part.observed, part.papers) for part in found]).T
+    predicted, observed, papers = np.array([(part.promised, part.observed, part.papers) for part in found]).T
     colour = _COLOURS[number % len(_COLOURS)]
-    axes.plot(promised, observed, color=colour, alpha=0.4, label=name)
-    # Points of few papers scatter by chance alone, so their size tells how many there are.
-    axes.scatter(promised, observed, np.minimum(papers, _LARGEST_POINT), color=colour)
+    axes.plot(predicted, observed, color=colour, alpha=0.4, label=name)
+    # Points of few papers scatter by chance alone, so their size shows the number of papers.
+    axes.scatter(predicted, observed, np.minimum(papers, _LARGEST_POINT), color=colour)
 
 
 def _learning(metrics: Path) -> Figure:
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
-    figure, axes = _sheet("How it learned", (7, 4))
+    figure, axes = _sheet("Learning curve", (7, 4))
     losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     held_out = [(line["step"], line["eval_loss"], line["eval_micro_f1"]) for line in lines if "eval_loss" in line]
     axes.plot(*zip(*losses, strict=True), color=_COLOURS[0], label="loss of all tasks, training papers")
