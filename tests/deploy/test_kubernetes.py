@@ -1,5 +1,6 @@
 """The Kubernetes manifests: valid by the API's own schemas, and without privileges."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from app.observability.metrics import Telemetry
 from app.settings import Settings
 from tests.app.running import ROOT
 from tests.deploy.test_image_files import image_settings
@@ -128,6 +130,55 @@ def test_only_selected_namespaces_have_access_and_pods_have_no_egress(overlay: s
         assert all(peer["namespaceSelector"]["matchLabels"] for peer in rule["from"])
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_network_policy_concerns_the_pods_of_the_service_and_admits_prometheus(overlay: str) -> None:
+    documents = {manifest["kind"]: manifest for manifest in rendered(overlay)}
+    policy, labels = (
+        documents["NetworkPolicy"]["spec"],
+        documents["Deployment"]["spec"]["template"]["metadata"]["labels"],
+    )
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["podSelector"]["matchLabels"]
+    peers = [peer for rule in policy["ingress"] for peer in rule["from"] if "podSelector" in peer]
+    (expression,) = [one for peer in peers for one in peer["podSelector"]["matchExpressions"]]
+    assert expression == {"key": "app.kubernetes.io/name", "operator": "In", "values": ["prometheus"]}
+    assert not any("matchLabels" in peer["podSelector"] for peer in peers)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_service_the_budget_and_the_rollout_select_the_pods(overlay: str) -> None:
+    documents = {manifest["kind"]: manifest for manifest in rendered(overlay)}
+    labels = documents["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
+    for selector in (
+        documents["Service"]["spec"]["selector"],
+        documents["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        documents["Deployment"]["spec"]["selector"]["matchLabels"],
+    ):
+        assert selector
+        assert selector.items() <= labels
+
+
+def test_one_pod_may_be_missing_and_the_smallest_fleet_has_two() -> None:
+    # `minAvailable: 2` would block every drain of a node while there are only two pods.
+    assert base("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert base("HorizontalPodAutoscaler")["spec"]["minReplicas"] == 2
+
+
+def test_a_pod_has_the_memory_that_it_needs() -> None:
+    goal = re.search(r"\| resident under load, MB \| ≤ (\d+) \| ([\d.]+) \|", (ROOT / "docs/benchmarks.md").read_text())
+    assert goal
+    needed, measured = (float(figure) * 1e6 for figure in goal.groups())
+    memory = {name: mebibytes(value["memory"]) for name, value in container()["resources"].items()}
+    assert memory["requests"] > max(needed, measured)
+    # A reload holds two artefacts for a moment, and bodies may take 64 times PAPERS_MAX_BODY_BYTES.
+    assert memory["limits"] > 2 * needed + 64 * deployed_settings().max_body_bytes
+
+
+def mebibytes(quantity: str) -> float:
+    units = {"Mi": 2**20, "Gi": 2**30}
+    return float(quantity[:-2]) * units[quantity[-2:]]
+
+
 def test_the_autoscaler_follows_a_metric_of_the_service() -> None:
     names = [
         metric["pods"]["metric"]["name"]
@@ -135,4 +186,9 @@ def test_the_autoscaler_follows_a_metric_of_the_service() -> None:
         if metric["type"] == "Pods"
     ]
     assert names == ["papers_queue_depth"]
-    assert '"papers_queue_depth"' in (ROOT / "app/observability/metrics.py").read_text()
+    assert set(names) <= exposed_metrics()
+
+
+def exposed_metrics() -> set[str]:
+    exposition = Telemetry().exposition().decode()
+    return set(re.findall(r"^# TYPE (\w+)", exposition, flags=re.MULTILINE))
