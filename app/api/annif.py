@@ -6,7 +6,7 @@ at most 300 characters, the rest as the abstract. Subjects are labels:
 """
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -32,10 +32,12 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 
 
 class Options(BaseModel):
-    """Parameters that select suggestions; Annif's other parameters are ignored."""
+    """Parameters that select suggestions; metadata, which Annif takes as well, is ignored."""
 
     limit: int = Field(default=10, ge=0, le=10_000)
     threshold: float = Field(default=0.0, ge=0.0, le=1.0, allow_inf_nan=False)
+    # Annif takes an empty one for that of the project.
+    language: Literal["en", ""] = "en"
 
 
 class SuggestForm(Options):
@@ -105,6 +107,7 @@ async def project(project_id: str, state: StateDep) -> Manifest:
 ProjectDep = Annotated[Manifest, Depends(project)]
 
 
+@router.get("/v1")
 @router.get("/v1/")
 async def api_info() -> dict[str, str]:
     """Title and version of the API that this follows."""

@@ -25,6 +25,8 @@ from app.inference.errors import (
 )
 
 PROBLEM_JSON = "application/problem+json"
+# Clients of the Open Inference Protocol read the sentence from a member of this name.
+_OPEN_INFERENCE, _OPEN_INFERENCE_ERROR = "/v2/", "error"
 
 
 class ApiError(Exception):
@@ -203,13 +205,19 @@ def problem(error: ServiceError, request_id: str, root_path: str = "") -> Proble
 
 
 def problem_response(
-    error: ServiceError, request_id: str, headers: Mapping[str, str] | None = None, root_path: str = ""
+    error: ServiceError,
+    request_id: str,
+    headers: Mapping[str, str] | None = None,
+    root_path: str = "",
+    path: str = "",
 ) -> Response:
-    """The response for one error, with the headers that belong to it and those given."""
+    """The response for one error of a request for `path`, with the headers that belong to it and those given."""
     document = problem(error, request_id, root_path)
     own = error.headers if isinstance(error, ApiError) else {}
     retry_after = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     content = document.model_dump(exclude_none=True)
+    if path.startswith(_OPEN_INFERENCE):
+        content[_OPEN_INFERENCE_ERROR] = document.detail
     sent = {**retry_after, **own, **(headers or {})}
     return JSONResponse(content, document.status, headers=sent, media_type=PROBLEM_JSON)
 

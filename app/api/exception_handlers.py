@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 
 from app.api.errors import (
@@ -58,4 +59,4 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
 def _respond(request: Request, error: ServiceError) -> Response:
     record = request_log_of(request.scope)
     record.problems.append(problem_type(type(error)).code)
-    return problem_response(error, record.id, root_path=record.root_path)
+    return problem_response(error, record.id, root_path=record.root_path, path=get_route_path(request.scope))

@@ -23,13 +23,19 @@ class JsonRequest(Request):
     async def json(self) -> JsonValue:
         """The document in the body; raises UnsupportedMediaType or NotJson."""
         if not hasattr(self, "_document"):
-            require_json(self.headers.get("content-type", ""))
+            self.check_content_type()
             self._document = parse_json(await self.body())
         return self._document
+
+    def check_content_type(self) -> None:
+        """Raises UnsupportedMediaType unless the body is declared as JSON."""
+        require_json(self.headers.get("content-type", ""))
 
 
 class JsonRoute(APIRoute):
     """Gives FastAPI a JsonRequest wherever an operation has a body."""
+
+    request_class: type[JsonRequest] = JsonRequest
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See "Custom Request and APIRoute class" in the FastAPI documentation."""
@@ -38,7 +44,7 @@ class JsonRoute(APIRoute):
             return handle
 
         async def parse_and_handle(request: Request) -> Response:
-            strict = JsonRequest(request.scope, request.receive)
+            strict = self.request_class(request.scope, request.receive)
             # Parsed here, since FastAPI answers any exception of a parser with a 400 of its own.
             await strict.json()
             return await handle(strict)

@@ -175,7 +175,7 @@ async def respond(
     """Send a problem document; with `more_body` the caller ends the response."""
     record = request_log_of(scope)
     record.problems.append(problem_type(type(error)).code)
-    answer = problem_response(error, record.id, headers, record.root_path)
+    answer = problem_response(error, record.id, headers, record.root_path, get_route_path(scope))
     await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
     await send({"type": "http.response.body", "body": bytes(answer.body), "more_body": more_body})
 

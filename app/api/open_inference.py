@@ -7,7 +7,7 @@ Inputs are the tensors `title` and `abstract`, one or both, of type BYTES and sh
 * `status`, BYTES [papers]: ok, uncertain or out_of_scope
 * `labels`, BYTES [labels]: the URI of each column, or `urn:paper-subjects:MODEL:ID` where a label has none
 
-Errors are problem documents, as everywhere in this service.
+Errors are problem documents, as everywhere in this service, and have the member `error` that the protocol wants.
 """
 
 from typing import Annotated, Any
@@ -16,8 +16,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.api.dependencies import State, StateDep, WorkDep, checked_paper
-from app.api.errors import NotFound
-from app.api.json_route import JsonRoute
+from app.api.errors import NotFound, UnsupportedMediaType
+from app.api.json_route import JsonRequest, JsonRoute
+from app.api.openapi import API_VERSION
 from app.api.results import label_uri, predicted, shortest
 from app.api.schemas import PaperId, Text
 from app.api.validation import invalid_field, invalid_request, too_large
@@ -29,7 +30,31 @@ from model_store.papers import Paper
 _INPUTS = ("title", "abstract")
 _OUTPUTS = ("probabilities", "assigned", "status", "labels")
 
-router = APIRouter(include_in_schema=False, route_class=JsonRoute)
+# The binary extension of Triton: its value is the length of the JSON part of the body.
+_BINARY_HEADER = "inference-header-content-length"
+
+
+class TensorRequest(JsonRequest):
+    """A request that may leave its content type out, as Triton's client does."""
+
+    def check_content_type(self) -> None:
+        """Raises UnsupportedMediaType for tensors in binary form and for a body declared as something else."""
+        if _BINARY_HEADER in self.headers:
+            raise UnsupportedMediaType(
+                "Tensors in binary form are not supported; send them as JSON, with tritonclient by binary_data=False."
+            )
+        if "content-type" in self.headers:
+            super().check_content_type()
+
+
+class TensorRoute(JsonRoute):
+    """Gives FastAPI a TensorRequest wherever an operation has a body."""
+
+    request_class = TensorRequest
+
+
+# TensorRequest checks content types.
+router = APIRouter(include_in_schema=False, route_class=TensorRoute, strict_content_type=False)
 
 
 class _Message(BaseModel):
@@ -78,7 +103,7 @@ ServedModel = Annotated[Manifest, Depends(served_model)]
 @router.get("/v2")
 async def server_metadata(state: StateDep) -> dict[str, object]:
     """Name and version of the server."""
-    return {"name": "paper-subjects", "version": "2", "extensions": []}
+    return {"name": "paper-subjects", "version": API_VERSION, "extensions": []}
 
 
 @router.get("/v2/health/live")

@@ -85,6 +85,7 @@ def test_a_batch_gives_what_single_texts_give(annif: AnnifClient) -> None:
     ("body", "parameter"),
     [
         ("limit=3", "text"), ("text=star&limit=many", "limit"), ("text=star&limit=-1", "limit"),
+        ("text=star&language=fi", "language"),
         ("text=star&threshold=2", "threshold"), ("text=star&threshold=nan", "threshold"), ("text=a%00b", "text"),
     ],
 )  # fmt: skip
@@ -109,6 +110,32 @@ def test_other_content_types_and_too_many_documents_are_refused(client: TestClie
     assert wrong.json()["errors"][0]["pointer"] == "#/documents/1/text"
     long = client.post(f"{path}-batch", json={"documents": [{"text": "a" * 100_001}]})
     assert (long.json()["limit"], long.json()["errors"][0]["pointer"]) == (100_000, "#/documents/0/text")
+
+
+@pytest.mark.parametrize(
+    ("form", "count"),
+    [("", 3), ("&limit=2", 2), ("&limit=0", 0), ("&limit=10000", 3), ("&threshold=0.0", 3), ("&threshold=1.0", 0),
+     ("&language=en", 3), ("&language=", 3), ("&metadata_author=Curie", 3)],
+)  # fmt: skip
+def test_parameters_at_their_limits_are_taken_as_annif_takes_them(client: TestClient, form: str, count: int) -> None:
+    answer = client.post("/v1/projects/tiny-subjects/suggest", content=f"text=a+star{form}", headers=FORM)
+    assert (answer.status_code, len(answer.json()["results"])) == (200, count)
+
+
+def test_the_language_and_limits_of_a_batch_are_those_of_a_single_text(client: TestClient) -> None:
+    path, documents = "/v1/projects/tiny-subjects/suggest-batch", {"documents": [{"text": "star", "metadata": {}}]}
+    (found,) = client.post(f"{path}?limit=1&language=en", json=documents).json()
+    assert (found["document_id"], len(found["results"])) == (None, 1)
+    refused = client.post(f"{path}?language=fi", json=documents)
+    assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (422, "language")
+    assert client.get("/v1").json() == client.get("/v1/").json()
+
+
+def test_what_is_not_offered_is_an_error_that_the_client_shows(annif: AnnifClient) -> None:
+    with pytest.raises(ValueError, match="no resource at this path"):
+        annif.detect_language("a star", ["en", "fi"])
+    with pytest.raises(ValueError, match="no resource at this path"):
+        annif.learn("tiny-subjects", [])
 
 
 def test_the_api_is_off_by_default(store: Store) -> None:

@@ -1,5 +1,6 @@
 """The Open Inference Protocol, used by a client that is generated from its specification."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,39 @@ def test_an_unknown_output_and_a_binary_body_are_refused(client: TestClient) -> 
     assert client.post(INFER, json=document).json()["errors"][0]["pointer"] == "#/outputs/1/name"
     binary = client.post(INFER, content=b"\x00", headers={"content-type": "application/octet-stream"})
     assert binary.status_code == 415
+
+
+def test_a_request_without_a_content_type_is_read_as_triton_client_sends_it(client: TestClient) -> None:
+    document = {
+        "id": "1", "parameters": {"binary_data_output": True, "priority": 1},
+        "inputs": [tensor("title", ["star"], parameters={"binary_data": False})],
+        "outputs": [{"name": "status", "parameters": {"binary_data": True, "classification": 3}}],
+    }  # fmt: skip
+    answer = client.post(INFER, content=json.dumps(document).encode())
+    assert "content-type" not in answer.request.headers
+    assert (answer.status_code, answer.json()["id"]) == (200, "1")
+    assert answer.json()["outputs"][0]["data"] == ["ok"]
+
+
+def test_tensors_in_binary_form_are_refused_with_what_to_do(client: TestClient) -> None:
+    document = json.dumps({"inputs": [{"name": "title", "shape": [1], "datatype": "BYTES"}]}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(document))}
+    answer = client.post(INFER, content=document + b"\x04\x00\x00\x00star", headers=headers)
+    assert answer.status_code == 415
+    assert "binary_data=False" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status"),
+    [("/v2/models/resnet", None, 404), (INFER, b"{", 400), (INFER, b'{"inputs": []}', 422), ("/v2/nothing", None, 404)],
+)
+def test_errors_have_the_member_that_clients_of_the_protocol_read(
+    client: TestClient, path: str, content: bytes | None, status: int
+) -> None:
+    answer = client.request("GET" if content is None else "POST", path, content=content)
+    assert answer.status_code == status
+    assert answer.json()["error"] == answer.json()["detail"]
+    assert "error" not in client.get("/v1/nothing").json()
 
 
 def test_the_api_is_off_by_default(store: Store) -> None:
