@@ -84,7 +84,7 @@ class WorkRequest:
 
     def _receive(self, position: int, result: Result, worker: object) -> None:
         if position in self._results:
-            # A worker that was given up came back to life; its time says nothing about the others.
+            # A late result of a worker that was replaced; its time is no measure of the pace.
             return
         self._results[position] = result
         if isinstance(result, Scored):
@@ -94,7 +94,7 @@ class WorkRequest:
 
 
 class WorkItem(NamedTuple):
-    """One paper in a worker's hands."""
+    """One paper that a worker has taken."""
 
     request: WorkRequest
     position: int
@@ -177,7 +177,7 @@ class FairQueue:
 
 
 def score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:
-    """Tokenize and score one paper; `created` is when its request came, `failed` hears of unexpected errors."""
+    """Tokenize and score one paper; `created` is when its request came, `failed` receives unexpected errors."""
     began = time.monotonic()
     encoding = _encode(classifier, paper, failed)
     if not isinstance(encoding, Encoding):
@@ -202,6 +202,6 @@ def _encode(
     except PaperError as error:
         return error
     except BaseException as error:
-        # A panic in the tokenizer's Rust code is not an Exception; a text must not cost a worker its life.
+        # A panic in the tokenizer's Rust code is not an Exception; it must not end the worker.
         failed(error)
         return InferenceFailed("The tokenizer failed on this paper.")
