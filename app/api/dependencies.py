@@ -37,9 +37,18 @@ class State(TypedDict):
     telemetry: Telemetry
 
 
-async def state(request: Request) -> State:
-    """The parts of the running service."""
+def state_of(request: Request) -> State:
+    """The parts of the running service.
+
+    For dependencies on the way of every paper: a dependency of theirs is solved anew wherever it is declared, cached or
+    not, which takes as long as half of our middleware.
+    """
     return cast(State, request.state)
+
+
+async def state(request: Request) -> State:
+    """The same as a dependency."""
+    return state_of(request)
 
 
 StateDep = Annotated[State, Depends(state)]
@@ -79,23 +88,24 @@ class Work:
         self._response.headers["X-Model-Version"] = answer.manifest.version
 
 
-async def work(request: Request, response: Response, state: StateDep) -> Work:
+async def work(request: Request, response: Response) -> Work:
     """The work of this request."""
-    return Work(state, request_log_of(request.scope), response)
+    return Work(state_of(request), request_log_of(request.scope), response)
 
 
 async def submitted_paper(
-    paper: Annotated[PaperIn, Body(openapi_examples=_PAPER_EXAMPLES)], state: StateDep
+    paper: Annotated[PaperIn, Body(openapi_examples=_PAPER_EXAMPLES)], request: Request
 ) -> Submitted:
     """The paper in the body; raises InvalidRequest."""
-    return Submitted(paper.id, checked_paper(paper.title or "", paper.abstract or "", state["settings"], "#"))
+    settings = state_of(request)["settings"]
+    return Submitted(paper.id, checked_paper(paper.title or "", paper.abstract or "", settings, "#"))
 
 
 async def submitted_batch(
-    batch: Annotated[BatchIn, Body(openapi_examples=_BATCH_EXAMPLES)], state: StateDep
+    batch: Annotated[BatchIn, Body(openapi_examples=_BATCH_EXAMPLES)], request: Request
 ) -> list[Submitted | Refused]:
     """The papers in the body, each valid or invalid by itself; raises InvalidRequest if there are too many."""
-    settings = state["settings"]
+    settings = state_of(request)["settings"]
     if len(batch.papers) > settings.max_papers:
         raise too_large("#/papers", "papers", settings.max_papers, len(batch.papers))
     return [_validated(document, settings, f"#/papers/{i}") for i, document in enumerate(batch.papers)]

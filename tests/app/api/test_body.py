@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from starlette.requests import Request
 
-from app.api.dependencies import State, submitted_batch, submitted_paper
+from app.api.dependencies import submitted_batch, submitted_paper
 from app.api.errors import ApiError, InvalidRequest, NotJson
 from app.api.json_route import parse_json
 from app.api.schemas import BatchIn, PaperIn
@@ -19,7 +20,7 @@ from app.api.validation import Refused, Submitted, invalid_request
 from app.settings import Settings
 from model_store.papers import Paper
 
-STATE: State = {"settings": Settings()}  # type: ignore[typeddict-item]
+REQUEST = Request({"type": "http", "state": {"settings": Settings()}})
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -31,7 +32,7 @@ def read_paper(document: object) -> Submitted:
         paper = PaperIn.model_validate(document)
     except ValidationError as error:
         raise invalid_request(error.errors()) from None
-    return asyncio.run(submitted_paper(paper, STATE))
+    return asyncio.run(submitted_paper(paper, REQUEST))
 
 
 def read_batch(document: object) -> list[Submitted | Refused]:
@@ -39,7 +40,7 @@ def read_batch(document: object) -> list[Submitted | Refused]:
         batch = BatchIn.model_validate(document)
     except ValidationError as error:
         raise invalid_request(error.errors()) from None
-    return asyncio.run(submitted_batch(batch, STATE))
+    return asyncio.run(submitted_batch(batch, REQUEST))
 
 
 def refusal_of(read: Callable[[Any], object], document: object) -> ApiError | None:
