@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Literal, NamedTuple
 
-from app.inference.admission import Admission, Pace, cost_of
+from app.inference.admission import Admission, Pace, cost_of, cost_of_longest
 from app.inference.classifier import Classifier
 from app.inference.errors import InferenceError
 from app.inference.health import Health
@@ -213,7 +213,7 @@ class Engine:
 
     def _announce(self) -> None:
         manifest = self.current.manifest
-        full_batch = self._options.max_papers * _max_tokens(manifest)
+        full_batch = self._options.max_papers * cost_of_longest(_max_tokens(manifest))
         self._admission.max_cost = max(self._options.max_queue_tokens, full_batch)
         self._observer.in_service(manifest, self.current.sha256, self._options.threads)
 

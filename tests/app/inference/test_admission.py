@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from app.inference.admission import Admission, Pace, cost_of
+from app.inference.admission import Admission, Pace, cost_of, cost_of_longest
 from app.inference.errors import QueueFull, RequestTooLarge
 from model_store.papers import Paper
 
@@ -129,5 +129,14 @@ def test_the_pace_is_right_for_a_mixture_of_short_and_long_papers() -> None:
 
 def test_characters_cost_what_tokenizing_them_takes_beyond_what_the_network_reads() -> None:
     abstract, rare_words = Paper("", "x" * 1_200), Paper("", "x" * 100_000)
-    assert cost_of(abstract, max_tokens=320) == 1 + 240 + 37
-    assert cost_of(rare_words, max_tokens=320) == 1 + 320 + 3_125
+    assert cost_of(abstract, max_tokens=320) == 29 + 240 + 37
+    assert cost_of(rare_words, max_tokens=320) == 29 + 320 + 3_125
+
+
+def test_even_the_shortest_paper_has_a_cost_of_its_own() -> None:
+    title, abstract = Paper("x" * 78), Paper("x" * 78, "x" * 952)
+    assert cost_of(abstract, max_tokens=320) / cost_of(title, max_tokens=320) == pytest.approx(15.8 / 2.7, rel=0.05)
+
+
+def test_no_paper_that_is_not_cut_off_costs_more_than_the_longest() -> None:
+    assert cost_of_longest(320) == cost_of(Paper("", "x" * 1_600), max_tokens=320) == 29 + 320 + 50
