@@ -40,8 +40,8 @@ class State(TypedDict):
 def state_of(request: Request) -> State:
     """The parts of the running service.
 
-    For dependencies on the way of every paper: a dependency of theirs is solved anew wherever it is declared, cached or
-    not, which takes as long as half of our middleware.
+    Dependencies that every paper needs call this function. FastAPI solves a dependency anew wherever it is declared,
+    even if its value is cached, which takes some 5 % of the event loop's time each (benchmarks/LOG.md).
     """
     return cast(State, request.state)
 
