@@ -73,7 +73,7 @@ def test_rows_of_another_model_are_not_added_to_those_that_are_there(
     ran = papers("classify", source, "-o", target, "--resume")
     assert ran.status == 2
     assert "were made by 'tiny-subjects 1.0.0 " in ran.err
-    assert "resume with the model that began (--artefact-version" in ran.err
+    assert "resume with the model of the existing rows (--artefact-version" in ran.err
     assert target.read_bytes() == before
     assert papers("classify", source, "-o", target, "--resume", "--artefact-version", "1.0.0").status == 0
     assert target.read_bytes().startswith(before)

@@ -71,7 +71,7 @@ def test_a_missing_part_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "said"), [((1, 0), "expected them in rising order"), ((0,), "after it every paper leaves")]
+    ("order", "said"), [((1, 0), "expected them in rising order"), ((0,), "every paper that reaches it exits")]
 )
 def test_exits_in_the_wrong_order_are_refused(order: tuple[int, ...], said: str) -> None:
     document = builders.manifest().model_dump(mode="json")

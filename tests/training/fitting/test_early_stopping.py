@@ -1,4 +1,4 @@
-"""The figure that early stopping watches."""
+"""The metric of early stopping."""
 
 import numpy as np
 import pytest
