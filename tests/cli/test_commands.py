@@ -163,7 +163,7 @@ def test_an_old_processor_is_reported_before_numpy_is_imported(tmp_path: Path) -
     assert main(["doctor"], terminal, missing=missing) == 2
     assert str(terminal.err.getvalue()) == (  # type: ignore[attr-defined]
         "papers: this processor lacks sse4_1, sse4_2, ssse3 and is below x86-64-v2, which numpy and onnxruntime need; "
-        "of a virtual machine, set the CPU type to host or x86-64-v2\n"
+        "in a virtual machine, set the CPU type to host or x86-64-v2\n"
     )
     program = (
         "import sys; from cli.__main__ import main; "
