@@ -12,12 +12,19 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from model_store.artefact import LARGEST_MANIFEST, MANIFEST, Artefact, check_names, check_size, parse_manifest
-from model_store.errors import ArtefactDamaged, ArtefactMissing, ModelStoreError, StoreError, StoreUnavailable
+from model_store.errors import (
+    ArtefactDamaged,
+    ArtefactError,
+    ArtefactMissing,
+    ModelStoreError,
+    StoreError,
+    StoreUnavailable,
+)
 from model_store.manifest import FileEntry, Manifest
 from model_store.store import LATEST, Release, Store, is_name, is_version
 
@@ -61,15 +68,14 @@ class RemoteStore(Store):
     def open(self, name: str | None = None, version: str = LATEST, sha256: str | None = None) -> Artefact:
         """The verified artefact of a release, copied to disk; from an earlier copy if the store cannot be reached."""
         try:
-            release = self.resolve(name, version)
-            self._copy(release)
+            return self._fetched(self.resolve(name, version), sha256)
         except StoreUnavailable as error:
-            copies = Store(self.root)
-            if not copies.names():
-                raise
+            try:
+                earlier = Store(self.root).open(name, version, sha256)
+            except ArtefactError:
+                raise error from None
             _logger.warning("%s; using the copy in %s", error, self.root)
-            return copies.open(name, version, sha256)
-        return self._open(release, sha256)
+            return earlier
 
     def publish(self, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
         """Raise StoreError: an object store has no rename by which a version appears as a whole."""
@@ -87,39 +93,88 @@ class RemoteStore(Store):
                 found.append(Release(parts[0], parts[1], self.root / parts[0] / parts[1]))
         return found
 
-    def _copy(self, release: Release) -> None:
-        """Copy a release unless it is there already; what is there is complete, since it was renamed into place."""
+    def _fetched(self, release: Release, sha256: str | None) -> Artefact:
+        if not self._copy(release):
+            try:
+                return self._open(release, sha256)
+            except (ArtefactMissing, ArtefactDamaged):
+                # The copy was complete once. Somebody who cleans up may have deleted a file.
+                self._move_away(release.folder)
+                self._copy(release)
+        return self._open(release, sha256)
+
+    def _copy(self, release: Release) -> bool:
+        """Copy a release unless it is there already; returns whether it was copied."""
         source = f"{self._top}/{release.name}/{release.version}"
         with self._sentence(), self._files.open(f"{source}/{MANIFEST}", "rb") as file:
             raw = file.read(LARGEST_MANIFEST + 1)
-        copied = release.folder / MANIFEST
-        if copied.is_file() and copied.read_bytes() == raw:
-            return
+        if _is_copy(release.folder, raw):
+            return False
         manifest = parse_manifest(Path(self.place) / release.name / release.version, raw)
         check_names(release.folder, manifest, manifest.files)
         check_size(release.folder, manifest)
-        with self._sentence():
+        with self._sentence_for_cache():
             release.folder.parent.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=f".{release.version}.", dir=release.folder.parent))
         try:
             self._copy_files(source, manifest, draft)
-            (draft / MANIFEST).write_bytes(raw)
-            # An earlier copy with another manifest, or a damaged one, gives way.
-            shutil.rmtree(release.folder, ignore_errors=True)
-            with self._sentence():
-                draft.rename(release.folder)
+            with self._sentence_for_cache():
+                (draft / MANIFEST).write_bytes(raw)
+                self._put(draft, release.folder, raw)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+        return True
+
+    def _put(self, draft: Path, folder: Path, raw: bytes) -> None:
+        """Rename a draft into place, unless another process that copied at the same time was faster."""
+        if _is_copy(folder, raw):
+            return
+        # An earlier copy, with another manifest.
+        self._move_away(folder)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not _is_copy(folder, raw):
+                raise
+
+    def _move_away(self, folder: Path) -> None:
+        """Remove a copy at once: what another process has open of it stays readable."""
+        with self._sentence_for_cache():
+            aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            try:
+                with suppress(FileNotFoundError):
+                    folder.rename(aside / folder.name)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
 
     def _copy_files(self, source: str, manifest: Manifest, draft: Path) -> None:
         until = time.monotonic() + _LONGEST_COPY_S
         for name, entry in manifest.files.items():
-            with (
-                self._sentence(),
-                self._files.open(f"{source}/{name}", "rb", block_size=_CHUNK) as file,
-                (draft / name).open("wb") as copy,
-            ):
-                _copy_verified(f"{self.place}/{manifest.name}/{manifest.version}/{name}", file, copy, entry, until)
+            shown = f"{self.place}/{manifest.name}/{manifest.version}/{name}"
+            with self._sentence(), self._files.open(f"{source}/{name}", "rb", block_size=_CHUNK) as file:
+                content = self._verified_chunks(shown, file, entry, until)
+                with self._sentence_for_cache(), (draft / name).open("wb") as copy:
+                    copy.writelines(content)
+
+    def _verified_chunks(self, shown: str, file: IO[bytes], entry: FileEntry, until: float) -> Iterator[bytes]:
+        """The content of a file, piece by piece; an error after the last piece if it is not what it should be."""
+        digest, size = hashlib.sha256(), 0
+        while chunk := self._read(file):
+            size += len(chunk)
+            if size > entry.bytes:
+                break
+            if time.monotonic() > until:
+                raise StoreUnavailable(f"{shown} is too slow: the files took more than {_LONGEST_COPY_S:.0f} s")
+            digest.update(chunk)
+            yield chunk
+        if size != entry.bytes:
+            raise ArtefactDamaged(f"{shown} has {size} bytes or more, expected {entry.bytes}: truncated or changed")
+        if digest.hexdigest() != entry.sha256:
+            raise ArtefactDamaged(f"{shown} has sha256 {digest.hexdigest()}, expected {entry.sha256}: it was changed")
+
+    def _read(self, file: IO[bytes]) -> bytes:
+        with self._sentence():
+            return file.read(_CHUNK)
 
     @contextmanager
     def _sentence(self) -> Iterator[None]:
@@ -133,21 +188,21 @@ class RemoteStore(Store):
         except Exception as error:
             raise StoreUnavailable(f"{self.place} cannot be read: {_first_line(error)}") from error
 
+    @contextmanager
+    def _sentence_for_cache(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"the copies of {self.place} cannot be written to {self.root}: {error.strerror or error}; "
+                "let XDG_CACHE_HOME name a folder that can be written"
+            ) from error
 
-def _copy_verified(shown: str, file: IO[bytes], copy: IO[bytes], entry: FileEntry, until: float) -> None:
-    digest, size = hashlib.sha256(), 0
-    while chunk := file.read(_CHUNK):
-        size += len(chunk)
-        if size > entry.bytes:
-            break
-        if time.monotonic() > until:
-            raise StoreUnavailable(f"{shown} is too slow: the files took more than {_LONGEST_COPY_S:.0f} s")
-        digest.update(chunk)
-        copy.write(chunk)
-    if size != entry.bytes:
-        raise ArtefactDamaged(f"{shown} has {size} bytes or more, expected {entry.bytes}: truncated or changed")
-    if digest.hexdigest() != entry.sha256:
-        raise ArtefactDamaged(f"{shown} has sha256 {digest.hexdigest()}, expected {entry.sha256}: it was changed")
+
+def _is_copy(folder: Path, manifest: bytes) -> bool:
+    """Whether there is a copy with this manifest; it was complete when it was renamed into place."""
+    path = folder / MANIFEST
+    return path.is_file() and path.read_bytes() == manifest
 
 
 def _filesystem(address: str, shown: str) -> Any:

@@ -19,7 +19,7 @@ class BalancerSettings:
     """As in deploy/balancer/haproxy.cfg."""
 
     retries: int = 3
-    max_connections: int = 1000
+    max_connections: int = 2000
     accept_timeout_s: float = 30.0
     """Until a client gives up a try that no connection is free for: `timeout_s` of the client."""
     connect_timeout_s: float = 2.0

@@ -91,7 +91,7 @@ def deadlines(plan: Plan) -> dict[str, Scenario]:
         "autoscaler as shipped, image on the machines": base,
         "the same, new machines are started first": replace(base, scheduling_s=plan.new_machine_s),
         "at most 16 instances": replace(base, autoscaling=replace(autoscaling, largest=16)),
-        "8 instances, HAProxy with 1,000 connections": replace(
+        f"8 instances, HAProxy with {BalancerSettings().max_connections:,} connections": replace(
             base, autoscaling=None, replicas=8, balancer=BalancerSettings()
         ),
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from app.api.overload import _MAX_DELAYED
 from app.settings import Settings
 from client import Client, Retries
 from tests import builders
@@ -167,3 +168,14 @@ def test_a_draining_service_is_noticed_before_its_port_closes() -> None:
     checks = re.search(r"check inter (\d+)s .* fall (\d+) ", CONFIGURATION.read_text())
     assert checks
     assert settings_of(compose()["replica"]).drain_notice_s > int(checks.group(1)) * int(checks.group(2))
+
+
+def test_the_balancer_has_connections_and_memory_for_all_that_three_instances_can_hold() -> None:
+    text = CONFIGURATION.read_text()
+    connections, buffer_bytes = (
+        int(found.group(1)) for found in (re.search(r"maxconn (\d+)", text), re.search(r"bufsize (\d+)", text)) if found
+    )
+    assert connections >= 3 * (Settings().max_queue + _MAX_DELAYED)
+    memory_bytes = int(compose()["balancer"]["mem_limit"].removesuffix("m")) * 2**20
+    haproxy_bytes = 100 * 2**20
+    assert memory_bytes > connections * 2 * buffer_bytes + haproxy_bytes

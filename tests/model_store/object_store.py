@@ -17,7 +17,7 @@ BUCKET = "papers"
 
 
 def slow(body: list[bytes], headers: list[tuple[str, str]]) -> tuple[str, list[bytes]]:
-    """Longer than the client waits."""
+    """Longer than the impatient client waits."""
     time.sleep(1.5)
     return "200 OK", body
 
@@ -40,6 +40,13 @@ def forbidden(body: list[bytes], headers: list[tuple[str, str]]) -> tuple[str, l
     return "403 Forbidden", [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
 
 
+def gone(body: list[bytes], headers: list[tuple[str, str]]) -> tuple[str, list[bytes]]:
+    """As if somebody had deleted the object."""
+    content = b"<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>"
+    headers[:] = [("Content-Type", "application/xml"), ("Content-Length", str(len(content)))]
+    return "404 Not Found", [content]
+
+
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """Nothing: the server is part of a test."""
@@ -59,11 +66,19 @@ class ObjectStore:
 
     @functools.cached_property
     def files(self) -> Any:
-        """A client that gives up soon."""
+        """A client that tries once, and waits as long as a busy machine may need."""
+        return self._client(timeout_s=30)
+
+    @functools.cached_property
+    def impatient(self) -> Any:
+        """A client that gives up before a slow answer."""
+        return self._client(timeout_s=1)
+
+    def _client(self, timeout_s: int) -> Any:
         made = s3fs.S3FileSystem(
             key="key", secret="secret", endpoint_url=self.url, skip_instance_cache=True,
             client_kwargs={"region_name": "us-east-1"},
-            config_kwargs={"connect_timeout": 1, "read_timeout": 1, "retries": {"max_attempts": 0}},
+            config_kwargs={"connect_timeout": timeout_s, "read_timeout": timeout_s, "retries": {"max_attempts": 0}},
         )  # fmt: skip
         made.retries = 1
         return made

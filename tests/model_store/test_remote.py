@@ -1,9 +1,10 @@
 """Artefacts from an object store, over HTTP, with faults."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests import builders
 pytest.importorskip("s3fs", reason="needs the extra s3")
 pytest.importorskip("moto", reason="needs moto, of the extra dev")
 
-from tests.model_store.object_store import BUCKET, Fault, ObjectStore, cut_off, forbidden, slow, wrong_bytes
+from tests.model_store.object_store import BUCKET, Fault, ObjectStore, cut_off, forbidden, gone, slow, wrong_bytes
 
 ADDRESS = f"s3://{BUCKET}/models"
 
@@ -73,6 +74,47 @@ def test_a_damaged_copy_is_replaced(server: ObjectStore, tmp_path: Path) -> None
     assert store.open().manifest.version == "1.0.0"
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["deleted", "emptied"])
+def test_a_copy_that_lost_a_file_is_replaced(
+    server: ObjectStore, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    store = remote(server, tmp_path)
+    copied = store.open().folder
+    damage(copied / "model.onnx")
+    store.open().verified_classifier()
+    shutil.rmtree(tmp_path / "cache")
+    store.open().verified_classifier()
+    assert [path.name for path in copied.parent.iterdir()] == ["1.0.0"]
+
+
+def test_two_processes_that_copy_at_once_use_the_copy_of_the_faster_one(server: ObjectStore, tmp_path: Path) -> None:
+    inodes: list[int] = []
+
+    def meanwhile(body: list[bytes], headers: list[tuple[str, str]]) -> tuple[str, list[bytes]]:
+        server.fault = None
+        inodes.append((remote(server, tmp_path).open().folder / "model.onnx").stat().st_ino)
+        return "200 OK", body
+
+    server.fault, server.where = meanwhile, "model.onnx"
+    artefact = remote(server, tmp_path).open()
+    assert inodes == [(artefact.folder / "model.onnx").stat().st_ino]
+    artefact.verified_classifier()
+    assert [path.name for path in artefact.folder.parent.iterdir()] == ["1.0.0"]
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_its_path(server: ObjectStore, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file in the place of the folder")
+    with pytest.raises(StoreError, match=r"cannot be written to .*/cache/.*let XDG_CACHE_HOME name a folder"):
+        remote(server, tmp_path).open()
+
+
+def test_nothing_is_written_where_there_is_a_complete_copy(server: ObjectStore, tmp_path: Path) -> None:
+    remote(server, tmp_path).open()
+    before = sorted(path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*"))
+    remote(server, tmp_path).open().verified_classifier()
+    assert sorted(path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*")) == before
+
+
 @pytest.mark.parametrize("where", ["manifest.json", "model.onnx"])
 @pytest.mark.parametrize(
     ("fault", "error", "said"),
@@ -81,14 +123,16 @@ def test_a_damaged_copy_is_replaced(server: ObjectStore, tmp_path: Path) -> None
         (cut_off, StoreUnavailable, "cannot be read"),
         (forbidden, StoreUnavailable, "cannot be read"),
         (wrong_bytes, ArtefactDamaged, "it was changed|is not JSON"),
+        (gone, ArtefactMissing, "is not there"),
     ],
 )
 def test_a_fault_is_one_sentence_and_leaves_nothing_behind(
     server: ObjectStore, tmp_path: Path, fault: Fault, error: type[Exception], said: str, where: str
 ) -> None:
     server.fault, server.where = fault, where
+    files = server.impatient if fault is slow else server.files
     with pytest.raises(error, match=said) as refusal:
-        remote(server, tmp_path).open()
+        RemoteStore(ADDRESS, tmp_path / "cache", files).open()
     assert "\n" not in str(refusal.value)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
@@ -106,6 +150,15 @@ def test_the_last_copy_is_used_while_the_store_is_unreachable(
     # A reload asks for the newest version, and is told that this cannot be known now.
     with pytest.raises(StoreUnavailable):
         store.resolve()
+
+
+def test_a_version_that_was_never_copied_is_not_served_while_the_store_is_away(
+    server: ObjectStore, tmp_path: Path
+) -> None:
+    remote(server, tmp_path).open()
+    server.fault = forbidden
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        remote(server, tmp_path).open(version="1.1.0")
 
 
 def test_a_new_version_with_wrong_bytes_leaves_the_old_copy(server: ObjectStore, tmp_path: Path) -> None:
