@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from app.inference.errors import QueueFull, RequestTooLarge
 from model_store.papers import Paper
 
+# What an abstract costs at most: one of 6,000 characters, of which the network reads 320 word pieces, costs 508.
+ORDINARY_COST = 512
 # English scholarly prose has 5.2 characters per word piece, spaces included.
 _CHARS_PER_TOKEN = 5
 # Tokenizing so many characters takes about as long as running one word piece through the network.

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Literal, NamedTuple
 
-from app.inference.admission import Admission, Pace, cost_of, cost_of_longest
+from app.inference.admission import ORDINARY_COST, Admission, Pace, cost_of, cost_of_longest
 from app.inference.classifier import Classifier
 from app.inference.errors import InferenceError
 from app.inference.health import Health
 from app.inference.observer import Observer, ReloadOutcome, Scored
 from app.inference.options import EngineOptions
-from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest, score
+from app.inference.queue import FairQueue, OnScored, PricedPaper, Result, WorkRequest, score
 from app.inference.reload import Reloader, Versions
 from app.inference.watchdog import Watchdog
 from app.inference.workers import Worker, WorkerHooks, WorkerPool
@@ -69,7 +69,7 @@ class Engine:
         self._options = options
         self._versions = versions
         self._observer = observer
-        self._queue = FairQueue()
+        self._queue = FairQueue(ORDINARY_COST)
         self._pace = Pace(options.threads)
         # Half of the deadline, so that accepted work is done in time even if the pace halves meanwhile.
         self._max_wait_s = options.request_timeout_s / 2
@@ -128,7 +128,7 @@ class Engine:
         max_tokens = _max_tokens(classifier.manifest)
         priced = [PricedPaper(paper, cost_of(paper, max_tokens)) for paper in papers]
         with self._admission.reserve(len(papers), sum(paper.cost for paper in priced)):
-            return Scores(classifier, await self._run(classifier, priced, deadline))
+            return Scores(classifier, await self._run(classifier, priced, deadline, self._scored))
 
     def answer(self, scores: Scores) -> Answer:
         """Decide which labels the scored papers get; counts them as answered."""
@@ -160,11 +160,13 @@ class Engine:
                 return False
         return True
 
-    async def _run(self, classifier: Classifier, papers: Sequence[PricedPaper], deadline: float) -> list[Result]:
+    async def _run(
+        self, classifier: Classifier, papers: Sequence[PricedPaper], deadline: float, on_scored: OnScored
+    ) -> list[Result]:
         if not papers:
             return []
         request = WorkRequest(
-            classifier, papers, deadline - self._max_wait_s, self._scored, self._observer.inference_failed
+            classifier, papers, deadline - self._max_wait_s, on_scored, self._observer.inference_failed
         )
         self._queue.put(request)
         try:
@@ -173,8 +175,12 @@ class Engine:
             self._queue.withdraw(request)
 
     def _scored(self, cost: int, scored: Scored, worker: object) -> None:
-        self.health.succeeded(worker)
+        self._probed(cost, scored, worker)
         self._pace.observe(cost, scored.encode_s + scored.infer_s)
+
+    def _probed(self, cost: int, scored: Scored, worker: object) -> None:
+        # A probe says nothing about the pace: nearly all of its time is overhead.
+        self.health.succeeded(worker)
 
     def _predict(self, manifest: Manifest, scored: Scored) -> Prediction:
         encoding = scored.encoding
@@ -195,7 +201,7 @@ class Engine:
     async def _probe(self) -> None:
         """One small inference on the way that all papers take; raises TimeoutError."""
         async with asyncio.timeout(self._options.ready_window_s):
-            await self._run(self.current, [PricedPaper(_PROBE_PAPER, 1)], time.monotonic())
+            await self._run(self.current, [PricedPaper(_PROBE_PAPER, 1)], time.monotonic(), self._probed)
 
     def _probe_worker(self, loop: asyncio.AbstractEventLoop, worker: Worker) -> bool:
         """The same in the thread of a replacement, before it takes papers; whether it succeeded."""

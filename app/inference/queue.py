@@ -16,6 +16,8 @@ from model_store.errors import PaperError
 from model_store.papers import Encoding, Paper
 
 Result = Scored | PaperError | InferenceError
+OnScored = Callable[[int, Scored, object], None]
+"""Receives cost, result and worker of a paper."""
 
 
 class PricedPaper(NamedTuple):
@@ -38,12 +40,12 @@ class WorkRequest:
         classifier: Classifier,
         papers: Sequence[PricedPaper],
         urgent_from: float,
-        on_scored: Callable[[int, Scored, object], None],
+        on_scored: OnScored,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         """From the time.monotonic() `urgent_from` on the request is served first.
 
-        `on_scored` receives cost, result and worker of each paper that was scored, on the event loop;
+        `on_scored` hears of each paper that was scored, on the event loop;
         `on_failure` what tokenizer or network raised, in the worker's thread.
         """
         self.on_failure = on_failure
@@ -62,6 +64,11 @@ class WorkRequest:
     def cost_with_next(self) -> int:
         """The cost of the papers taken so far and of the next one."""
         return self._cost_taken + self.waiting[0][1].cost
+
+    @property
+    def started(self) -> bool:
+        """Whether a paper was taken."""
+        return self._cost_taken > 0
 
     def take(self) -> "WorkItem":
         """The next paper."""
@@ -115,15 +122,22 @@ class WorkItem(NamedTuple):
 class FairQueue:
     """Serves the request that has received the least work so far, its next paper included.
 
-    So neither a large batch nor a few very long texts delay an ordinary paper by more than the
-    papers that are being scored already ("least attained service"). To keep a flood of small
-    requests from starving a large one, requests become urgent after half of their time: urgent ones
-    are served first, the oldest before the others; admission accepts no more than can be done in the
-    other half. asyncio.Queue, queue.PriorityQueue and concurrent.futures.ThreadPoolExecutor know
-    neither fairness between producers nor the withdrawal of what a caller no longer waits for.
+    So neither a large batch nor a few very long texts delay ordinary papers by more than the papers
+    that are being scored already ("least attained service"). The first papers of requests are equal
+    unless they are unusually long, and the first to arrive is the first to be served: if short
+    abstracts went before long ones, these would wait until they are urgent.
+
+    To keep a flood of small requests from starving a large one, requests become urgent after half of
+    their time: urgent ones are served first, the oldest before the others; admission accepts no more
+    than can be done in the other half.
+
+    asyncio.Queue, queue.PriorityQueue and concurrent.futures.ThreadPoolExecutor know neither fairness
+    between producers nor the withdrawal of what a caller no longer waits for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ordinary_cost: int) -> None:
+        """First papers up to `ordinary_cost` are served before all others, in the order of their arrival."""
+        self._ordinary_cost = ordinary_cost
         self._requests: list[WorkRequest] = []
         self._changed = threading.Condition()
         self._closed = False
@@ -169,11 +183,15 @@ class FairQueue:
         now = time.monotonic()
         urgent = [request for request in self._requests if request.urgent_from <= now]
         # Requests stand in the order of their arrival, and min() takes the first of equals.
-        request = urgent[0] if urgent else min(self._requests, key=lambda request: request.cost_with_next)
+        request = urgent[0] if urgent else min(self._requests, key=self._rank)
         item = request.take()
         if not request.waiting:
             self._requests.remove(request)
         return item
+
+    def _rank(self, request: WorkRequest) -> int:
+        cost = request.cost_with_next
+        return cost if request.started or cost > self._ordinary_cost else 0
 
 
 def score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import simpy
 
-from app.inference.admission import Admission, Pace
+from app.inference.admission import ORDINARY_COST, Admission, Pace
 from app.inference.errors import QueueFull, RequestTooLarge
 from app.settings import Settings
 from benchmarks.capacity.costs import PaperCost
@@ -45,7 +45,7 @@ class Replica:
         self._max_wait_s = settings.request_timeout_s / 2
         self._pace = Pace(settings.threads)
         self._admission = Admission(settings.max_queue, settings.max_queue_tokens, self._max_wait_s, self._pace)
-        self._waiting = Waiting()
+        self._waiting = Waiting(ORDINARY_COST)
         self._accepted: dict[Request, None] = {}
         self._busy = 0
         self._delayed = 0

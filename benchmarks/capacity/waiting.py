@@ -33,11 +33,14 @@ class Request:
 class Waiting:
     """Hands out the next paper of the oldest request if it is urgent, otherwise of the one with the least work so far.
 
+    First papers up to `ordinary_cost` come before all others, as in `FairQueue`.
+
     `FairQueue` looks at every request, which is too slow for millions of papers; here they are in a heap, with one
     valid entry for each: the one with its present cost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ordinary_cost: int) -> None:
+        self._ordinary_cost = ordinary_cost
         self.papers = 0
         self._by_cost: list[tuple[int, int, Request]] = []
         self._by_age = deque[Request]()
@@ -70,10 +73,14 @@ class Waiting:
         request.waiting.clear()
 
     def _push(self, request: Request) -> None:
-        heapq.heappush(self._by_cost, (request.cost_with_next, request.number, request))
+        heapq.heappush(self._by_cost, (self._rank(request), request.number, request))
+
+    def _rank(self, request: Request) -> int:
+        cost = request.cost_with_next
+        return cost if request.taken_cost or cost > self._ordinary_cost else 0
 
     def _least(self) -> Request:
         while True:
-            cost, _, request = heapq.heappop(self._by_cost)
-            if request.waiting and request.cost_with_next == cost:
+            rank, _, request = heapq.heappop(self._by_cost)
+            if request.waiting and self._rank(request) == rank:
                 return request

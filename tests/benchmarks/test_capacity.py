@@ -93,7 +93,7 @@ def test_waiting_papers_are_taken_in_the_order_of_the_service(tmp_path: Path) ->
     classifier = builders.publish(tmp_path / "artefacts").open().classifier()
 
     async def order_of_service() -> list[str]:
-        queue = FairQueue()
+        queue = FairQueue(ordinary_cost=5)
         for number, costs_of_one in enumerate(sizes):
             papers = [PricedPaper(Paper(str(number)), cost) for cost in costs_of_one]
             urgent_from = 0.0 if number < 2 else time.monotonic() + 3600
@@ -101,7 +101,7 @@ def test_waiting_papers_are_taken_in_the_order_of_the_service(tmp_path: Path) ->
         items = [queue.take() for _ in range(queue.papers())]
         return [item.paper.title for item in items if item]
 
-    waiting = Waiting()
+    waiting = Waiting(ordinary_cost=5)
     for number, costs_of_one in enumerate(sizes):
         papers = [PaperCost(cost, (1.0,)) for cost in costs_of_one]
         waiting.put(Request(papers, simpy.Environment().event(), number, 0.0 if number < 2 else 2.0))

@@ -24,6 +24,20 @@ def test_a_full_queue_answers_429_and_loses_nothing_accepted(store: Store) -> No
     asyncio.run(refused_when_full(store))
 
 
+async def accepted_after_probes(store: Store) -> None:
+    classifier = slow(store, 0.1)
+    async with in_process(short_timeouts(store, probe_interval_s=0.2, request_timeout_s=4.0), classifier) as papers:
+        await asyncio.sleep(0.5)
+        assert classifier.scored, "an idle engine probes itself"
+        answers = await asyncio.gather(*(papers.classify("star " * 60) for _ in range(5)))
+        assert [answer.status_code for answer in answers] == [200] * 5
+
+
+def test_probes_say_nothing_about_the_pace_of_papers(store: Store) -> None:
+    """A probe costs 1 and takes as long as overhead does; papers of cost 60 do not take 60 times as long."""
+    asyncio.run(accepted_after_probes(store))
+
+
 async def late_work_dropped(store: Store) -> None:
     classifier = slow(store, 0.1)
     async with in_process(short_timeouts(store, request_timeout_s=0.35), classifier) as papers:

@@ -29,9 +29,9 @@ def runner() -> Iterator[asyncio.Runner]:
 class Waiting:
     """A queue, and requests named by the title of their papers."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, ordinary_cost: int = 1) -> None:
         self._classifier = classifier
-        self.queue = FairQueue()
+        self.queue = FairQueue(ordinary_cost)
 
     def put(self, name: str, *costs: int, urgent_from: float = FAR) -> WorkRequest:
         papers = [PricedPaper(Paper(name), cost) for cost in costs]
@@ -70,6 +70,22 @@ def test_the_request_that_received_the_least_work_is_served_next(
     runner: asyncio.Runner, classifier: Classifier, requests: list[tuple[str, list[int], float]], order: str
 ) -> None:
     assert served(runner, Waiting(classifier), *requests) == order
+
+
+@pytest.mark.parametrize(
+    ("requests", "order"),
+    [
+        ([("a", [9], FAR), ("b", [1], FAR), ("c", [5], FAR)], "abc"),
+        ([("a", [11], FAR), ("b", [10], FAR), ("c", [1], FAR)], "bca"),
+        ([("a", [2, 2, 2], FAR), ("b", [9], FAR), ("c", [9], FAR)], "abcaa"),
+        ([("a", [3, 3, 3], FAR), ("b", [4, 4], FAR)], "ababa"),
+    ],
+    ids=["by arrival, whatever the cost", "unusually long ones later", "batches last", "then the least work"],
+)
+def test_ordinary_first_papers_are_served_in_the_order_of_their_arrival(
+    runner: asyncio.Runner, classifier: Classifier, requests: list[tuple[str, list[int], float]], order: str
+) -> None:
+    assert served(runner, Waiting(classifier, ordinary_cost=10), *requests) == order
 
 
 def test_a_newcomer_waits_for_no_paper_of_a_request_in_progress(runner: asyncio.Runner, classifier: Classifier) -> None:

@@ -31,7 +31,7 @@ class Bench:
 
     def __init__(self, classifier: InterceptedClassifier, workers: int) -> None:
         self.classifier = classifier
-        self.queue = FairQueue()
+        self.queue = FairQueue(ordinary_cost=1)
         self.proven: list[Worker] = []
         self.failures: list[BaseException] = []
         self.scored: list[object] = []
