@@ -1,6 +1,6 @@
 """Fine-tuning here against the usual script, to the same validation micro-F1.
 
-    python -m benchmarks.training_speed training/configs/full.toml ../shared/data/papers_train.csv.gz --minutes 7
+    python -m benchmarks.training_speed training/configs/first-pass.toml ../shared/data/papers_train.csv.gz --minutes 7
 
 Both train the same encoder on the same papers with the same batches, epochs and learning rate, and are measured on the
 same validation papers. The usual script is transformers' Trainer as in its tutorials: one process, every text padded to

@@ -35,7 +35,7 @@ class Inputs(BaseModel):
     settings: dict[str, JsonValue]
     """Keys of the configuration, with dots, that are not at their default."""
     files: dict[str, str]
-    """sha256 of data files, of teachers' scores and of a local encoder."""
+    """sha256 of data files, of teachers' scores, of weights that training continues from, and of a local encoder."""
     labels: tuple[str, ...]
 
     @classmethod
@@ -106,6 +106,7 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _digests(config: RunConfig) -> dict[str, str]:
     files = [*(config.teacher.scores if config.teacher else ()), *_encoder_files(config)]
+    files += [config.fit.continue_from] if config.fit.continue_from else []
     files += [file.path for file in config.pretrain.texts] if config.pretrain else []
     return {str(path): _sha256(path) for path in files if path.is_file()}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from training.config import RunConfig, read_config
 from training.data.corpus import Corpus, read_corpus
+from training.model.weights import read_categories
 from training.provenance import Inputs, record, require_same
 from training.run_dir import RunDir
 
@@ -53,8 +54,13 @@ class TrainingRun:
 
 
 def load_corpus(config: RunConfig) -> Corpus:
-    """Read the papers of a run and log how many were kept and left out; errors as of `read_corpus`."""
-    corpus = read_corpus(config.data, config.seed, config.auxiliary)
+    """Read the papers of a run and log how many were kept and left out.
+
+    Errors as of `read_corpus`; also ConfigError if the weights that training continues from cannot be read.
+    """
+    earlier = config.fit.continue_from if config.auxiliary else None
+    known = read_categories(earlier) if earlier else ()
+    corpus = read_corpus(config.data, config.seed, config.auxiliary, known)
     for path, counts in corpus.report.items():
         _LOG.info("%s: %s", path, ", ".join(f"{key} {value}" for key, value in counts.items()))
     _LOG.info("%d training papers, %d validation papers", len(corpus.train), len(corpus.validation))

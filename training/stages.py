@@ -3,14 +3,13 @@
 import json
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import set_seed
 
 from model_store.cpus import usable_cpus
@@ -29,6 +28,7 @@ from training.fitting.fit import fit as fit_network
 from training.model.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
 from training.model.pretrained import not_loadable
+from training.model.weights import continue_from, save_weights
 from training.provenance import Inputs, record, require_same
 from training.publishing.edition import further_edition, main_edition
 from training.publishing.publish import publish as publish_edition
@@ -95,7 +95,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
         resume=resume,
     )
     if ProcessGroup.from_environment().is_main:
-        _save_weights(network, weights, run.corpus.categories)
+        save_weights(network, weights, run.corpus.categories)
 
 
 def measure_baseline(run: TrainingRun) -> dict[str, float]:
@@ -206,6 +206,8 @@ def _training_network(run: TrainingRun) -> SubjectNetwork:
             network.exits.start_at(rates_as_biases(train.targets))
     if config.auxiliary and train.categories is not None:
         network.add_auxiliary_head(train.categories.shape[1], config.auxiliary.weight)
+    if config.fit.continue_from:
+        continue_from(network, config.fit.continue_from)
     if config.teacher:
         network.teacher = TeacherLoss(config.teacher)
     return network
@@ -236,10 +238,3 @@ def _save_encoder(model: pretraining.MaskedWordModel, run: TrainingRun) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     pretraining.save_encoder(model, run.config.encoder.source, partial)
     partial.rename(run.dir.encoder)
-
-
-def _save_weights(network: SubjectNetwork, path: Path, categories: Sequence[str]) -> None:
-    # Written beside and renamed: a run that is killed here must not leave half a file that looks complete.
-    partial = path.with_suffix(".partial")
-    save_file(network.state_dict(), partial, {"categories": " ".join(categories)})
-    partial.replace(path)

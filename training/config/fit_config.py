@@ -60,6 +60,11 @@ class LossConfig(Section):
 class FitConfig(Section):
     """Fine-tuning. The defaults are those of Sun et al. 2019, section 5.2."""
 
+    continue_from: Path | None = Field(
+        default=None,
+        description="network.safetensors of an earlier run with the same network: its weights are the first ones, and "
+        "its categories those of [auxiliary]; absent: the pretrained encoder and new heads",
+    )
     epochs: int = Field(default=4, ge=1)
     batch_size: int = Field(default=24, ge=1)
     max_tokens: int = Field(default=512, ge=8, le=512, description="word pieces while training; serving may read more")

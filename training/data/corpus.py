@@ -35,9 +35,12 @@ class Corpus:
     """Papers that nothing is chosen by: only ever reported."""
 
 
-def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None = None) -> Corpus:
+def read_corpus(
+    config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None = None, known: tuple[str, ...] = ()
+) -> Corpus:
     """Read, clean, split and sample; with `auxiliary`, training papers also get their finer categories.
 
+    These are the `known` ones if there are any, in their order, else those that enough papers have.
     Raises DataError naming file, row and column, or TableError where a file cannot be read at all.
     """
     reader = _Reader(config, seed, auxiliary)
@@ -53,7 +56,7 @@ def read_corpus(config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None
         train, validation = _split(train, config.validation_share, rng)
     train, validation = draw(train, config.sample, rng), draw(validation, config.validation_sample, rng)
     train = nested_share(train, config.share, seed)
-    categories = frequent_categories(train, auxiliary) if auxiliary else ()
+    categories = known or (frequent_categories(train, auxiliary) if auxiliary else ())
     corpus = Corpus(
         labels=reader.labels,
         train=with_targets(train, reader.labels, categories),
