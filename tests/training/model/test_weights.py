@@ -27,9 +27,7 @@ def earlier(tmp_path: Path) -> Path:
 
 def continued(earlier: Path, folder: Path, within: str = "", fewest: int = 30) -> Path:
     lines = f'continue_from = "{earlier}"\n{within}'
-    return tiny.config(
-        folder, version="0.2.0", epochs=1, within={"fit": lines}, extra=CATEGORIES.format(fewest=fewest)
-    )
+    return tiny.config(folder, version="0.2.0", epochs=1, within={"fit": lines}, extra=CATEGORIES.format(fewest=fewest))
 
 
 def test_the_first_weights_are_those_of_the_earlier_run(earlier: Path, tmp_path: Path) -> None:
