@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from app.inference.errors import QueueFull, RequestTooLarge
 from model_store.papers import Paper
 
-# What an abstract costs at most: one of 6,000 characters, of which the network reads 320 word pieces, costs 508.
+# What an abstract costs at most: one of 5,000 characters, of which the network reads 320 word pieces, costs 505.
 ORDINARY_COST = 512
 # English scholarly prose has 5.2 characters per word piece, spaces included.
 _CHARS_PER_TOKEN = 5

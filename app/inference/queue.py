@@ -45,7 +45,7 @@ class WorkRequest:
     ) -> None:
         """From the time.monotonic() `urgent_from` on the request is served first.
 
-        `on_scored` hears of each paper that was scored, on the event loop;
+        `on_scored` is called for each paper that was scored, on the event loop;
         `on_failure` what tokenizer or network raised, in the worker's thread.
         """
         self.on_failure = on_failure
