@@ -102,7 +102,7 @@ def _run_by_ray(args: argparse.Namespace, terminal: Terminal) -> int:
 def _check_encoding(name: str) -> None:
     try:
         "".encode(name)
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise CliError(
             f"--encoding is {name!r}, expected one that Python knows, e.g. utf-8, cp1252 or utf-16"
         ) from None

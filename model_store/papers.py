@@ -1,5 +1,6 @@
 """Papers and how they are encoded as word pieces, the same in training and in serving."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -17,6 +18,7 @@ Layout = Literal["pair", "joined"]
 
 # How tokenizers mark a piece at the beginning of a word: WordPiece not at all, byte-level BPE, SentencePiece.
 _WORD_MARKS = ("", "\u0120", "\u2581")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Paper(NamedTuple):
@@ -158,7 +160,8 @@ class PaperEncoder:
         """A title or an abstract as the tokenizer gets it; empty if it is missing or a placeholder."""
         if self.format.preparation == "plain-text":
             return self._plain_text(text)
-        return PreparedText(collapse_whitespace(text))
+        # The tokenizer takes no half of a surrogate pair, which JSON and file names may hold.
+        return PreparedText(collapse_whitespace(_LONE_SURROGATE.sub(" ", text)))
 
     def _is_word(self, word: str) -> bool:
         forms = (mark + form for mark in _WORD_MARKS for form in (word, word.lower()))

@@ -5,7 +5,7 @@ have no nested or adjacent unbounded repetitions of the same characters, and `to
 Unicode, because `unicodedata.normalize` takes quadratic time on long runs of combining marks.
 
 The scores of an artefact depend on what these functions return. Another behaviour needs another
-name in `Preparation`.
+name in `Preparation`; another wording of a placeholder or a notice does not, since no paper consists of one.
 """
 
 import re
@@ -40,19 +40,25 @@ _LONGEST_PLACEHOLDER = 80
 _PLACEHOLDERS = frozenset(
     {
         "na", "n a", "nan", "nil", "none", "null", "unknown", "undefined", "missing", "empty", "blank", "tba", "tbd",
-        "not available", "not applicable", "unavailable", "withheld", "abstract", "title", "untitled", "no title",
-        "no title available", "title not available", "kein abstract", "kein abstract verfügbar",
+        "not available", "not applicable", "not specified", "not provided", "none available", "unavailable", "withheld",
+        "abstract", "abstract withheld", "title", "untitled", "no title", "no title available", "title not available",
+        "kein abstract", "kein abstract verfügbar", "kein abstract vorhanden", "keine zusammenfassung",
         "keine zusammenfassung verfügbar", "pas de résumé", "pas de résumé disponible", "sans résumé",
-        "résumé non disponible", "sin resumen", "resumen no disponible", "sem resumo", "resumo não disponível",
+        "résumé non disponible", "résumé indisponible", "sin resumen", "resumen no disponible", "sem resumo",
+        "resumo não disponível", "abstract non disponibile", "geen abstract beschikbaar", "brak streszczenia",
+        "аннотация отсутствует", "无摘要", "暂无摘要", "抄録なし", "要旨なし", "초록 없음",
     }
 )  # fmt: skip
 _PLACEHOLDER = re.compile(
     r"(?:there is |sorry )?no (?:abstract|summary|description)(?: text)?(?: is| was)?"
     r"(?: (?:available|provided|given|found|supplied|present|included|exists?))?"
     r"(?: (?:for|in|with|from|of) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
-    r"|(?:the )?(?:abstract|summary|description)(?: (?:of|for) this \w{1,20})? (?:is |was |has )?(?:currently )?"
+    r"|(?:the |an )?(?:abstract|summary|description)(?: text)?(?: (?:of|for) this \w{1,20})?"
+    r" (?:is |was |has )?(?:currently )?"
     r"(?:not (?:been )?(?:available|provided|given|found|supplied|included)|unavailable|missing|absent|to follow)"
-    r"(?: (?:for|in|from) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
+    r"(?: (?:for|in|from) (?:this|the) (?:article|paper|record|document|publication|item|entry|source|content))?"
+    r"|this (?:article|paper|record|document|publication|item|entry)"
+    r" (?:has no|contains no|does not (?:have|contain|include) an) (?:abstract|summary)"
 )
 # What a spreadsheet writes for a formula that failed.
 _SPREADSHEET_ERROR = re.compile(r"#(?:NAME\?|N/A|REF!|VALUE!|DIV/0!|NUM!|NULL!)")
@@ -68,7 +74,11 @@ _WITHDRAWAL = re.compile(
     r"|[(\[](?:this paper is |paper |article )?(?:withdrawn|retracted)[)\].]\W*$"
     r"|\bthis [(\[](?:withdrawn|retracted)[)\]]"
     rf"|^\W*(?:{_PUBLICATION} )?(?:withdrawn|retracted|retraction|retraction note|withdrawal notice|retraction notice)"
-    rf"(?: {_PUBLICATION})?(?:\s?[:.\])\u2013\u2014]|\s-|$)",
+    rf"(?: {_PUBLICATION})?(?:\s?[:.\])\u2013\u2014]|\s-|$)"
+    r"|^\W*(?:retraction (?:note |notice )?(?:of|to|for)|(?:notice|statement) of retraction)\s?[:\"\u201c]"
+    r"|[(\[]retracted (?:article|paper)\b"
+    rf"|\b(?:authors?|we|i|publisher|editors?|editors?-in-chief) (?:has|have|had) (?:[\w-]+ )?(?:withdrawn|retracted)"
+    rf" (?:this|the|our) (?:[\w-]+ )?{_PUBLICATION}\b",
     re.IGNORECASE,
 )
 

@@ -14,7 +14,8 @@ from tables.errors import TableError
 from tables.rows import BadRow, Cells, Row, is_unicode
 from tables.text import LONGEST_LINE, TextFile
 
-_BLOCK = re.compile(r"\s*@\s*(\w+)\s*[{(]")
+# A percent sign turns an entry into a comment, as in TeX.
+_BLOCK = re.compile(r"\s*(%?)\s*@\s*(\w+)\s*[{(]")
 _ACCENTS = {
     "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307",
     '"': "\u0308", "r": "\u030a", "H": "\u030b", "v": "\u030c", "d": "\u0323", "c": "\u0327", "k": "\u0328",
@@ -23,13 +24,18 @@ _ACCENTS = {
 _LETTERS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "aa": "å",
     "AA": "Å", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "dj": "đ", "DJ": "Đ",
+    "textless": "<", "textgreater": ">", "textbar": "|", "textendash": "–", "textemdash": "—", "textdegree": "°",
+    "textmu": "µ", "textcopyright": "©", "copyright": "©", "textregistered": "®", "texttrademark": "™",
+    "textquoteleft": "‘", "textquoteright": "’", "textquotesingle": "'", "textquotedbl": '"', "textquotedblleft": "“",
+    "textquotedblright": "”", "textasciitilde": "~", "textasciicircum": "^", "textunderscore": "_",
+    "textellipsis": "…", "ldots": "…", "dots": "…", "textpm": "±", "texttimes": "×",
 }  # fmt: skip
 # \"o, \"{o}, \'\i, \v{s}, \c c; an accent that is a letter needs a brace or a space before its letter.
 _ACCENT = re.compile(
     r"""\\(?:([`'^~=."])\s*|([uvHtcdbrk])(?=[\s{])\s*)(?:\{\s*(\\?[A-Za-z])\s*\}|(\\[ij](?![A-Za-z])|[A-Za-z]))"""
 )
 _LETTER = re.compile(r"\\(" + "|".join(sorted(_LETTERS, key=len, reverse=True)) + r")(?![A-Za-z])(?:\{\}|\s+|)")
-_STYLE = re.compile(r"\\(?:emph|text[a-z]+|url)\s*(?=\{)")
+_STYLE = re.compile(r"\\(?:(?:emph|text[a-z]+|url)\s*(?=\{)|(?:it|bf|em|rm|sc|sf|sl|tt|itshape|bfseries)\b\s*)")
 _ESCAPED = re.compile(r"\\([&%$#_{}])")
 _MATHS = re.compile(r"(?<!\\)(\$[^$]*\$)")
 _STRINGS_AT_MOST = 64 * 1024
@@ -46,8 +52,11 @@ def bibtex_rows(file: TextFile) -> Iterator[Row | BadRow]:
         if kind == "string" and len(strings) < _STRINGS_AT_MOST:
             strings += text
         elif kind not in ("comment", "preamble", "string"):
-            number += 1
-            yield _row(number, line, bibtexparser.parse_string(strings + text), text, file.encoding)
+            library = bibtexparser.parse_string(strings + text)
+            # Usually one; entries that share a line are in one block.
+            for entry in _entries(library) or [None]:
+                number += 1
+                yield _row(number, line, entry, text, file.encoding)
 
 
 def _import_bibtexparser(file: TextFile) -> Any:
@@ -71,7 +80,7 @@ def _blocks(file: TextFile) -> Iterator[tuple[int, str, str]]:
         if match := _BLOCK.match(text):
             if kind:
                 yield first, kind, "".join(parts)
-            first, kind, parts, size = line.number, match[1].lower(), [], 0
+            first, kind, parts, size = line.number, "comment" if match[1] else match[2].lower(), [], 0
         size += len(text)
         if kind and size <= LONGEST_LINE:
             parts.append(text)
@@ -79,13 +88,15 @@ def _blocks(file: TextFile) -> Iterator[tuple[int, str, str]]:
         yield first, kind, "".join(parts)
 
 
-def _row(number: int, line: int, library: Any, text: str, encoding: str) -> Row | BadRow:
-    entries = [*library.entries, *(block.ignore_error_block for block in library.failed_blocks if _has_entry(block))]
-    if not entries:
+def _entries(library: Any) -> list[Any]:
+    return [*library.entries, *(block.ignore_error_block for block in library.failed_blocks if _has_entry(block))]
+
+
+def _row(number: int, line: int, entry: Any, text: str, encoding: str) -> Row | BadRow:
+    if entry is None:
         return BadRow(number, "is not a complete BibTeX entry; is a brace or a comma missing?", line=line)
     if not is_unicode(text):
         return BadRow(number, f"holds bytes that are not {encoding.upper()}", line=line)
-    entry = entries[0]
     cells: Cells = {"type": entry.entry_type, "key": entry.key}
     for field in entry.fields:
         cells.setdefault(field.key.lower(), plain_text(str(field.value)))
@@ -104,8 +115,8 @@ def plain_text(value: str) -> str:
 
 def _without_tex(text: str) -> str:
     if "\\" in text:
-        text = _STYLE.sub("", _ACCENT.sub(_accented, text))
-        text = _LETTER.sub(lambda match: _LETTERS[match[1]], text)
+        text = _LETTER.sub(lambda match: _LETTERS[match[1]], _ACCENT.sub(_accented, text))
+        text = _STYLE.sub("", text)
     # Braces that protect capitals go, escaped ones stay.
     text = re.sub(r"(?<!\\)[{}]", "", text)
     return _ESCAPED.sub(r"\1", text)

@@ -36,6 +36,7 @@ class DelimitedReader:
         self._suspicious_until = 0
         self.dialect = dialect
         self.header_line = 1
+        self._is_header_quoted = False
         self.columns = self._header()
 
     def rows(self) -> Iterator[Row | BadRow]:
@@ -59,9 +60,12 @@ class DelimitedReader:
             self._read_filled()
         cells = self._read_filled()
         self.header_line = self._record[0].number if self._record else 1
+        self._is_header_quoted = bool(self._record) and (self._record[0].text or "").startswith(self.dialect.quote)
+        if cells is None:
+            raise TableError(f"{self._file.path} has no rows")
         if isinstance(cells, str):
             raise TableError(f"{self._file.path}, line {self.header_line}: {cells}")
-        return self._names(cells or [])
+        return self._names(cells)
 
     def _read_filled(self) -> list[str] | str | None:
         cells: list[str] | str | None = []
@@ -125,9 +129,10 @@ class DelimitedReader:
     def _is_unquoted(self, cells: list[str] | str) -> bool:
         """Whether quotation marks are text here: without them, each line of the record has a cell for each column.
 
-        Where tabs delimit, many programs quote nothing, and a title may begin with a quotation mark.
+        Where tabs delimit, many programs quote nothing, and a title may begin with a quotation mark. A program that
+        quotes the names of columns quotes texts, too.
         """
-        if isinstance(cells, list) and len(self._record) == 1:
+        if self._is_header_quoted or (isinstance(cells, list) and len(self._record) == 1):
             return False
         widths = [len((line.text or "").rstrip("\r\n\t").split("\t")) for line in self._record]
         # Cells at the end of a row may be left out.

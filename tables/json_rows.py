@@ -1,4 +1,4 @@
-"""JSON as rows: one object per line, an array of objects, or an object that holds one such array."""
+"""JSON as rows: an object per line, an array of objects, an object that holds one, or an object of whole columns."""
 
 import json
 import re
@@ -12,17 +12,46 @@ from tables.text import LONGEST_LINE, Line, TextFile
 
 _CHUNK = 64 * 1024
 _WHITE = re.compile(r"[ \t\r\n]*")
-_START_OF_ARRAY = re.compile(r"\s*\[\s*[{\]]")
+_START_OF_ARRAY = re.compile(r"\s*\[\s*(?:[{\]]|null\b)")
+_OPENING = re.compile(r"\s*[{\[]")
+_BAD_ROWS_BEFORE_GIVING_UP = 20
 
 
 def json_rows(file: TextFile) -> Iterator[Row | BadRow]:
-    """The rows of a file; which of the three layouts it has is told from its beginning.
+    """The rows of a file; which layout it has is told from its beginning.
 
-    NaN and Infinity, which Python's json module and pandas write, count as absent.
+    NaN and Infinity, which Python's json module and pandas write, count as absent. Raises TableError if this is
+    no JSON.
     """
-    if _START_OF_ARRAY.match(file.sample) or _is_one_object(file.sample):
-        return _Document(file).rows()
-    return _lines(file)
+    if file.sample and not any(map(_OPENING.match, file.sample.splitlines())):
+        raise TableError(f"{file.path}: holds no JSON; expected an object per line, or an array of objects")
+    is_document = _START_OF_ARRAY.match(file.sample) or _is_one_object(file.sample)
+    return _unfolded(_Document(file).rows() if is_document else _lines(file))
+
+
+def _unfolded(rows: Iterator[Row | BadRow]) -> Iterator[Row | BadRow]:
+    """The same rows, or those of the columns if the only row holds whole columns, as pandas writes them by default."""
+    first = next(rows, None)
+    columns = _whole_columns(first.cells) if isinstance(first, Row) else None
+    second = next(rows, None) if columns else None
+    if columns and second is None:
+        for number, cells in enumerate(zip(*columns.values(), strict=True), start=1):
+            yield Row(number, dict(zip(columns, cells, strict=True)))
+        return
+    yield from (row for row in (first, second) if row is not None)
+    yield from rows
+
+
+def _whole_columns(cells: dict[str, Any]) -> dict[str, Any] | None:
+    """The values of each column if every cell is a list, or an object with the same keys, and all are equally long."""
+    values = list(cells.values())
+    if not _is_paper(cells):
+        return None
+    if all(isinstance(value, dict) and value and value.keys() == values[0].keys() for value in values):
+        return {name: list(value.values()) for name, value in cells.items()}
+    if all(isinstance(value, list) and len(value) == len(values[0]) > 1 for value in values):
+        return cells
+    return None
 
 
 def _is_one_object(sample: str) -> bool:
@@ -34,9 +63,8 @@ def _is_one_object(sample: str) -> bool:
         # Where pretty-printers break the first line.
         end = first.rstrip()[-1]
         return end in "{[" or (end == "," and not others.lstrip().startswith("{"))
-    try:
-        cells = _decode(first)
-    except ValueError:
+    cells = _decoded_or_none(first)
+    if cells is None:
         return not line_end and _opens_array(first)
     return _holds_array(cells) and not _is_paper(cells)
 
@@ -58,13 +86,26 @@ def _holds_array(value: Any) -> bool:
 
 
 def _decode(text: str) -> Any:
-    return json.loads(text, parse_constant=lambda _: None)
+    # Control characters in texts are not allowed and harm nobody.
+    return json.loads(text, parse_constant=lambda _: None, strict=False)
+
+
+def _decoded_or_none(text: str) -> Any:
+    try:
+        return _decode(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _lines(file: TextFile) -> Iterator[Row | BadRow]:
     filled = (line for line in file.lines("\n") if line.text is None or line.text.strip())
+    bad = 0
     for number, line in enumerate(filled, start=1):
-        yield _line(number, line, file.encoding)
+        row = _line(number, line, file.encoding)
+        bad += isinstance(row, BadRow) and line.text is not None
+        if number == bad == _BAD_ROWS_BEFORE_GIVING_UP:
+            raise TableError(f"{file.path}: none of its first {number} lines is a JSON object; the last {row}")
+        yield row
 
 
 def _line(number: int, line: Line, encoding: str) -> Row | BadRow:
@@ -93,15 +134,15 @@ class _Document:
     def __init__(self, file: TextFile) -> None:
         self._file = file
         self._chunks = iter(self._read_chunks())
-        self._decoder = json.JSONDecoder(parse_constant=lambda _: None)
+        self._decoder = json.JSONDecoder(parse_constant=lambda _: None, strict=False)
         self._text = ""
         self._at = 0
         self._number = 0
         self._array: str | None = None
 
     def rows(self) -> Iterator[Row | BadRow]:
-        """The objects of the array; objects that hold none are rows themselves."""
-        if self._peek() == "[":
+        """The objects of the array, or of several one after the other; objects that hold none are rows themselves."""
+        while self._peek() == "[":
             yield from self._elements("the array")
         while self._array is None and self._peek() == "{":
             cells = yield from self._members("")
@@ -138,19 +179,15 @@ class _Document:
         return cells
 
     def _items(self, opening: str, closing: str) -> Iterator[None]:
-        """Once per item of an object or array, which the caller takes."""
+        """Once per item of an object or array, which the caller takes; a comma after the last one is ignored."""
         self._expect(opening)
-        if self._peek() == closing:
-            self._at += 1
-            return
-        while True:
+        while self._peek() != closing:
             yield
-            mark = self._peek()
-            self._at += 1
-            if mark == closing:
-                return
-            if mark != ",":
+            if self._peek() == ",":
+                self._at += 1
+            elif self._peek() != closing:
                 raise self._broken(f"expected ',' or {closing!r}")
+        self._at += 1
 
     def _holds_objects(self) -> bool:
         """Whether the array that begins here holds objects."""

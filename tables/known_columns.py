@@ -11,14 +11,17 @@ Field = Literal["title", "abstract"]
 TITLES = (
     "title", "article title", "document title", "paper title", "primary title", "item title", "work title",
     "ti", "t1", "display name", "dc title", "dcterms title", "title s", "en title s",
-    "preprint title", "title display", "original title", "english title", "title english",
+    "preprint title", "title display", "original title", "english title", "title english", "title en", "title eng",
+    "main title", "articletitle", "documenttitle", "papertitle", "dc title en", "题目", "论文题目", "論文名",
     "titel", "titre", "título", "titolo", "название", "заглавие", "题名", "标题", "篇名", "論題", "タイトル", "제목",
     "title 题名", "tytuł", "název", "otsikko", "başlık",
 )  # fmt: skip
 ABSTRACTS = (
     "abstract", "abstract note", "abstract text", "abstracts", "ab", "n2", "notes abstract", "abstract display",
     "abstract inverted index", "summary", "dc description abstract", "dcterms abstract", "abstract s", "en abstract s",
-    "preprint abstract", "english abstract", "abstract english", "dc description", "description abstract",
+    "preprint abstract", "english abstract", "abstract english", "abstract en", "abstract eng", "paper abstract",
+    "article abstract", "abstracttext", "abstractnote", "abstract summary", "dc description abstract en",
+    "dc description", "description abstract", "中文摘要", "英文摘要", "要約", "요약",
     "zusammenfassung", "kurzfassung", "résumé", "resumen", "resumo", "riassunto", "аннотация", "реферат",
     "摘要", "summary 摘要", "抄録", "要旨", "초록", "samenvatting", "sammanfattning", "streszczenie", "abstrakt",
     "tiivistelmä", "özet",

@@ -37,8 +37,9 @@ class ParquetReader:
         ]  # fmt: skip
         try:
             for batch in self._file.iter_batches(batch_size=_BATCH):
-                for cells in self._readable(batch).to_pylist():
+                for values in zip(*map(self._values, batch.columns), strict=True):
                     number += 1
+                    cells = dict(zip(self.columns, values, strict=True))
                     yield Row(number, {**cells, **{name: as_text(cells[name]) for name in binary}})
         except self._arrow.ArrowException as error:
             raise self._unreadable(error) from None
@@ -47,11 +48,21 @@ class ParquetReader:
         """Close the file."""
         self._file.close()
 
-    def _readable(self, batch: Any) -> Any:
-        """The batch with values that Python has: no dictionaries, times in microseconds."""
-        pa = self._arrow
-        arrays = [self._converted(column) for column in batch.columns]
-        return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+    def _values(self, column: Any) -> list[object]:
+        """The values of a column as Python has them; times that it does not have, such as the year 20000, as text."""
+        column = self._converted(column)
+        try:
+            values: list[object] = column.to_pylist()
+        except (ValueError, OverflowError):
+            return self._texts(column)
+        return values
+
+    def _texts(self, column: Any) -> list[object]:
+        """The values of a column, or of the lists in it, as text."""
+        pa, is_list = self._arrow, hasattr(column.type, "value_type")
+        type_ = pa.list_(pa.string()) if is_list else pa.string()
+        texts: list[object] = column.cast(type_).to_pylist()
+        return texts
 
     def _converted(self, column: Any) -> Any:
         pa, types = self._arrow, self._arrow.types

@@ -14,6 +14,7 @@ from tables.errors import TableError
 from tables.json_rows import json_rows
 from tables.parquet import ParquetReader
 from tables.rows import BadRow, Row
+from tables.signatures import GZIP
 from tables.tagged import tag_format, tagged_rows
 from tables.text import UTF8, TextFile
 from tables.workbook import WorkbookReader
@@ -99,19 +100,25 @@ def read(path: Path, options: Options | None = None) -> Iterator[Row]:
 
 
 def _open(path: Path, format_: str, options: Options) -> Table:
+    if format_ in ("parquet", "xlsx") and _begins_with(path, GZIP):
+        raise TableError(f"{path}: is compressed with gzip; decompress it, since {format_} is not read while it is")
     if format_ == "parquet":
         parquet = ParquetReader(path)
         return Table(parquet.rows(), parquet.close, format_, parquet.columns)
     if format_ == "xlsx":
         workbook = WorkbookReader(path)
-        notes = [f"reading the sheet {workbook.sheet!r}"] if workbook.sheet else []
-        return Table(workbook.rows(), workbook.close, format_, workbook.columns, notes=notes)
+        return Table(workbook.rows(), workbook.close, format_, workbook.columns, notes=workbook.notes)
     file = TextFile(path, options.encoding)
     try:
         return _open_text(file, format_, options)
     except BaseException:
         file.close()
         raise
+
+
+def _begins_with(path: Path, signature: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(signature)) == signature
 
 
 def _open_text(file: TextFile, format_: str, options: Options) -> Table:

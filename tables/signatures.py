@@ -10,6 +10,7 @@ _OTHERS = (
     (_OLE, "is an Excel workbook of the old kind (.xls); save it as .xlsx or CSV"),
     (b"PAR1", "is a parquet file; rename it so that its name ends in .parquet"),
     (b"ARROW1", "is an Arrow file; write it as parquet or CSV"),
+    (GZIP, "is compressed twice; decompress it once"),
     (b"BZh", "is compressed with bzip2; decompress it, or compress it with gzip"),
     (b"\xfd7zXZ\x00", "is compressed with xz; decompress it, or compress it with gzip"),
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd; decompress it, or compress it with gzip"),

@@ -108,12 +108,23 @@ def _encoding_of(beginning: bytes, encoding: str) -> tuple[str, bytes]:
 
 
 def _utf16_without_mark(beginning: bytes) -> str | None:
-    """Column names are mostly ASCII, of which UTF-16 makes every second byte a NUL."""
+    """Column names are mostly ASCII, of which UTF-16 makes every second byte a NUL; if not, their line end is."""
     head = beginning[:512]
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 4 < len(head) or not head:
+    codec = "utf-16-le" if odd > even else "utf-16-be"
+    if not head or not max(even, odd):
         return None
-    return "utf-16-le" if odd > even else "utf-16-be"
+    is_ascii = max(even, odd) * 4 >= len(head)
+    return codec if is_ascii or (not min(even, odd) and _has_utf16_lines(beginning, codec)) else None
+
+
+def _has_utf16_lines(beginning: bytes, codec: str) -> bool:
+    """Whether a text of other letters than ASCII is UTF-16, by its first line end, and is not UTF-8."""
+    try:
+        codecs.getincrementaldecoder(UTF8)().decode(beginning)
+    except UnicodeDecodeError:
+        return "\n" in beginning[: len(beginning) // 2 * 2].decode(codec, errors="ignore")
+    return False
 
 
 def _without_torn_end(sample: str) -> str:

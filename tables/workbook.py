@@ -25,10 +25,12 @@ _ZIP = b"PK\x03\x04"
 class _Header(NamedTuple):
     line: int
     columns: list[str]
+    has_rows: bool
+    """Whether there is anything below it."""
 
 
 class WorkbookReader:
-    """The rows of one sheet: of the first that has a column of titles or abstracts, else of the first that has rows.
+    """The rows of one sheet: of the first that has columns of papers and rows, else of the first with anything in it.
 
     All cells become text, as they do in CSV: 2021.0 is "2021", a date is in ISO 8601, an empty cell is "".
     """
@@ -39,13 +41,13 @@ class WorkbookReader:
         self._book = _open(path)
         try:
             with _damage_named(path):
-                self._sheet, self._header_line, self.columns, self.sheet = self._table()
+                self._sheet, self._header_line, self.columns, self.notes = self._table()
         except BaseException:
             self.close()
             raise
 
-    def _table(self) -> tuple[Any, int, list[str], str | None]:
-        """The sheet, the line of its header, its columns, and its name where there are several."""
+    def _table(self) -> tuple[Any, int, list[str], list[str]]:
+        """The sheet, the line of its header, its columns, and where there are several sheets, which one is read."""
         sheets = [sheet for sheet in self._book.worksheets if hasattr(sheet, "reset_dimensions")]
         for sheet in sheets:
             # Some programs write wrong dimensions; without them all cells are read.
@@ -53,10 +55,15 @@ class WorkbookReader:
         headers = [(sheet, header) for sheet in sheets if (header := _header(sheet))]
         if not headers:
             raise TableError(f"{self._path} has no rows")
-        sheet, (line, names) = next((pair for pair in headers if is_header(pair[1].columns)), headers[0])
+        of_papers = [(sheet, header) for sheet, header in headers if header.has_rows and is_header(header.columns)]
+        sheet, (line, names, _) = [*of_papers, *headers][0]
         if twice := sorted({name for name in names if name and names.count(name) > 1}):
             raise TableError(f"{self._path}: several columns are named {twice[0]!r}; expected each name once")
-        return sheet, line, named_columns(names), sheet.title if len(headers) > 1 else None
+        notes = [f"reading the sheet {sheet.title!r}"] if len(headers) > 1 else []
+        if len(of_papers) > 1:
+            others = ", ".join(repr(other.title) for other, _ in of_papers[1:])
+            notes.append(f"WARNING: papers are also on the sheets {others}, which are not read; save each as a file")
+        return sheet, line, named_columns(names), notes
 
     def rows(self) -> Iterator[Row | BadRow]:
         """The rows under the header that hold anything."""
@@ -122,8 +129,9 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 def _header(sheet: Any) -> _Header | None:
     """The first row that holds column names, otherwise the first with anything in it."""
-    first = [_Header(line, cells) for line, cells in islice(_filled(sheet, 1), _PREAMBLE + 1)]
-    return next((row for row in first if is_header(row.columns)), first[0] if first else None)
+    first = list(islice(_filled(sheet, 1), _PREAMBLE + 2))
+    rows = [_Header(line, cells, place < len(first)) for place, (line, cells) in enumerate(first, start=1)]
+    return next((row for row in rows[: _PREAMBLE + 1] if is_header(row.columns)), rows[0] if rows else None)
 
 
 def _filled(sheet: Any, first_line: int) -> Iterator[tuple[int, list[str]]]:
@@ -140,9 +148,21 @@ def _texts(values: Iterable[object]) -> list[str]:
     return [_text(value) for value in values]
 
 
+def _unescaped(text: str) -> str:
+    """The text without Excel's escapes, of which `_x000D_`, a carriage return, is the usual one."""
+    if "_x" not in text:
+        return text
+    from openpyxl.utils.escape import unescape
+
+    unescaped: str = unescape(text)
+    return unescaped
+
+
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return _unescaped(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():

@@ -115,8 +115,15 @@ def test_a_wrong_encoding_is_reported_with_the_option_that_names_it(papers: Comm
     (tmp_path / "in.csv").write_bytes("Schlüssel,title\n1,a star\n".encode("cp1252"))
     ran = papers("classify", tmp_path / "in.csv")
     assert (ran.status, "the names of its columns are not UTF-8" in ran.err) == (2, True)
-    ran = papers("classify", tmp_path / "in.csv", "--encoding", "cp125x")
-    assert (ran.status, "--encoding is 'cp125x', expected one" in ran.err) == (2, True)
+    for name in ("cp125x", "undefined"):
+        ran = papers("classify", tmp_path / "in.csv", "--encoding", name)
+        assert (ran.status, f"--encoding is {name!r}, expected one" in ran.err) == (2, True)
+
+
+def test_an_empty_file_is_said_to_have_no_rows(papers: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"\n")
+    ran = papers("classify", tmp_path / "in.csv")
+    assert (ran.status, ran.err) == (2, f"papers classify: {tmp_path / 'in.csv'} has no rows\n")
 
 
 def test_values_of_json_lines_stay_what_they_are(papers: Command, tmp_path: Path) -> None:

@@ -184,3 +184,9 @@ def test_no_encoding_is_longer_than_the_format_allows(title: str, abstract: str)
 def test_an_encoding_reports_whether_it_has_an_abstract() -> None:
     papers = [Paper("a star"), Paper("a star", "of"), Paper("", "of a star")]
     assert [encoding.title_only for encoding in encoder().encode(papers)] == [True, False, False]
+
+
+def test_half_a_surrogate_pair_is_read_as_a_space() -> None:
+    """JSON may hold one escaped, and a command line with undecodable bytes does; the tokenizer takes none."""
+    alone, spaced = encoder().encode([Paper("a\ud800proof", "of\udc80a theorem"), Paper("a proof", "of a theorem")])
+    assert alone.input_ids == spaced.input_ids

@@ -83,7 +83,10 @@ def test_latex_is_left_as_it_is(text: str) -> None:
         "No abstract.", "Abstract not available", "ABSTRACT UNAVAILABLE", "#NAME?", "#N/A", "(no abstract provided)",
         "There is no abstract available for this article.", "Abstract",
         "(Abstract not available from this source)", "The abstract of this article is not available.",
-        "Kein Abstract verfügbar",
+        "Kein Abstract verfügbar", "This article does not have an abstract.", "This record has no abstract",
+        "An abstract is not available for this content.", "Abstract text not available", "[Abstract withheld]",
+        "None available.", "Not provided", "Kein Abstract vorhanden", "Résumé indisponible", "暂无摘要", "抄録なし",
+        "초록 없음", "Аннотация отсутствует",
     ],
 )  # fmt: skip
 def test_placeholders_count_as_no_text(text: str) -> None:
@@ -95,7 +98,8 @@ def test_placeholders_count_as_no_text(text: str) -> None:
     "text",
     [
         "No abstract nonsense: a polemic", "Nano", "Abstract interpretation of programs", "The unknown", "$\\pi$", "水",
-        "Missing data in cohort studies", "No abstract harmonic analysis without groups", "C#",
+        "Missing data in cohort studies", "This paper has no abstract nonsense", "None available vaccines",
+        "No abstract harmonic analysis without groups", "C#",
     ],
 )  # fmt: skip
 def test_short_texts_are_no_placeholders(text: str) -> None:
@@ -112,6 +116,10 @@ def test_short_texts_are_no_placeholders(text: str) -> None:
         "RETRACTED ARTICLE: a study", "A study of things (withdrawn)", "withdrawn by the authors.",
         "We prove it. This submission\nhas been withdrawn by arXiv administrators.",
         "The above article has been retracted by agreement between the editor and the publisher.",
+        "The authors have withdrawn this manuscript.", "We have withdrawn this paper because of an error.",
+        "The publisher has retracted this article.", "The Editor-in-Chief has retracted this article.",
+        'Retraction notice to "A study"', "Retraction of: A study", "Retraction Note to: A study",
+        "Statement of Retraction: A study", "A study (Retracted article. See vol. 3, 2020)",
     ],
 )  # fmt: skip
 def test_notices_of_withdrawal_are_recognized(text: str) -> None:
@@ -123,7 +131,9 @@ def test_notices_of_withdrawal_are_recognized(text: str) -> None:
     [
         "A plate withdrawn from a liquid bath", "Withdrawal from opioids", "retracted papers and their impact",
         "Fluid is injected (withdrawn) at the wells.", "The landing gear was retracted.", "drugs that were withdrawn",
-        "This paper studies how funds are withdrawn.", "Deformation retracts", "Retracted articles in medicine",
+        "This paper studies how funds are withdrawn.", "Retraction of arms: a study", "Retraction to the centre",
+        "We have withdrawn samples of this letter paper", "Authors have retracted papers before",
+        "Deformation retracts", "Retracted articles in medicine",
     ],
 )  # fmt: skip
 def test_papers_about_withdrawing_are_not_withdrawn(text: str) -> None:

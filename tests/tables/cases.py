@@ -122,6 +122,12 @@ FORMATS: dict[str, Case] = {
     "`.json`, objects over many lines": Case(
         "a.json", "\n".join(json.dumps(row, indent=2) for row in objects()).encode()
     ),
+    "`.json`, an object of whole columns": Case(
+        "a.json",
+        json.dumps(
+            {column: dict(enumerate(cells)) for column, cells in zip(COLUMNS, zip(*ROWS, strict=True), strict=True)}
+        ).encode(),
+    ),
     "`.parquet`, `.pq`": Case("a.pq", parquet(text_columns(pyarrow.string()))),
     "`.parquet`, text marked as binary": Case("a.parquet", parquet(text_columns(pyarrow.binary()))),
     "`.parquet`, dictionaries": Case(

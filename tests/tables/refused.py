@@ -23,6 +23,11 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "a file that is not parquet": (Case("a.parquet", b"no parquet"), "cannot be read: "),
     "a corrupt `.gz`": (Case("a.csv.gz", gzip.compress(PLAIN.encode() * 99)[:-20]), "cannot be read: "),
     "text named `.gz`": (Case("a.csv.gz", PLAIN.encode()), "cannot be read: Not a gzipped file"),
+    "CSV named `.jsonl` or `.json`": (Case("a.json", PLAIN.encode()), "holds no JSON; expected an object per line"),
+    "a workbook or parquet compressed with gzip": (
+        Case("a.xlsx.gz", gzip.compress(workbook([COLUMNS, *ROWS]))), "is compressed with gzip; decompress it",
+    ),
+    "gzip within gzip": (Case("a.csv.gz", gzip.compress(gzip.compress(PLAIN.encode()))), "is compressed twice"),
     "other compressions": (Case("a.csv", bz2.compress(PLAIN.encode())), "is compressed with bzip2; decompress it"),
     "a web page": (Case("a.csv", b"<!DOCTYPE html>\n<html><table>"), "is a web page; save the table as CSV"),
     "XML": (Case("a.txt", b'<?xml version="1.0"?>\n<PubmedArticleSet>'), "is XML; export the papers as CSV, RIS"),

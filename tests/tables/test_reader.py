@@ -4,10 +4,12 @@ import re
 import zipfile
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from tables import BadRow, Options, Row, TableError, open_table, read, scan
-from tables.known_columns import cell_text, find_column, likely_columns
+from tables.known_columns import Field, cell_text, find_column, likely_columns
 from tables.text import LONGEST_LINE
 from tests.tables.cases import ABSTRACT, COLUMNS, DIALECTS, FORMATS, ROWS, TITLE
 from tests.tables.refused import REFUSED
@@ -15,6 +17,7 @@ from tests.tables.sources import SOURCES
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
 READ = FORMATS | DIALECTS
+LIST_OF_TIMES = pyarrow.list_(pyarrow.timestamp("ns"))
 
 
 @pytest.mark.parametrize("words", READ)
@@ -143,9 +146,6 @@ def test_a_record_of_endless_lines_is_a_bad_row(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_stay_bytes(tmp_path: Path) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
     table = pyarrow.table({"title": pyarrow.array([b"star", b"\xff\xfe"], pyarrow.binary())})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     assert [row.cells["title"] for row in read(tmp_path / "a.parquet")] == ["star", b"\xff\xfe"]
@@ -163,12 +163,38 @@ def test_a_broken_entry_of_bibtex_harms_no_other(tmp_path: Path) -> None:
     [
         (r"{Deep} {L}earning of $x_{\max}$ and na{\"\i}ve caf\'e", r"Deep Learning of $x_{\max}$ and naïve café"),
         (r"50% of \emph{all} words, 5\% \& more\_", "50% of all words, 5% & more_"),
+        (r"a \textless{} b {\textendash} 5\textdegree C {\it E. coli} \textit{x}", "a < b – 5°C E. coli x"),
         (r"\v{S}koda, \c c, stra{\ss}e, {\O}re, \L{}\'od\'z", "Škoda, ç, straße, Øre, Łódź"),
     ],
 )
 def test_tex_of_bibtex_becomes_text(tmp_path: Path, tex: str, text: str) -> None:
     (row,) = read(_written(tmp_path / "a.bib", f"@misc{{a, title={{{tex}}}}}\n"))
     assert row.cells["title"] == text
+
+
+def test_entries_of_bibtex_may_share_a_line_and_be_commented_out(tmp_path: Path) -> None:
+    content = "@misc{a, title={one}} @misc{b, title={two}}\n% @misc{c,\n%  title={no}}\n@misc{d, title={three}}\n"
+    assert [row.cells["title"] for row in read(_written(tmp_path / "a.bib", content))] == ["one", "two", "three"]
+
+
+def test_times_that_python_does_not_have_are_text(tmp_path: Path) -> None:
+    days = pyarrow.array([10_000_000, 0], pyarrow.date32())
+    table = pyarrow.table({"title": ["far", "near"], "day": days, "times": pyarrow.array([[1], None], LIST_OF_TIMES)})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert [tuple(row.cells.values()) for row in read(tmp_path / "a.parquet")] == [
+        ("far", "29349-01-26", ["1970-01-01 00:00:00.000000001"]), ("near", "1970-01-01", None),
+    ]  # fmt: skip
+
+
+def test_line_breaks_in_quoted_cells_between_tabs_are_kept_where_the_header_is_quoted(tmp_path: Path) -> None:
+    (row,) = read(_written(tmp_path / "a.tsv", '"id"\t"title"\t"abstract"\n"1"\t"\t;\n\t"\t""\n'))
+    assert tuple(row.cells.values()) == ("1", "\t;\n\t", "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_of_other_scripts_is_known_without_a_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_bytes("题名,摘要\n量子物理,研究\n".encode(encoding))
+    assert [row.cells for row in read(tmp_path / "a.csv")] == [{"题名": "量子物理", "摘要": "研究"}]
 
 
 def test_the_dialect_and_notes_about_reading_are_returned(tmp_path: Path) -> None:
@@ -195,6 +221,19 @@ def test_a_delimiter_may_be_named(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_cells_of_databases_become_texts(cell: object, text: str | None) -> None:
     assert cell_text(cell) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("title_en", "title"), ("Title (EN)", "title"), ("articletitle", "title"), ("论文题目", "title"),
+        ("paperAbstract", "abstract"), ("Abstract (en)", "abstract"), ("abstracttext", "abstract"),
+        ("Article Abstract", "abstract"), ("中文摘要", "abstract"), ("要約", "abstract"),
+    ],
+)  # fmt: skip
+def test_rarer_names_of_columns_are_known(column: str, field: Field) -> None:
+    assert find_column(["id", column], field) == column
+    assert find_column(["Source title", "Publication Title", "Abstract type"], field) is None
 
 
 def test_likely_columns_have_similar_names() -> None:
