@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from tables import BadRow, Options, Row, TableError, open_table, read, scan
-from tables.known_columns import Field, cell_text, find_column, likely_columns
+from tables.known_columns import cell_text, find_column, likely_columns
 from tables.text import LONGEST_LINE
 from tests.tables.cases import ABSTRACT, COLUMNS, DIALECTS, FORMATS, ROWS, TITLE
 from tests.tables.refused import REFUSED
@@ -221,19 +221,6 @@ def test_a_delimiter_may_be_named(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_cells_of_databases_become_texts(cell: object, text: str | None) -> None:
     assert cell_text(cell) == text
-
-
-@pytest.mark.parametrize(
-    ("column", "field"),
-    [
-        ("title_en", "title"), ("Title (EN)", "title"), ("articletitle", "title"), ("论文题目", "title"),
-        ("paperAbstract", "abstract"), ("Abstract (en)", "abstract"), ("abstracttext", "abstract"),
-        ("Article Abstract", "abstract"), ("中文摘要", "abstract"), ("要約", "abstract"),
-    ],
-)  # fmt: skip
-def test_rarer_names_of_columns_are_known(column: str, field: Field) -> None:
-    assert find_column(["id", column], field) == column
-    assert find_column(["Source title", "Publication Title", "Abstract type"], field) is None
 
 
 def test_likely_columns_have_similar_names() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tables import TableError, open_table, read
 from tests.tables.cases import workbook
 
-HEADER = ["Title", "Abstract"]
+HEADER: list[object] = ["Title", "Abstract"]
 
 
 def written(tmp_path: Path, *sheets: list[list[object]]) -> Path:
