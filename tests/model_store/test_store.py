@@ -181,8 +181,8 @@ def test_a_later_schema_is_refused_with_both_numbers(store: Store) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"schema_version": 1, "na', "no JSON"),
-        (b"\xff\xfe", "no JSON"),
+        (b'{"schema_version": 1, "na', "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
         (b"[]", "expected an object"),
         (b"{}", "not a valid manifest"),
     ],
