@@ -117,6 +117,9 @@ class Quantization(_Part):
     scheme: str
     bytes_fp32: int
     micro_f1_fp32: float | None = Field(default=None, description="absent: there were no validation papers")
+    micro_f1_int8: float | None = Field(
+        default=None, description="as `micro_f1_fp32`, at the best thresholds for its own scores; absent: not recorded"
+    )
     flipped: float = Field(ge=0, le=1, description="share of papers with at least one decision changed")
     largest_change: float = Field(ge=0, le=1, description="largest change of any score")
 

@@ -63,6 +63,7 @@ def describe(
             scheme=quantized.scheme.description,
             bytes_fp32=comparison.bytes_fp32,
             micro_f1_fp32=comparison.loss.micro_f1_fp32 if comparison.loss else None,
+            micro_f1_int8=comparison.loss.micro_f1_int8 if comparison.loss else None,
             flipped=comparison.flipped,
             largest_change=min(1.0, comparison.largest_change),
         ),
