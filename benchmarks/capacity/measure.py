@@ -139,7 +139,9 @@ async def _rejections(instance: Running, content: bytes) -> float:
         nonlocal rejected
         caller = Caller(instance.port)
         while time.monotonic() < end:
-            rejected += (await caller.send(content)).status == 429
+            # Not in one line: `rejected += await …` would read the sum before it waits, and lose what others add.
+            status = (await caller.send(content)).status
+            rejected += status == 429
         caller.close()
 
     await asyncio.gather(*(call() for _ in range(_REJECTED_CALLERS)))
