@@ -115,7 +115,8 @@ def _label(way: Way, source: Path, options: argparse.Namespace) -> Labelled:
 
 def _run(arguments: Sequence[object], output: Path) -> Labelled:
     began = time.monotonic()
-    command = [sys.executable, "-m", "cli", "classify", *map(str, arguments)]
+    # Labelled tables have columns of the names that would be added.
+    command = [sys.executable, "-m", "cli", "classify", "--prefix", "predicted_", *map(str, arguments)]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - began
     told = _REPORT.search(done.stderr)
