@@ -51,7 +51,11 @@ def run_plan(plan: Plan, release: Release, done: frozenset[str], address: str | 
             _read, batch_size=1, num_cpus=0, fn_kwargs={"plan": plan, "done": done}, zero_copy_batch=False
         )
         files = ray.put({path.name: path.read_bytes() for path in release.folder.iterdir()})
-        actors = ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, int(ray.cluster_resources()["CPU"])))
+        processors = max(1, int(ray.cluster_resources()["CPU"]))
+        # All actors from the first part on: by default Ray starts one and gives it the next four parts as well.
+        actors = ray.data.ActorPoolStrategy(
+            min_size=1, max_size=processors, initial_size=processors, max_tasks_in_flight_per_actor=2
+        )
         results = parts.map_batches(
             _Actor, batch_size=1, num_cpus=1, compute=actors,
             fn_constructor_kwargs={"plan": plan, "release": release, "files": files},
@@ -72,7 +76,10 @@ def _connect(address: str | None) -> None:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level="error", **local)
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # Bytes. Ray hands out whole blocks, so that otherwise all parts of a table would be one actor's work.
+    context.target_max_block_size = 1
 
 
 def _read(batch: Mapping[str, Any], plan: Plan, done: frozenset[str]) -> Iterator[dict[str, list[Any]]]:
