@@ -20,8 +20,8 @@ _BAD_ROWS_BEFORE_GIVING_UP = 20
 def json_rows(file: TextFile) -> Iterator[Row | BadRow]:
     """The rows of a file; which layout it has is told from its beginning.
 
-    NaN and Infinity, which Python's json module and pandas write, count as absent. Raises TableError if this is
-    no JSON.
+    NaN and Infinity, which Python's json module and pandas write, count as absent. Raises TableError if the
+    file is not JSON.
     """
     if file.sample and not any(map(_OPENING.match, file.sample.splitlines())):
         raise TableError(f"{file.path}: holds no JSON; expected an object per line, or an array of objects")

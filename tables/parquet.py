@@ -15,7 +15,7 @@ class ParquetReader:
     """The rows of a parquet file; `columns` are known as soon as it is made."""
 
     def __init__(self, path: Path) -> None:
-        """Raises TableError without pyarrow, or if this is not parquet file."""
+        """Raises TableError without pyarrow, or if this is not a parquet file."""
         self._arrow = import_pyarrow(f"{path}: reading parquet")
         self._path = path
         try:

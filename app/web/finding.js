@@ -54,7 +54,7 @@ export class Finding {
     part("decision").textContent = sentence;
   }
 
-  /** Show that there is not text. */
+  /** Show that there is no text. */
   clear() {
     this.#result = null;
     for (const { row, bar, number, given } of this.#bars.values()) {

@@ -64,7 +64,7 @@ def find_tables(address: str) -> list[str]:
     else:
         paths = system.glob(path) if any(sign in path for sign in "*?[") else [path] if system.exists(path) else []
     if not paths:
-        raise CliError(f"{address}: there is not a table")
+        raise CliError(f"{address}: there is no table")
     return sorted(path if "file" in _protocols(system) else system.unstrip_protocol(path) for path in paths)
 
 

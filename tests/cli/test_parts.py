@@ -80,7 +80,7 @@ def test_tables_are_found_in_folders_by_patterns_and_at_addresses(tmp_path: Path
     assert [Path(path).name for path in find_tables(str(tmp_path))] == ["a.ris", "b.csv", "c.jsonl.gz"]
     assert [Path(path).name for path in find_tables(f"{tmp_path}/*.csv")] == ["b.csv"]
     assert find_tables(f"file://{tmp_path}/a.ris") == [f"{tmp_path}/a.ris"]
-    with pytest.raises(CliError, match="there is not a table"):
+    with pytest.raises(CliError, match="there is no table"):
         find_tables(f"{tmp_path}/nowhere.csv")
 
 
