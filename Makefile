@@ -45,7 +45,7 @@ imports: .venv/.installed
 browser: ## install Debian's Chromium for the browser tests, where there is none
 	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
-engine: ## install Debian's Docker engine, Compose, debootstrap and HAProxy, where there are none
+engine: ## install Debian's Docker engine, Compose, debootstrap, HAProxy, skopeo and a registry, where there are none
 	deploy/install_engine.sh
 
 openapi: .venv/.installed ## regenerate openapi.json after a change of the API
@@ -81,7 +81,7 @@ pin-image: ## write the digest of the base image into the Dockerfile, as its reg
 	deploy/pin_image.sh
 
 push-image: ## build the image with SBOM and provenance and push both: IMAGE=registry.example/paper-subjects:0.1.0
-	deploy/push_image.sh "$(IMAGE)"
+	deploy/push_image.sh "$(IMAGE)" $(BASE)
 
 # Tools that no test needs run in environments of their own.
 TOOL := .venv/bin/uv tool run --quiet --from

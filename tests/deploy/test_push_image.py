@@ -1,4 +1,8 @@
-"""`make push-image`: SBOM and provenance go with the image, and only a clean checkout is pushed."""
+"""`make push-image`: SBOM and provenance go with the image, and only a clean checkout is pushed.
+
+With buildx, which needs registries beyond this machine, by the commands that are called; with skopeo, in
+tests/image/test_push.py.
+"""
 
 import os
 import subprocess
@@ -19,6 +23,7 @@ class Push:
         self.docker = folder / "docker.log"
         self.put("docker", f'echo "$*" >> {self.docker}; [[ "$*" != "buildx inspect"* ]]')
         self.put("git", "true")
+        self.put("skopeo", "false")
 
     def put(self, command: str, script: str) -> None:
         path = self._folder / command
@@ -47,8 +52,8 @@ def test_the_image_is_pushed_with_sbom_and_provenance_by_a_builder_that_keeps_th
 
 @pytest.mark.parametrize(
     ("command", "script", "reason"),
-    [("git", "echo ' M app/main.py'", "commit them first"), ("docker", "false", "buildx is not installed")],
-    ids=["changes", "no buildx"],
+    [("git", "echo ' M app/main.py'", "commit them first"), ("docker", "false", "neither docker buildx nor skopeo")],
+    ids=["changes", "no tool"],
 )
 def test_nothing_is_pushed_where_the_provenance_would_be_wrong_or_missing(
     push: Push, command: str, script: str, reason: str

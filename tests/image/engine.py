@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ def build(context: Path, tag: str, **arguments: str) -> None:
     """Build an image with the host's network, which a registry behind a proxy may need."""
     options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     call("docker", "build", "--network=host", *options, f"--tag={tag}", context, timeout=BUILD_TIMEOUT_S)
+
+
+@contextmanager
+def container(*options: str) -> Iterator[str]:
+    """Run a container, and remove it afterwards."""
+    name = call("docker", "run", "--detach", *options)
+    try:
+        yield name
+    finally:
+        call("docker", "rm", "--force", name)
 
 
 def inspect(container: str) -> dict[str, Any]:

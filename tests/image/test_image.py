@@ -2,8 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,20 +9,11 @@ import pytest
 
 from tests import builders
 from tests.image.conftest import free_port
-from tests.image.engine import Compose, call, inspect, wait_until_healthy
+from tests.image.engine import Compose, call, container, inspect, wait_until_healthy
 
 pytestmark = pytest.mark.image
 
 PAPER = {"title": "Quantum error correction", "abstract": "We study surface codes of superconducting qubits."}
-
-
-@contextmanager
-def container(*options: str) -> Iterator[str]:
-    name = call("docker", "run", "--detach", *options)
-    try:
-        yield name
-    finally:
-        call("docker", "rm", "--force", name)
 
 
 def test_compose_starts_a_service_that_classifies(composed: tuple[Compose, str]) -> None:

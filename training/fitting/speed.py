@@ -9,8 +9,7 @@ from torch import Tensor
 
 from training.config import FitConfig
 from training.fitting.loop import runs_bf16
-from training.fitting.parameter_groups import parameter_groups
-from training.model.network import SubjectNetwork
+from training.model.network import SubjectNetwork, parameter_groups
 
 # Steps are timed until one of these is reached.
 _SECONDS, _STEPS = 3.0, 10
