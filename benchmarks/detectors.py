@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from benchmarks.markdown import table
 from model_store.papers import Paper, PaperEncoder
-from training.model.network import SubjectNetwork, load_tokenizer
+from training.model.network import SubjectNetwork
+from training.model.pretrained import read_tokenizer
 from training.publishing.scope import Detector, States, at_several_lengths, fit_detector, outliers, read_texts
 from training.run import TrainingRun
 from training.stages import load_fitted
@@ -73,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--validation", type=int, default=1500, help="papers (default: %(default)s)")
     options = parser.parse_args(arguments)
     run = TrainingRun.open(options.config, options.runs)
-    encoder = PaperEncoder(load_tokenizer(run.config.encoder.source), run.config.input)
+    encoder = PaperEncoder(read_tokenizer(run.config.encoder.source), run.config.input)
     texts = [text for text in read_texts() if encoder.has_text(text.paper)]
     tested = [text for text in texts if text.half == "testing"]
     rng = np.random.default_rng(run.config.seed)

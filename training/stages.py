@@ -26,8 +26,8 @@ from training.fitting import teacher
 from training.fitting.distributed import ProcessGroup, wait_for_all
 from training.fitting.fit import fit as fit_network
 from training.model.losses import LabelLoss, TeacherLoss, rates_as_biases
-from training.model.network import SubjectNetwork, load_network, load_tokenizer, pad_id
-from training.model.pretrained import not_loadable
+from training.model.network import SubjectNetwork, load_network
+from training.model.pretrained import not_loadable, pad_id, read_tokenizer
 from training.model.weights import continue_from, save_weights
 from training.provenance import Inputs, record, require_same
 from training.publishing.edition import further_edition, main_edition
@@ -82,7 +82,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
     _prepare_directory(run, resume=resume)
     set_seed(config.seed)
     network = _training_network(run)
-    tokenizer = load_tokenizer(config.encoder.source)
+    tokenizer = read_tokenizer(config.encoder.source)
     encoder = PaperEncoder(tokenizer, config.training_input)
     fit_network(
         network,
@@ -117,7 +117,7 @@ def publish(run: TrainingRun, store: Store, name: str | None = None) -> list[Pat
         *(further_edition(main, network, run, wanted) for wanted in run.config.publish if name in (None, wanted.name)),
     ]
     chosen = [edition for edition in editions if name in (None, edition.name)]
-    return [publish_edition(run, edition, load_tokenizer(run.config.encoder.source), store) for edition in chosen]
+    return [publish_edition(run, edition, read_tokenizer(run.config.encoder.source), store) for edition in chosen]
 
 
 def baseline_figures(run: TrainingRun) -> dict[str, float] | None:
@@ -135,7 +135,7 @@ def baseline_figures(run: TrainingRun) -> dict[str, float] | None:
 
 def write_network_scores(run: TrainingRun, path: Path) -> None:
     """Write the fitted network's logits on the training papers, for another run to learn from."""
-    tokenizer = load_tokenizer(run.config.encoder.source)
+    tokenizer = read_tokenizer(run.config.encoder.source)
     papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), run.corpus.train)
     logits = teacher.score(load_fitted(run), papers, pad_id(tokenizer))
     teacher.write_scores(path, run.corpus.train, run.corpus.labels, logits)
@@ -170,7 +170,7 @@ def load_fitted(run: TrainingRun) -> SubjectNetwork:
 
 def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.float32]:
     """Logits of the validation papers at the length they are served with; shape (papers, labels)."""
-    tokenizer = load_tokenizer(run.config.encoder.source)
+    tokenizer = read_tokenizer(run.config.encoder.source)
     papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), run.corpus.validation)
     return teacher.score(network, papers, pad_id(tokenizer))
 

@@ -26,7 +26,8 @@ from benchmarks.quantization.schemes import Scheme, schemes
 from model_store.labels import assigned
 from model_store.papers import Encoding, PaperEncoder
 from training.evaluation.metrics import headline
-from training.model.network import SubjectNetwork, load_network, load_tokenizer
+from training.model.network import SubjectNetwork, load_network
+from training.model.pretrained import read_tokenizer
 from training.publishing.thresholds import best_thresholds
 from training.run import TrainingRun
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     network.load_state_dict(load_file(run.dir.weights))
     papers = run.corpus.validation.papers[: 16 if options.quick else options.papers]
     task = Task(
-        PaperEncoder(load_tokenizer(run.config.encoder.source), run.config.input).encode(papers),
+        PaperEncoder(read_tokenizer(run.config.encoder.source), run.config.input).encode(papers),
         run.corpus.validation.targets[: len(papers)],
         tuple(length for length in options.tokens if length <= _longest(network)),
         tuple(options.threads),

@@ -16,9 +16,10 @@ from training.data.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.fitting.averaging import Averaging, load_average
 from training.fitting.early_stopping import micro_f1_at_best_cut
 from training.fitting.loop import arguments
+from training.fitting.parameter_groups import parameter_groups
 from training.fitting.progress import MetricsFile
 from training.fitting.schedule import rate
-from training.model.network import SubjectNetwork, parameter_groups
+from training.model.network import SubjectNetwork
 
 _METRIC = "micro_f1"
 

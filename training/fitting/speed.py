@@ -9,7 +9,8 @@ from torch import Tensor
 
 from training.config import FitConfig
 from training.fitting.loop import runs_bf16
-from training.model.network import SubjectNetwork, parameter_groups
+from training.fitting.parameter_groups import parameter_groups
+from training.model.network import SubjectNetwork
 
 # Steps are timed until one of these is reached.
 _SECONDS, _STEPS = 3.0, 10

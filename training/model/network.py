@@ -1,17 +1,15 @@
 """The network: a pretrained encoder and a small head on its features. Ends in raw logits."""
 
-import math
-from collections.abc import Iterator
 from typing import Any, Self, cast
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel
 
-from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, FitConfig, HeadConfig
+from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
 from training.errors import ConfigError
 from training.model import features
+from training.model.auxiliary import AuxiliaryHead
 from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
 from training.model.losses import TeacherLoss
@@ -24,7 +22,7 @@ class SubjectNetwork(nn.Module):
     above 0.6 whatever the network learns), and the exported graph adds it once.
     """
 
-    auxiliary: "AuxiliaryHead | None"
+    auxiliary: AuxiliaryHead | None
     loss: nn.Module
     """Of logits and targets, both (papers, labels); a mean."""
     teacher: TeacherLoss | None
@@ -176,25 +174,6 @@ class SubjectNetwork(nn.Module):
         )
 
 
-class AuxiliaryHead(nn.Module):
-    """Learns finer categories beside the labels and is dropped before export (Sun et al. 2019, section 5.5)."""
-
-    def __init__(self, hidden_size: int, categories: int, weight: float) -> None:
-        super().__init__()
-        self.linear = nn.Linear(hidden_size, categories)
-        # Categories are rare: starting at a probability of 0.01 spares the first steps (Lin et al. 2017, section 3.3).
-        nn.init.constant_(self.linear.bias, math.log(0.01 / 0.99))
-        self._weight = weight
-
-    def forward(self, features: Tensor, categories: Tensor) -> Tensor:
-        """The weighted loss, summed over categories and averaged over papers; rows of NaN count nothing."""
-        known = categories.isfinite()
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            self.linear(features).float(), categories.nan_to_num(), weight=known.float(), reduction="sum"
-        )
-        return self._weight * loss / len(categories)
-
-
 def load_network(
     encoder: EncoderConfig,
     head: HeadConfig,
@@ -236,53 +215,3 @@ def _layers_kept(features_read: FeaturesConfig, present: int) -> int:
             f"[features] reads {features_read.layers} layers down from layer {kept}; the encoder has {present}"
         )
     return kept
-
-
-def load_tokenizer(source: str) -> Tokenizer:
-    """The encoder's own tokenizer, in the form that serving reads."""
-    loaded: Tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
-    return loaded
-
-
-def pad_id(tokenizer: Tokenizer) -> int:
-    """The id that fills up short texts; masked, so any will do where there is none."""
-    found: int | None = tokenizer.token_to_id("[PAD]")
-    return found or 0
-
-
-def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, object]]:
-    """Optimizer groups with a learning rate that falls from the head down to the embeddings.
-
-    Sun et al. 2019, section 5.4.2: layer l learns with ξ^(L - l) of the base rate, the embeddings,
-    the lowest layer of all, with the smallest. Biases and norms are not decayed.
-    """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter, depth in _by_depth(network):
-        base = fit.learning_rate if name.startswith("encoder.") else fit.head_learning_rate or fit.learning_rate
-        decay = 0.0 if parameter.ndim < 2 else fit.weight_decay
-        groups.setdefault((base * fit.layer_decay**depth, decay), []).append(parameter)
-    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
-
-
-def _by_depth(network: SubjectNetwork) -> Iterator[tuple[str, nn.Parameter, int]]:
-    """Trainable parameters with their distance below the top layer: heads and top layer 0, embeddings most."""
-    layers = max((_layer(name) for name, _ in network.named_parameters()), default=-1) + 1
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            yield name, parameter, layers - 1 - _layer(name) if name.startswith("encoder.") else 0
-
-
-def _layer(name: str) -> int:
-    """Index of the encoder layer a parameter belongs to; -1 for embeddings and all else."""
-    _, found, rest = name.partition(".layer.")
-    return int(rest.split(".")[0]) if found else -1
-
-
-def device_runs_bf16(flags: str) -> bool:
-    """Whether bf16 pays: on a GPU that has it, or on a CPU whose `flags` name it.
-
-    On a processor without it bf16 is emulated, some twenty times slower than fp32.
-    """
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))

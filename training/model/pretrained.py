@@ -80,6 +80,12 @@ def read_tokenizer(source: str, what: str = "encoder") -> Tokenizer:
     return tokenizer
 
 
+def pad_id(tokenizer: Tokenizer) -> int:
+    """The id that fills up short texts; masked, so any will do where there is none."""
+    found: int | None = tokenizer.token_to_id("[PAD]")
+    return found or 0
+
+
 def not_loadable(source: str, error: Exception, what: str = "encoder") -> ConfigError:
     """One sentence instead of the sixty lines that transformers raises."""
     first = str(error).strip().partition("\n")[0].rstrip(".")

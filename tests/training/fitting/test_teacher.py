@@ -18,7 +18,8 @@ from training.errors import DataError
 from training.evaluation.baseline import held_out_logits
 from training.fitting.teacher import read_scores, score, write_scores
 from training.model.losses import TeacherLoss
-from training.model.network import load_network, load_tokenizer
+from training.model.network import load_network
+from training.model.pretrained import read_tokenizer
 from training.run import TrainingRun
 
 LABELS = ("Physics", "Mathematics")
@@ -125,7 +126,7 @@ def test_papers_get_the_same_scores_in_a_batch_and_alone(tmp_path: Path) -> None
     _, papers = read_papers(tmp_path / "train.csv")
     source = str(tmp_path / "encoder")
     network = load_network(EncoderConfig(source=source), HeadConfig(), labels=3).eval()
-    encoded = EncodedPapers(PaperEncoder(load_tokenizer(source), InputFormat(max_tokens=32)), papers)
+    encoded = EncodedPapers(PaperEncoder(read_tokenizer(source), InputFormat(max_tokens=32)), papers)
     found = score(network, encoded, pad_id=0)
     for i in range(0, len(papers), 40):
         batch = Collator(0)([encoded[i]])

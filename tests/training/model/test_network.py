@@ -1,4 +1,4 @@
-"""Head, loss, learning rates."""
+"""Head and loss."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from tests.training import tiny
-from training.config import EncoderConfig, FitConfig, HeadConfig
-from training.model.network import SubjectNetwork, device_runs_bf16, load_network, parameter_groups
+from training.config import EncoderConfig, HeadConfig
+from training.model.network import SubjectNetwork, load_network
 
 IDS = torch.tensor([[2, 19, 20, 3], [2, 21, 22, 3]])
 
@@ -48,17 +48,6 @@ def test_dropout_inside_the_encoder_can_be_set(tmp_path: Path) -> None:
     assert {m.p for m in network.encoder.modules() if isinstance(m, nn.Dropout)} == {0.25}
 
 
-def test_learning_rates_fall_from_the_head_to_the_embeddings(network: SubjectNetwork) -> None:
-    fit = FitConfig(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5, weight_decay=0.01)
-    groups = parameter_groups(network, fit)
-    rates = {id(p): group["lr"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
-    found = {name: rates[id(p)] for name, p in network.named_parameters()}
-    assert found["head.1.weight"] == 1e-3
-    assert found["encoder.encoder.layer.1.output.dense.weight"] == 1e-4
-    assert found["encoder.encoder.layer.0.output.dense.weight"] == 5e-5
-    assert found["encoder.embeddings.word_embeddings.weight"] == 2.5e-5
-
-
 def test_the_auxiliary_head_adds_to_the_loss_only_where_categories_are_known(network: SubjectNetwork) -> None:
     network.eval()
     labels, mask = torch.tensor([[1.0, 0, 0]] * 2), torch.ones_like(IDS)
@@ -69,21 +58,3 @@ def test_the_auxiliary_head_adds_to_the_loss_only_where_categories_are_known(net
     assert unknown["loss"] == plain["loss"]
     assert known["loss"] > plain["loss"]
     assert torch.equal(known["logits"], plain["logits"])
-
-
-def test_the_auxiliary_head_learns_at_the_head_s_rate(network: SubjectNetwork) -> None:
-    network.add_auxiliary_head(categories=5, weight=0.5)
-    groups = parameter_groups(network, FitConfig(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5))
-    rates = {id(p): group["lr"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
-    assert {rates[id(p)] for name, p in network.named_parameters() if name.startswith("auxiliary.")} == {1e-3}
-
-
-def test_biases_and_norms_are_not_decayed(network: SubjectNetwork) -> None:
-    for group in parameter_groups(network, FitConfig(weight_decay=0.01)):
-        assert {p.ndim >= 2 for p in group["params"]} == {group["weight_decay"] == 0.01}  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(("flags", "pays"), [("avx2 fma", False), ("avx512f avx512_bf16", True), ("amx_bf16", True)])
-@pytest.mark.skipif(torch.cuda.is_available(), reason="the GPU decides where there is one")
-def test_bf16_is_used_only_where_the_processor_has_it(flags: str, pays: bool) -> None:
-    assert device_runs_bf16(flags) is pays
