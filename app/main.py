@@ -95,6 +95,7 @@ def _include_routers(app: FastAPI, settings: Settings, keys: ApiKeys) -> None:
     app.include_router(routes.operation, dependencies=with_key)
     app.include_router(routes.health)
     app.include_router(pages.router)
+    app.add_api_route("", pages.add_slash, include_in_schema=False)
     for router in _compatible_apis(settings):
         app.include_router(router)
 

@@ -9,7 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.errors import Forbidden
 from app.api.middleware import refuse
 
-_REQUEST_HEADERS = ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "traceparent")
+_METHODS = ("GET", "HEAD", "POST")
+_REQUEST_HEADERS = (
+    "Authorization", "Content-Type", "If-None-Match", "X-API-Key", "X-Request-ID", "traceparent", "tracestate"
+)  # fmt: skip
 _ANSWER_HEADERS = ("X-Request-ID", "X-Model-Version", "Retry-After", "Server-Timing", "ETag")
 
 
@@ -20,16 +23,22 @@ class ProblemCors(CORSMiddleware):
         super().__init__(
             app,
             allow_origins=origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=_METHODS,
             allow_headers=_REQUEST_HEADERS,
             expose_headers=_ANSWER_HEADERS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._refuses(scope["method"], Headers(scope=scope)):
-            allowed = "This origin, method or header is not among those that PAPERS_CORS_ORIGINS allows."
-            return await refuse(Forbidden(allowed), scope, receive, send)
+            return await refuse(self._refusal(Headers(scope=scope)), scope, receive, send)
         return await super().__call__(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> Forbidden:
+        if not self.is_allowed_origin(headers["origin"]):
+            return Forbidden("PAPERS_CORS_ORIGINS does not list this origin.")
+        return Forbidden(
+            f"Requests from other origins may use {', '.join(_METHODS)} with the headers {', '.join(_REQUEST_HEADERS)}."
+        )
 
     def _refuses(self, method: str, headers: Headers) -> bool:
         preflight = method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers

@@ -1,5 +1,7 @@
 """Exception handlers: every error is answered with a problem document."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette._utils import get_route_path
@@ -51,9 +53,15 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
     headers = error.headers
     known = {
         404: NotFound("There is no resource at this path.", headers=headers),
-        405: MethodNotAllowed("The resource does not support this method.", headers=headers),
+        405: _method_not_allowed(headers or {}),
     }
     return _respond(request, known.get(error.status_code, InternalError("An unexpected error occurred.")))
+
+
+def _method_not_allowed(headers: Mapping[str, str]) -> MethodNotAllowed:
+    # Where there is GET, HEAD is answered as well; see app.api.head.
+    allowed = headers.get("Allow", "").replace("GET", "GET, HEAD")
+    return MethodNotAllowed(f"The resource does not support this method, only {allowed}.", headers={"Allow": allowed})
 
 
 def _respond(request: Request, error: ServiceError) -> Response:

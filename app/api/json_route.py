@@ -4,6 +4,7 @@ FastAPI's own parsing accepts every `application/*+json` type, UTF-16 and UTF-32
 an empty body as a missing field.
 """
 
+import codecs
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ from pydantic import JsonValue
 
 from app.api.errors import NotJson, UnsupportedMediaType
 
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
@@ -59,12 +61,15 @@ def require_json(content_type: str) -> None:
     """
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
-    if media_type != "application/json" or not charsets <= _CHARSETS:
+    if media_type != "application/json":
         raise UnsupportedMediaType("The body is not declared as JSON; expected Content-Type: application/json.")
+    if not charsets <= _CHARSETS:
+        raise UnsupportedMediaType("The body is declared in another charset; encode JSON in UTF-8.")
 
 
 def parse_json(body: bytes) -> JsonValue:
     """The document in `body` (RFC 8259, UTF-8 only); raises NotJson."""
+    _check_encoding(body)
     try:
         document: JsonValue = json.loads(body.decode(), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
@@ -76,6 +81,17 @@ def parse_json(body: bytes) -> JsonValue:
     except RecursionError:
         raise NotJson("The body is nested too deeply.") from None
     return document
+
+
+def _check_encoding(body: bytes) -> None:
+    """Raises NotJson for what other programs often send in the place of JSON in UTF-8."""
+    if not body.strip():
+        raise NotJson("The body is empty; expected a JSON object.")
+    if body.startswith(codecs.BOM_UTF8):
+        raise NotJson("The body begins with a byte order mark; encode it in UTF-8 without one.")
+    # JSON begins with ASCII characters, of which UTF-16 and UTF-32 make one byte and NUL bytes.
+    if body.startswith(_UTF16_MARKS) or b"\0" in body[:2]:
+        raise NotJson("The body seems to be in UTF-16 or UTF-32; encode it in UTF-8.")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -24,7 +24,7 @@ CLIENT_CLOSED_REQUEST = 499
 # How long a refused request is still read, see `refuse`.
 _LINGER_S = 1.0
 _OPEN = ("/docs", "/openapi.json", "/problems/", "/web/")
-_PAGES = frozenset({"/", "/card"})
+_PAGES = frozenset({"", "/", "/card"})
 _PROBES = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -10,8 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 
+from app.api.card import matches
 from app.api.errors import NotFound, explanation
 
 _WEB = Path(__file__).parents[1] / "web"
@@ -74,24 +75,29 @@ _PROBLEM_TYPE = """<!doctype html>
 router = APIRouter(include_in_schema=False)
 
 
+async def add_slash(request: Request) -> RedirectResponse:
+    """Below a path prefix, the start page without its last slash, from which relative references would not resolve."""
+    return RedirectResponse(f"{request.scope['root_path']}/")
+
+
 @router.get("/")
-async def index() -> FileResponse:
+async def index(request: Request) -> Response:
     """The start page, on which papers can be classified."""
-    return _page("index.html")
+    return _page("index.html", request)
 
 
 @router.get("/card")
-async def card() -> FileResponse:
+async def card(request: Request) -> Response:
     """The model card as a page."""
-    return _page("card.html")
+    return _page("card.html", request)
 
 
 @router.get("/web/{name}")
-async def web_file(name: str) -> FileResponse:
+async def web_file(name: str, request: Request) -> Response:
     """A script, a style sheet or a picture of the pages."""
     if name not in _web_files():
-        raise NotFound("There is no such file; the page is at /.")
-    return FileResponse(_WEB / name, media_type=_MEDIA_TYPES[Path(name).suffix], headers={"Cache-Control": "no-cache"})
+        raise NotFound("The page has no such file.")
+    return _file(_WEB / name, request, {"Cache-Control": "no-cache"}, _MEDIA_TYPES[Path(name).suffix])
 
 
 @router.get("/docs")
@@ -107,11 +113,11 @@ async def start() -> Response:
 
 
 @router.get("/docs/{name}")
-async def swagger_ui_file(name: str) -> FileResponse:
+async def swagger_ui_file(name: str, request: Request) -> Response:
     """A file of the Swagger UI package."""
     if name not in _SWAGGER_UI_FILES:
-        raise NotFound("There is no such file; the documentation is at /docs.")
-    return FileResponse(_SWAGGER_UI / name, headers={"Cache-Control": "max-age=86400"})
+        raise NotFound("The documentation has no such file.")
+    return _file(_SWAGGER_UI / name, request, {"Cache-Control": "max-age=86400"})
 
 
 @router.get("/openapi.json")
@@ -132,9 +138,19 @@ async def problem_type(code: str, request: Request) -> Response:
     return JSONResponse(texts)
 
 
-def _page(name: str) -> FileResponse:
+def _page(name: str, request: Request) -> Response:
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-cache"}
-    return FileResponse(_WEB / name, media_type="text/html", headers=headers)
+    return _file(_WEB / name, request, headers, "text/html")
+
+
+def _file(path: Path, request: Request, headers: dict[str, str], media_type: str | None = None) -> Response:
+    """The file, or 304 if the client's copy is the same; FileResponse sets an ETag, but does not compare it."""
+    response = FileResponse(path, headers=headers, media_type=media_type, stat_result=path.stat())
+    etag = response.headers["etag"]
+    if matches(request.headers.get("if-none-match", ""), etag):
+        # With all headers: a browser replaces those that it has stored, the Content-Security-Policy included.
+        return Response(status_code=304, headers={**headers, "ETag": etag})
+    return response
 
 
 def _web_files() -> frozenset[str]:

@@ -21,8 +21,22 @@ _DETAILS: dict[str, str] = {
     "model_attributes_type": "expected an object",
     "list_type": "expected an array",
     "missing": "required",
+    "dict_type": "expected an object",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "int_type": "expected an integer",
     "int_parsing": "expected an integer",
+    "int_from_float": "expected an integer",
     "int_parsing_size": "expected a smaller integer",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
+    "literal_error": "expected {expected}",
+    "string_too_long": "expected at most {max_length} characters",
+    "too_short": "{actual_length} elements, expected at least {min_length}",
+    "too_long": "{actual_length} elements, expected at most {max_length}",
 }
 
 
@@ -45,20 +59,14 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], base: str = "#") -> Inv
 
     Each error has `type`, `msg` and `loc`, the path within the document.
     """
-    faults = [
-        FaultOut(pointer=_pointer(base, error["loc"]), detail=_DETAILS.get(error["type"], error["msg"]))
-        for error in errors[:_MAX_ERRORS]
-    ]
+    faults = [FaultOut(pointer=_pointer(base, error["loc"]), detail=_detail(error)) for error in errors[:_MAX_ERRORS]]
     sizes = errors[0].get("ctx", {}) if errors[0]["type"] == "too_many_fields" else {}
     return InvalidRequest(f"{faults[0].pointer}: {faults[0].detail}.", errors=faults, **sizes)
 
 
 def invalid_parameter(errors: Sequence[Mapping[str, Any]]) -> InvalidRequest:
     """The error for pydantic's errors in query parameters."""
-    faults = [
-        FaultOut(parameter=str(error["loc"][0]), detail=_DETAILS.get(error["type"], error["msg"]))
-        for error in errors[:_MAX_ERRORS]
-    ]
+    faults = [FaultOut(parameter=str(error["loc"][0]), detail=_detail(error)) for error in errors[:_MAX_ERRORS]]
     return InvalidRequest(f"{faults[0].parameter}: {faults[0].detail}.", errors=faults)
 
 
@@ -79,6 +87,11 @@ def no_text(pointer: str) -> InvalidRequest:
     """The error for a paper without any text."""
     faults = [FaultOut(pointer=pointer, detail="expected a title or an abstract")]
     return InvalidRequest("The paper has neither a title nor an abstract; give at least one of them.", errors=faults)
+
+
+def _detail(error: Mapping[str, Any]) -> str:
+    template = _DETAILS.get(error["type"])
+    return str(error["msg"]) if template is None else template.format_map(error.get("ctx", {}))
 
 
 def _pointer(base: str, location: Sequence[int | str]) -> str:

@@ -97,7 +97,7 @@ class BodyLimitMiddleware:
         return None
 
     def _check_headers(self, headers: Headers) -> None:
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
             raise UnsupportedMediaType("The body is compressed; send it as it is, without Content-Encoding.")
         declared = headers.get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > self._max_bytes:

@@ -41,6 +41,26 @@ def test_other_origins_are_refused_with_a_problem(browsers: TestClient) -> None:
     with browsers as client:
         refused = client.options("/classify", headers=PREFLIGHT | {"origin": "https://elsewhere.example"})
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert refused.json()["detail"] == "PAPERS_CORS_ORIGINS does not list this origin."
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "status"),
+    [
+        ("HEAD", "x-api-key", 200), ("GET", "if-none-match", 200),
+        ("POST", "content-type, traceparent, tracestate", 200),
+        ("PUT", "content-type", 403), ("GET", "x-unknown", 403),
+    ],
+)  # fmt: skip
+def test_named_origins_may_use_every_method_and_header_there_is(
+    browsers: TestClient, method: str, header: str, status: int
+) -> None:
+    asked = {"access-control-request-method": method, "access-control-request-headers": header}
+    with browsers as client:
+        answer = client.options("/model", headers=PREFLIGHT | asked)
+        assert answer.status_code == status
+        if status == 403:
+            assert "may use GET, HEAD, POST with the headers Authorization, " in answer.json()["detail"]
 
 
 def test_no_artefact_is_an_error_of_the_start(store: Store) -> None:

@@ -35,6 +35,58 @@ def test_a_body_that_is_not_json_is_a_400(client: TestClient, body: bytes | str)
 
 
 @pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "The body is empty"),
+        (b" \n", "The body is empty"),
+        (b'\xef\xbb\xbf{"title": "star"}', "byte order mark"),
+        ('{"title": "star"}'.encode("utf-16"), "UTF-16 or UTF-32"),
+        ('{"title": "star"}'.encode("utf-16-le"), "UTF-16 or UTF-32"),
+        ('{"title": "star"}'.encode("utf-32-be"), "UTF-16 or UTF-32"),
+        ('{"title": "\u00e9toile"}'.encode("latin-1"), "not valid UTF-8"),
+        (b'{"title": "$\\alpha$"}', "parsing stopped at character 12"),
+    ],
+)
+def test_the_detail_says_what_is_wrong_with_the_bytes(client: TestClient, body: bytes, said: str) -> None:
+    status, problem = post(client, body)
+    assert (status, problem["code"]) == (400, "not_json")
+    assert said in str(problem["detail"])
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "detail"),
+    [
+        ("/classify", {"title": "a", "id": "i" * 129}, "#/id: expected at most 128 characters."),
+        ("/classify?top=0", {"title": "a"}, "top: expected at least 1."),
+        ("/classify/batch", {"papers": []}, "#/papers: 0 elements, expected at least 1."),
+        ("/classify/batch", {"papers": None}, "#/papers: expected an array."),
+    ],
+)
+def test_constraints_are_stated_in_our_own_words(client: TestClient, path: str, document: object, detail: str) -> None:
+    assert post(client, json.dumps(document), path)[1]["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"content-type": "application/json; charset=utf-16"}, "another charset"),
+        ({"content-type": "application/x-www-form-urlencoded"}, "not declared as JSON"),
+        ({"content-encoding": "x-gzip"}, "is compressed"),
+    ],
+)
+def test_the_detail_says_what_is_wrong_with_the_declaration(
+    client: TestClient, headers: dict[str, str], said: str
+) -> None:
+    status, problem = post(client, '{"title": "a star"}', **headers)
+    assert status == 415
+    assert said in str(problem["detail"])
+
+
+def test_an_empty_content_encoding_is_none(client: TestClient) -> None:
+    assert post(client, '{"title": "a star"}', **{"content-encoding": ""})[0] == 200
+
+
+@pytest.mark.parametrize(
     ("document", "pointer"),
     [
         ({}, "#"), ([], "#"), (None, "#"), (3, "#"), ("text", "#"), ({"title": ""}, "#"), ({"title": " \t\n"}, "#"),
@@ -110,7 +162,10 @@ def test_the_framework_refuses_with_problems_too(client: TestClient) -> None:
     for method, path, status in (("GET", "/nowhere", 404), ("GET", "/classify", 405), ("POST", "/classify/", 404)):
         response = client.request(method, path)
         assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
-    assert client.get("/classify").headers["allow"] == "POST"
+    refused = client.get("/classify")
+    assert (refused.headers["allow"], refused.json()["detail"]) == (
+        "POST", "The resource does not support this method, only POST.",
+    )  # fmt: skip
 
 
 def test_no_error_quotes_the_request(client: TestClient) -> None:

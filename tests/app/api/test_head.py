@@ -30,6 +30,11 @@ def test_head_is_refused_where_get_is(client: TestClient, path: str) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
+def test_head_is_allowed_where_get_is(client: TestClient) -> None:
+    answer = client.post("/model")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_head_is_counted_under_its_own_method_and_the_route(client: TestClient) -> None:
     client.head("/web/style.css")
     assert 'http_request_method="HEAD",http_response_status_code="200",http_route="/web/{name}"' in (

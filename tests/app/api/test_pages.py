@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from urllib.parse import urljoin
 
+import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
@@ -45,6 +46,19 @@ def test_an_unchanged_card_is_not_sent_again(client: TestClient) -> None:
     again = client.get("/model", headers={"if-none-match": f'"other", W/{tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert client.get("/model", headers={"if-none-match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/card", "/web/page.js", "/docs/swagger-ui.css"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_unchanged_file_is_not_sent_again(client: TestClient, method: str, path: str) -> None:
+    first = client.get(path)
+    tag = first.headers["etag"]
+    again = client.request(method, path, headers={"if-none-match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    # A browser replaces the headers that it has stored by those of this answer.
+    for name in ("content-security-policy", "cache-control"):
+        assert again.headers[name] == first.headers[name]
+    assert client.get(path, headers={"if-none-match": '"other"'}).content == first.content
 
 
 def test_a_fresh_service_is_alive_and_ready(client: TestClient) -> None:

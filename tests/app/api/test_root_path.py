@@ -31,6 +31,13 @@ def test_every_reference_of_a_page_stays_below_the_prefix(client: TestClient, pa
         assert client.get(target).status_code == 200, target
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_prefix_without_a_slash_leads_to_the_page(client: TestClient, method: str) -> None:
+    answer = client.request(method, PREFIX, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{PREFIX}/")
+    assert client.get(PREFIX).text == client.get(f"{PREFIX}/").text
+
+
 def test_scripts_ask_relative_to_their_page(client: TestClient) -> None:
     assert "${root}openapi.json" in client.get(f"{PREFIX}/docs/start.js").text
     assert "new URL(path" in client.get(f"{PREFIX}/web/service.js").text
