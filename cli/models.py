@@ -6,6 +6,7 @@ from cli import artefacts
 from cli.errors import CliError
 from cli.terminal import Terminal
 from model_store.errors import ArtefactError
+from model_store.manifest import Manifest
 from model_store.store import Artefact, Store
 
 _EPILOG = """\
@@ -69,9 +70,16 @@ def _listed(store: Store, name: str, version: str) -> tuple[str, bool]:
         return f"{version}  {name}, unusable: {error}", False
     manifest = artefact.manifest
     size = sum(entry.bytes for entry in manifest.files.values()) / 1e6
-    measured = "never measured" if manifest.quality is None else f"micro-F1 {manifest.quality.micro_f1:.3f}"
-    facts = f"{name}, {len(manifest.labels)} labels, {measured}, {size:.1f} MB"
+    facts = f"{name}, {len(manifest.labels)} labels, {_quality(manifest)}, {size:.1f} MB"
     return f"{version}  {facts}, {manifest.created[:10]}", True
+
+
+def _quality(manifest: Manifest) -> str:
+    if manifest.test is not None:
+        return f"micro-F1 {manifest.test.micro_f1:.3f} on test papers"
+    if manifest.quality is not None:
+        return f"micro-F1 {manifest.quality.micro_f1:.3f} on validation papers"
+    return "quality not measured"
 
 
 def _verified(store: Store, name: str, version: str) -> tuple[str, bool]:

@@ -53,27 +53,23 @@ class WorkRequest:
         self.urgent_from = urgent_from
         self.created = time.monotonic()
         self.waiting = deque(enumerate(papers))
+        self.cost_taken = 0
+        """The cost of the papers taken so far."""
         self._papers = papers
-        self._cost_taken = 0
         self._on_scored = on_scored
         self._results: dict[int, Result] = {}
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     @property
-    def cost_with_next(self) -> int:
-        """The cost of the papers taken so far and of the next one."""
-        return self._cost_taken + self.waiting[0][1].cost
-
-    @property
-    def started(self) -> bool:
-        """Whether a paper was taken."""
-        return self._cost_taken > 0
+    def next_cost(self) -> int:
+        """The cost of the next paper; there must be one."""
+        return self.waiting[0][1].cost
 
     def take(self) -> "WorkItem":
         """The next paper."""
         position, (paper, cost) = self.waiting.popleft()
-        self._cost_taken += cost
+        self.cost_taken += cost
         return WorkItem(self, position, paper)
 
     def deliver(self, position: int, result: Result, worker: object = None) -> None:
@@ -190,8 +186,15 @@ class FairQueue:
         return item
 
     def _rank(self, request: WorkRequest) -> int:
-        cost = request.cost_with_next
-        return cost if request.started or cost > self._ordinary_cost else 0
+        return rank(request.cost_taken, request.next_cost, self._ordinary_cost)
+
+
+def rank(cost_taken: int, next_cost: int, ordinary_cost: int) -> int:
+    """The rank of a request by the costs of the papers taken so far and of the next one; the lowest is served first.
+
+    All first papers up to `ordinary_cost` have the same rank.
+    """
+    return cost_taken + next_cost if cost_taken or next_cost > ordinary_cost else 0
 
 
 def score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import simpy
 
+from app.inference.queue import rank
 from benchmarks.capacity.costs import PaperCost
 
 
 class Request:
     """Accepted papers of one request, taken one by one."""
 
-    __slots__ = ("created", "done", "number", "taken_cost", "unfinished", "urgent_from", "waiting")
+    __slots__ = ("cost_taken", "created", "done", "number", "unfinished", "urgent_from", "waiting")
 
     def __init__(self, papers: Sequence[PaperCost], done: simpy.Event, created: float, urgent_from: float) -> None:
         """`done` succeeds with the reply."""
@@ -22,27 +23,20 @@ class Request:
         self.created = created
         self.urgent_from = urgent_from
         self.number = 0
-        self.taken_cost = 0
-
-    @property
-    def cost_with_next(self) -> int:
-        """The cost of the papers taken so far and of the next one."""
-        return self.taken_cost + self.waiting[0].units
+        self.cost_taken = 0
 
 
 class Waiting:
-    """Hands out the next paper of the oldest request if it is urgent, otherwise of the one with the least work so far.
-
-    First papers up to `ordinary_cost` come before all others, as in `FairQueue`.
+    """Hands out the next paper of the oldest request if it is urgent, otherwise of the one with the lowest `rank`.
 
     `FairQueue` looks at every request, which is too slow for millions of papers; here they are in a heap, with one
-    valid entry for each: the one with its present cost.
+    valid entry for each: the one with its present rank.
     """
 
     def __init__(self, ordinary_cost: int) -> None:
         self._ordinary_cost = ordinary_cost
         self.papers = 0
-        self._by_cost: list[tuple[int, int, Request]] = []
+        self._by_rank: list[tuple[int, int, Request]] = []
         self._by_age = deque[Request]()
         self._count = 0
 
@@ -59,9 +53,9 @@ class Waiting:
         while not self._by_age[0].waiting:
             self._by_age.popleft()
         oldest = self._by_age[0]
-        request = oldest if oldest.urgent_from <= now else self._least()
+        request = oldest if oldest.urgent_from <= now else self._lowest()
         paper = request.waiting.popleft()
-        request.taken_cost += paper.units
+        request.cost_taken += paper.units
         self.papers -= 1
         if request.waiting:
             self._push(request)
@@ -73,14 +67,13 @@ class Waiting:
         request.waiting.clear()
 
     def _push(self, request: Request) -> None:
-        heapq.heappush(self._by_cost, (self._rank(request), request.number, request))
+        heapq.heappush(self._by_rank, (self._rank(request), request.number, request))
 
     def _rank(self, request: Request) -> int:
-        cost = request.cost_with_next
-        return cost if request.taken_cost or cost > self._ordinary_cost else 0
+        return rank(request.cost_taken, request.waiting[0].units, self._ordinary_cost)
 
-    def _least(self) -> Request:
+    def _lowest(self) -> Request:
         while True:
-            rank, _, request = heapq.heappop(self._by_cost)
-            if request.waiting and self._rank(request) == rank:
+            pushed_with, _, request = heapq.heappop(self._by_rank)
+            if request.waiting and self._rank(request) == pushed_with:
                 return request

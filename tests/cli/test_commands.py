@@ -85,9 +85,15 @@ def test_features_that_matter_to_int8_are_read(tmp_path: Path) -> None:
     assert (unknown.features, unknown.quota, unknown.fast_int8) == (None, None, None)
 
 
-def test_a_model_that_was_never_measured_is_listed_as_such(tmp_path: Path) -> None:
-    builders.publish(tmp_path, quality=None)
-    assert "3 labels, never measured" in Command(tmp_path)("models", "list").out
+def test_the_list_of_models_states_the_quality_that_was_measured(tmp_path: Path) -> None:
+    quality = builders.manifest().quality
+    assert quality is not None
+    builders.publish(tmp_path, "1.0.0", quality=None)
+    builders.publish(tmp_path, "1.1.0")
+    builders.publish(tmp_path, "1.2.0", test=quality.model_copy(update={"micro_f1": 0.8}))
+    lines = Command(tmp_path)("models", "list").out.splitlines()
+    facts = ["quality not measured", "micro-F1 0.900 on validation papers", "micro-F1 0.800 on test papers"]
+    assert [line.split(", ")[2] for line in lines] == facts
 
 
 def test_models_are_listed_verified_and_described(papers: Command, artefacts: Path) -> None:
