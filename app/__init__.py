@@ -1,1 +1,1 @@
-"""HTTP around a classifier; knows model_store, never training."""
+"""The REST service: loads an artefact and answers requests. It imports model_store, never training."""

@@ -12,14 +12,14 @@ def main(missing: Sequence[str] | None = None) -> int:
     """Run until a signal and return the exit status.
 
     It is 2 for unusable settings or an old processor, 1 for an unusable artefact or address, 0 after
-    a drained exit. `missing` are features that the processor lacks; None: ask the system.
+    a drained exit. `missing` are the features that the processor lacks, by default as the system reports them.
     """
     if missing := missing_features() if missing is None else list(missing):
-        # Before anything that imports numpy, which would end in a traceback.
+        # Checked before numpy is imported, which would end in a traceback.
         sys.stderr.write(f"{sentence_for_old_processor(missing)}\n")
         return 2
     # SIGHUP means reload. Until the server can handle it, it must not end the process by its default action, so it
-    # is held before the imports, which take a second.
+    # is blocked before the imports, which take a second.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from app.main import create_app
     from app.server.processes import Processes, run

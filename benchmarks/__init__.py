@@ -1,4 +1,4 @@
-"""Measurements side by side, never asserted by a test. Each prints the table that the README quotes."""
+"""Measurements, most of them side by side. Each prints the table that a document quotes; no test asserts a speed."""
 
-# First of all, since it keeps onnxruntime from reporting to its maker.
+# Imported first, since it keeps onnxruntime from reporting usage to its vendor.
 import model_store as model_store

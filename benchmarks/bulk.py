@@ -3,7 +3,7 @@
     python -m benchmarks.bulk papers.csv [--rounds 3]
 
 Every way labels the same rows into CSV with the bundled artefact, in turn in every round, each as a command of its own;
-Ray's nodes are started before the clock and all on this machine, so that more workers than processors gain nothing.
+Ray's nodes are started before the time is taken, all on this machine, so more workers than processors gain nothing.
 Prints a Markdown table: seconds of the whole command, papers a second in all of them, papers a second as the command
 reports them, which leaves the start of the interpreter out but not that of Ray's workers, and whether the rows are
 those of one process, byte for byte. Needs the extra `ray`; an interpreter without it measures the single process only.
@@ -49,7 +49,7 @@ WAYS = (
 
 
 class Labelled(NamedTuple):
-    """What one command took, and the rows that it wrote."""
+    """The duration of one command, and the rows that it wrote."""
 
     seconds: float
     papers: int
@@ -89,7 +89,7 @@ def first_rows(table: Path, count: int, target: Path) -> Path:
 
 
 def report(ways: Sequence[Way], rounds: Sequence[Sequence[Labelled]]) -> str:
-    """The table; `rounds` hold what each way took, medians are shown."""
+    """The table; `rounds` hold the measurement of each way, the table shows medians."""
     reference, papers = rounds[0][0].rows, rounds[0][0].papers
     rows = []
     for number, way in enumerate(ways):
@@ -115,12 +115,12 @@ def _label(way: Way, source: Path, options: argparse.Namespace) -> Labelled:
 
 def _run(arguments: Sequence[object], output: Path) -> Labelled:
     began = time.monotonic()
-    # Labelled tables have columns of the names that would be added.
+    # Tables that are labelled already have columns with the names of the added ones.
     command = [sys.executable, "-m", "cli", "classify", "--prefix", "predicted_", *map(str, arguments)]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - began
     told = _REPORT.search(done.stderr)
-    # 1 says that some rows had no text.
+    # Status 1 means that some rows had no text.
     if done.returncode not in (0, 1) or told is None:
         raise RuntimeError(f"the command ended with status {done.returncode}: {done.stderr}")
     papers, reported = int(told[1].replace(",", "")), float(told[2])

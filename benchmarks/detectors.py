@@ -48,7 +48,7 @@ class Measured(NamedTuple):
     tokens: NDArray[np.int64]
 
     def mean_states(self, layer: int) -> States:
-        """What detectors read of a layer."""
+        """The mean states of one layer, with the numbers of tokens."""
         return States(self.means[:, layer], self.tokens)
 
 
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @torch.no_grad()
 def measure(network: SubjectNetwork, encoder: PaperEncoder, papers: Sequence[Paper]) -> Measured:
-    """Run every text by itself; those without anything to read are left out."""
+    """Run every text by itself; those without text are left out."""
     means, cls, energy, tokens = [], [], [], []
     for encoding in tqdm(encoder.encode([paper for paper in papers if encoder.has_text(paper)]), mininterval=5):
         ids, mask, types = (torch.from_numpy(array) for array in encoding.rows())

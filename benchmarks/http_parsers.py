@@ -1,4 +1,4 @@
-"""What the two HTTP parsers that uvicorn can use cost: `python -m benchmarks.http_parsers`.
+"""The cost of the two HTTP parsers that uvicorn can use: `python -m benchmarks.http_parsers`.
 
 Each input is what the event loop may read at once; the time is how long parsing blocks it. Medians of several runs.
 """

@@ -4,7 +4,7 @@
 
 Parts of a series, extended versions and reposted papers share much of their text. Such pairs are found by sketches of
 their word sequences (Broder 1997) and taken as two annotations of one text. The micro-F1 of the labels of one against
-those of the other is what a classifier would reach that knows one annotator's choice by heart. If both annotators err
+those of the other is that of a classifier which predicts one annotator's choice exactly. If both annotators err
 independently, a classifier that knows the truth reaches about half way from there to 1.
 """
 

@@ -3,8 +3,8 @@
     python -m benchmarks.label_review ../shared/data/papers_train.csv.gz
     python -m benchmarks.label_review ../shared/data/papers_train.csv.gz --quick
 
-One label in a hundred is turned around, seeded: papers lose a label they have as often as they get one they have
-not. What the file itself has wrong counts as not found, so the figures are a lower bound.
+One label in a hundred is flipped, seeded: papers lose a label that they have as often as they get one that they do
+not have. Errors that the file already had count as not found, so the figures are a lower bound.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def flips(labels: NDArray[np.bool_], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which labels to turn around, as many present as absent ones; shape (papers, labels)."""
+    """Which labels to flip, as many present as absent ones; shape (papers, labels)."""
     chosen = np.zeros(labels.size, dtype=np.bool_)
     for value in (True, False):
         places = np.flatnonzero(labels.ravel() == value)

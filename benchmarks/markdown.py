@@ -11,7 +11,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def insert(document: Path, contents: Mapping[str, str]) -> None:
-    """Replace what stands in a document between `<!-- NAME -->` and `<!-- end -->`, for every name."""
+    """Replace the text of a document between `<!-- NAME -->` and `<!-- end -->`, for every name."""
     text = document.read_text()
     for name, content in contents.items():
         start = text.index(mark := f"<!-- {name} -->") + len(mark)

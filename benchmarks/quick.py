@@ -1,8 +1,8 @@
-"""A quick guard of the speed: this service beside torch's dynamic int8 and its own graph in a loop.
+"""A quick check of the speed: this service beside torch's dynamic int8 and its own graph in a loop.
 
     python -m benchmarks.quick ../shared/data/papers_test.csv.gz     (make bench-quick)
 
-Takes about three minutes once the environments are there. Prints the ratios with their targets and the verdict, which
+Takes about three minutes once the environments exist. Prints the ratios with their targets and the verdict, which
 is also the exit status. Other programs on the same processors distort it, so it is not a test.
 """
 

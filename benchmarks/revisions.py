@@ -1,4 +1,4 @@
-"""What a change costs `/classify`: this checkout against an older revision, in one run.
+"""The cost of a change in `/classify`: this checkout against an older revision, in one run.
 
     python -m benchmarks.revisions REVISION [--requests 600] [--abstract-words 150]
 

@@ -1,4 +1,4 @@
-"""Readers of tables side by side: which of the test cases they read right, and memory and time for a million rows.
+"""Readers of tables side by side: which of the test cases they read correctly, and memory and time for a million rows.
 
     python -m benchmarks.table_readers [--rows 1000000]
 
@@ -25,7 +25,7 @@ Read = Callable[[Path, str], Iterable[Record]]
 
 
 class Reader(NamedTuple):
-    """A library, and how it is asked for the rows of a file, by encoding."""
+    """A library, and how to read the rows of a file with it."""
 
     module: str
     read: Read
@@ -49,7 +49,7 @@ def _stdlib(path: Path, encoding: str) -> Iterator[Record]:
 def _clevercsv(path: Path, encoding: str) -> Iterator[Record]:
     import clevercsv
 
-    # More than this it does not look at in less than minutes.
+    # Detection on more than this takes minutes.
     yield from clevercsv.stream_dicts(path, encoding=encoding, num_chars=20_000)
 
 
@@ -142,7 +142,7 @@ READERS = {
 
 
 def is_right(reader: Reader, case: Any, folder: Path) -> bool:
-    """Whether the reader finds the rows that the case holds; what it raises is wrong."""
+    """Whether the reader finds the rows of the case; an exception counts as wrong."""
     path = case.write(folder)
     encoding = case.options.encoding if case.options else "utf-8"
     try:
@@ -191,7 +191,7 @@ def _measure(name: str, path: Path) -> None:
     began = time.perf_counter()
     rows = sum(1 for _ in READERS[name].read(path, "utf-8"))
     seconds = time.perf_counter() - began
-    # Of this process alone: what getrusage says includes the one that started it.
+    # Of this process alone: getrusage includes the process that started it.
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     print(json.dumps({"rows": rows, "mb": round(peak), "seconds": round(seconds, 1)}))
@@ -205,7 +205,7 @@ def main() -> None:
     if options.measure:
         _measure(options.measure[0], Path(options.measure[1]))
         return
-    print("| reader | cases read right | file | rows | peak memory, MB | s |\n|---|---|---|---|---|---|")
+    print("| reader | cases read correctly | file | rows | peak memory, MB | s |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         files = write_million(Path(folder), options.rows)
         for name, reader in READERS.items():
@@ -218,7 +218,7 @@ def _compare(name: str, reader: Reader, files: list[Path]) -> None:
     except ImportError:
         print(f"| {name} | not installed | | | | |")
         return
-    # It imports libraries that would count in the memory of what is measured.
+    # Imported late, since its libraries would count as memory of the readers.
     from tests.tables.cases import DIALECTS, FORMATS
 
     cases = [case for case in (DIALECTS | FORMATS).values() if Path(case.name.lower()).suffix in reader.endings]

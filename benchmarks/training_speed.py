@@ -4,8 +4,9 @@
 
 Both train the same encoder on the same papers with the same batches, epochs and learning rate, and are measured on the
 same validation papers. The usual script is transformers' Trainer as in its tutorials: one process, every text padded to
-the length that is served, in fp32, in random order. Ours reads the shorter texts of [fit], groups them by length, uses
-bf16 where the processor has it, starts with the configured head and rates, and runs one process for each processor.
+the length that is served, in fp32, in random order. This project's script reads the shorter texts of [fit],
+groups them by length, uses bf16 where the processor has it, starts with the configured head and rates, and runs one
+process for each processor.
 A few steps of the usual script decide how many papers fit into the minutes. Time spent on evaluations does not count.
 The ratio is that of the times at which each first reaches the lower of the two best figures.
 """
@@ -112,7 +113,7 @@ def _usual_trainer(config: RunConfig, corpus: Corpus, folder: Path, **more: Any)
 
 
 def ours(config: RunConfig, processes: int, folder: Path, limit_s: float) -> list[Point]:
-    """Fit as `training fit` does, in so many processes. Raises RuntimeError or subprocess.TimeoutExpired."""
+    """Fit as `training fit` does, in this many processes. Raises RuntimeError or subprocess.TimeoutExpired."""
     folder.mkdir(parents=True)
     if processes == 1:
         fit(config, folder)
@@ -134,7 +135,7 @@ def ours(config: RunConfig, processes: int, folder: Path, limit_s: float) -> lis
 
 
 def fit(config: RunConfig, folder: Path) -> None:
-    """One process of our script."""
+    """One process of this project's script."""
     stages.fit(TrainingRun(config, "", load_corpus(config), RunDir(folder)), resume=False)
 
 

@@ -25,11 +25,11 @@ def main(
 ) -> int:
     """Run one command and return its exit status; 2 for errors, 130 after Ctrl-C.
 
-    `missing` are features that the processor lacks; None: ask the system.
+    `missing` are the features that the processor lacks, by default as the system reports them.
     """
     terminal = terminal or Terminal.standard()
     if missing := missing_features() if missing is None else list(missing):
-        # Before anything that imports numpy, which would end in a traceback.
+        # Checked before numpy is imported, which would end in a traceback.
         terminal.warn(f"papers: {sentence_for_old_processor(missing)}")
         return 2
     # Imported late for the reason above.

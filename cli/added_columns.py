@@ -24,7 +24,7 @@ class AddedColumns:
         self, labels: Labels, model: str, prefix: str = "", *, scores: Scores | None = None, top: int = 5,
         uris: bool = False,
     ) -> None:  # fmt: skip
-        """`scores` are a column per label, the `top` most probable ones, or none; None: by the number of labels.
+        """`scores` are a column per label, the `top` most probable labels, or none; default: by the number of labels.
 
         Raises CliError if URIs are wanted and the labels have none.
         """

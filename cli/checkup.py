@@ -1,4 +1,4 @@
-"""Whether an artefact is intact, answers as recorded, and how fast, on this machine."""
+"""Checks whether an artefact is intact and gives the recorded answers on this machine, and how fast it is."""
 
 import itertools
 import time

@@ -22,7 +22,7 @@ from tables import BadRow, Options, Row, Table, TableError, open_table, scan
 from tables.reader import format_of
 
 _BATCHES_IN_FLIGHT = 2
-# Rows that are looked at for their columns where no header lists them.
+# The number of rows that are searched for columns where no header lists them.
 _SAMPLE_ROWS = 1000
 _EPILOG = f"""\
 examples:
@@ -146,10 +146,10 @@ def _columns(args: argparse.Namespace, table: Table) -> tuple[Sequence[str], Ite
     if table.columns is not None:
         return table.columns, table.rows
     if args.input is None:
-        # Of a stream that may be slow, the first row has to do.
+        # A stream may be slow, so only its first row is used.
         first = list(islice(table.rows, 1))
         return _columns_of(first), chain(first, table.rows)
-    # A CSV needs all columns in its header; to read a table is thousands of times faster than to label it.
+    # A CSV needs all columns in its header; reading a table is thousands of times faster than labelling it.
     limit = _SAMPLE_ROWS if output_format(args, table) == "jsonl" else None
     return _columns_of(islice(scan(args.input, _options(args)), limit)), table.rows
 
@@ -188,7 +188,7 @@ def _options(args: argparse.Namespace) -> Options:
 
 
 def _has_known_extension(path: Path) -> bool:
-    """Whether a file's name tells its format; --format is of the output then."""
+    """Whether a file's name has a known extension; --format then applies to the output."""
     try:
         format_of(path)
     except TableError:
@@ -197,7 +197,7 @@ def _has_known_extension(path: Path) -> bool:
 
 
 def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
-    # Counting rows takes a thousandth of the time of labelling them, and allows to show the remaining time.
+    # Counting rows takes a thousandth of the time of labelling them; with the count, the remaining time can be shown.
     watched = args.input and terminal.err.isatty()
     return sum(1 for _ in scan(args.input, _options(args))) if watched else None
 

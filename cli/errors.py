@@ -2,4 +2,4 @@
 
 
 class CliError(Exception):
-    """The command cannot go on; the message is for standard error and never holds a paper's text."""
+    """The command cannot continue; the message goes to standard error and never contains a paper's text."""

@@ -1,4 +1,4 @@
-"""From papers to predictions, by a classifier in this process."""
+"""Labels papers with a classifier in this process."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -28,7 +28,7 @@ class Prediction(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why there is no prediction; never holds the paper's text."""
+    """The reason why there is no prediction; never contains the paper's text."""
 
     reason: str
 
@@ -46,12 +46,12 @@ class Labeller(Protocol):
 
     @property
     def model(self) -> str:
-        """Which model it is, as `model_name` writes it."""
+        """The model, in the form of `model_name`."""
         ...
 
     @property
     def at_once(self) -> int:
-        """How many papers one call should bring."""
+        """How many papers one call should have."""
         ...
 
     def __call__(self, papers: Sequence[Paper]) -> list[Result]:
@@ -65,7 +65,7 @@ def model_name(name: str, version: str, sha256: str) -> str:
 
 
 class LocalLabeller:
-    """With a classifier in this process."""
+    """Labels papers with a classifier in this process."""
 
     at_once = 8
 
@@ -85,6 +85,6 @@ class LocalLabeller:
         except PaperError as error:
             return Refusal(str(error))
         names = [self.labels.names[i] for i in result.decision.labels]
-        # The shortest decimal that is this float32, as the service writes it too.
+        # The shortest decimal that rounds to this float32, as in the service's answers.
         scores = [float(str(score)) for score in result.output.scores]
         return Prediction(names, result.decision.status, scores, result.encoding.title_only)

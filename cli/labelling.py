@@ -1,4 +1,4 @@
-"""Labelling a table: rows in, the same rows with labels out, rejected rows kept apart, in order."""
+"""Labels the rows of a table in their order; rejected rows are written to a file of their own."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -64,7 +64,7 @@ class Labelling:
         return Tally(earlier.rows + statuses.total(), self._rejected.count, statuses, title_only)
 
     def _remaining(self, rows: Iterable[Row | BadRow], earlier: Earlier) -> Iterator[Row | BadRow]:
-        """The rows that no earlier run has dealt with."""
+        """The rows that no earlier run has processed."""
         rest = iter(rows)
         row: Row | BadRow | None = None
         for _ in range(earlier.rows):

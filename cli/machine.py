@@ -1,4 +1,4 @@
-"""What a machine offers to int8 inference: processor features, processors, quota."""
+"""The properties of a machine that matter for int8 inference: processor features, processors, quota."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ _FAST = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 
 @dataclass(frozen=True)
 class Machine:
-    """`features` are those that matter to int8, None where the system does not tell."""
+    """`features` are those that matter for int8, None where the system does not report them."""
 
     architecture: str
     processor: str

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _releases(store: Store, args: argparse.Namespace) -> list[tuple[str, str]]:
-    """Names and versions: the one that is named, or all, those of --model if that is given."""
+    """Names and versions: the version given, all those of --model, or all."""
     if args.version:
         release = store.resolve(args.model, args.version)
         return [(release.name, release.version)]

@@ -11,7 +11,7 @@ from cli.terminal import Terminal
 from model_store.papers import Paper
 from tables import Table
 
-# With hundreds of labels nobody reads on.
+# With hundreds of labels, the rest is not worth reading.
 _MOST_SHOWN = 10
 
 

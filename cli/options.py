@@ -36,7 +36,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--uris", action="store_true", help="add a column with the URIs of the labels")
     again = group.add_mutually_exclusive_group()
     again.add_argument(
-        "--resume", action="store_true", help="keep the complete rows of the output and go on after them"
+        "--resume", action="store_true", help="keep the complete rows of the output and continue after them"
     )
     again.add_argument("--force", action="store_true", help="replace the output when the new one is complete")
 

@@ -18,7 +18,7 @@ _FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
-# What is written to standard output unless --format says so, by the format that is read.
+# The format written to standard output unless --format is given, by the format of the input.
 _ALIKE = {"json": "jsonl", "parquet": "jsonl"}
 _OF_FORMAT = {"json": "jsonl", "jsonl": "jsonl", "parquet": "parquet"}
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
@@ -32,10 +32,10 @@ class Output:
     rejected: RejectedRows
     earlier: Earlier
     moves: tuple[tuple[Path, Path], ...] = ()
-    """Files beside those that they take the place of when they are complete."""
+    """New files, each with the older file that it replaces once it is complete."""
 
     def close(self, *, complete: bool) -> None:
-        """Close all files; those that were written beside older ones take their places if they are complete."""
+        """Close all files; if they are complete, the new ones replace the older ones."""
         self.writer.close(complete=complete)
         self.rejected.close()
         for made, place in self.moves if complete else ():
@@ -46,7 +46,7 @@ class Output:
 
 
 def parse_delimiter(text: str | None, option: str) -> str | None:
-    """The one character that an option names, also by its name; raises CliError."""
+    """The character that an option gives, itself or by name, such as "tab"; raises CliError."""
     delimiter = None if text is None else _DELIMITERS.get(text.lower(), text)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise CliError(f"{option} is {text!r}, expected one character, or tab, comma, semicolon or bar")
@@ -69,7 +69,7 @@ def output_format(args: argparse.Namespace, table: Table) -> str:
 
 
 def open_output(args: argparse.Namespace, terminal: Terminal, table: Table, added: AddedColumns) -> Output:
-    """What `--output` names, or standard output; raises CliError rather than overwrite anything."""
+    """Open `--output`, or standard output; raises CliError rather than overwrite anything."""
     format_ = output_format(args, table)
     style = csv_style(args, table)
     if args.output is None:
@@ -90,10 +90,10 @@ def open_output(args: argparse.Namespace, terminal: Terminal, table: Table, adde
 
 
 def _is_written_beside(args: argparse.Namespace, path: Path, beside: Path) -> bool:
-    """Whether there is an older output, which stays what it is until the new one is complete."""
+    """Whether there is an older output, which is kept until the new one is complete."""
     if not args.resume:
         return path.exists()
-    # A run with --force was interrupted: what it wrote is later than what it was to replace.
+    # A run with --force was interrupted: what it wrote is newer than the file that it was to replace.
     return beside.exists() and not (path.exists() and path.stat().st_mtime > beside.stat().st_mtime)
 
 
@@ -103,7 +103,7 @@ def csv_style(args: argparse.Namespace, table: Table | None = None) -> CsvStyle:
     if delimiter is None and args.output is not None and args.output.suffix.lower() in (".tsv", ".tab"):
         delimiter = "\t"
     if delimiter is None and table is not None and table.dialect is not None:
-        # Of a single column, the delimiter that was assumed may be one that nobody can read.
+        # For a table of one column, the assumed delimiter may be a character that does not occur in any text.
         delimiter = table.dialect.delimiter if table.dialect.delimiter in ",;\t|" else ","
     return CsvStyle(delimiter or ",", args.decimal, args.bom)
 

@@ -8,7 +8,7 @@ _EVERY_S = 0.5
 
 
 class Progress:
-    """Counts papers and writes one line again and again."""
+    """Counts papers and rewrites one line."""
 
     def __init__(
         self, stream: TextIO, total: int | None = None, before: int = 0, clock: Callable[[], float] = time.monotonic
@@ -23,7 +23,7 @@ class Progress:
         self.done = 0
 
     def step(self, bad: int) -> None:
-        """One row more; `bad` is how many got no label so far."""
+        """Count one more row; `bad` is the number of rows without labels so far."""
         self.done += 1
         now = self._clock()
         if self._shown and now - self._written >= _EVERY_S:

@@ -12,12 +12,12 @@ from cli.terminal import Terminal
 class RejectedRows:
     """Writes the rejected rows of a run, and recognizes those of the interrupted run that it continues.
 
-    They are written in the order of the input, before any later row is, so those up to the last row that was
-    written are all there; those after it may not be, and are found again.
+    They are written in the order of the input, and each before any later row of the output. So the file is complete up
+    to the last row of the output; later ones are rejected again.
     """
 
     def __init__(self, path: Path | None, terminal: Terminal, *, resume: bool = False) -> None:
-        """Without a path they go to the terminal; without `resume`, none are known.
+        """Without a path they are written to the terminal; without `resume`, none are known.
 
         Raises CliError if `resume` finds a file that this command does not write.
         """
@@ -32,7 +32,7 @@ class RejectedRows:
         self._advance()
 
     def is_known(self, number: int) -> bool:
-        """Whether this row was reported before; asked in the order of rows, so nothing is held in memory."""
+        """Whether this row was reported before; called in the order of the rows, so that nothing is kept in memory."""
         if not self._line or json.loads(self._line)["row"] != number:
             return False
         self.count += 1
@@ -41,7 +41,7 @@ class RejectedRows:
         return True
 
     def forget_later_rows(self) -> None:
-        """Drop what was reported of rows beyond those that were asked for."""
+        """Remove the records of rows after the last one that `is_known` was called for."""
         if self.path is None:
             return
         if self._end:
@@ -55,13 +55,13 @@ class RejectedRows:
         if self.path is None:
             self._terminal.warn(f"row {number}: {reason}" + (f" (line {line})" if line else ""))
             return
-        # Made with the first one: no file, no rejected rows.
+        # Created with the first one: without rejected rows there is no file.
         self._file = self._file or self.path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
         record = {"row": number, "reason": reason} | ({"line": line} if line else {})
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
-        """No more rows."""
+        """Close the file."""
         for file in (self._known, self._file):
             if file is not None:
                 file.close()

@@ -1,4 +1,4 @@
-"""Predictions by a service; needs httpx."""
+"""Labels papers with a service; needs httpx."""
 
 import re
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from client import Answer, Client, Failure, Retries, ServiceError
 from client import Paper as Sent
 from model_store.papers import Paper
 
-# A table takes hours: a service that restarts, is drained or is busy for some minutes does not end it.
+# A table takes hours, so a service may restart or be busy for some minutes without ending the run.
 RETRIES = Retries(tries=60, total_s=600.0, longest_s=30.0)
-# Not errors of the paper: too slow, too many, stalled, not ready, out of time.
+# Codes of errors that the paper did not cause: too slow, too many, stalled, not ready, out of time.
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 # The service refuses NUL characters and lone surrogates; the model reads them as spaces.
 _REFUSED_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
@@ -34,7 +34,7 @@ class RemoteLabeller:
             self._card = client.card()
         except ServiceError as error:
             raise CliError(error.detail if error.status is None else f"the service does not answer: {error}") from None
-        # They become columns of a table, which may be shown on a terminal.
+        # Labels become columns of a table, which may be shown on a terminal.
         names = tuple(printable(label.name) for label in self._card.labels)
         self.labels = Labels(names, tuple(getattr(label, "uri", None) for label in self._card.labels))
         self.model = printable(model_name(self._card.name, self._card.version, self._card.sha256))
@@ -43,7 +43,7 @@ class RemoteLabeller:
         try:
             return [self._result(answer) for answer in self._client.classify_many(map(_sent, papers))]
         except ServiceError as error:
-            raise CliError(f"the service stopped answering: {error}; go on later with --resume") from None
+            raise CliError(f"the service stopped answering: {error}; continue later with --resume") from None
 
     def _result(self, answer: Answer) -> Result:
         if isinstance(answer, Failure):
@@ -59,7 +59,7 @@ class RemoteLabeller:
         if problem.status in _TRANSIENT:
             raise CliError(
                 f"the service stopped answering: {problem.status} {problem.code}, also after {RETRIES.total_s:.0f} s; "
-                "go on later with --resume"
+                "continue later with --resume"
             )
         return Refusal("; ".join(fault.detail for fault in problem.errors or ()) or problem.detail)
 
@@ -69,7 +69,7 @@ def _sent(paper: Paper) -> Sent:
 
 
 def connect(url: str, key_file: Path | None, retries: Retries = RETRIES) -> Client:
-    """A client; the key comes from a file, since a command line is for all users to see."""
+    """A client; the key comes from a file, since all users of a machine can see command lines."""
     try:
         key = key_file.read_text().strip() if key_file else None
     except (OSError, UnicodeDecodeError):

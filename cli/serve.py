@@ -38,6 +38,6 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         from app.__main__ import main
     except ImportError as error:
         raise CliError(f"serving needs {error.name}: install the extra `serve`") from None
-    # The variables are the service's only interface; options are a shorter way to write some of them.
+    # The service is configured by environment variables alone; options are a shorter form of some of them.
     os.environ.update({f"PAPERS_{name.upper()}": value for name in _OPTIONS if (value := getattr(args, name))})
     return main()

@@ -1,4 +1,4 @@
-"""What a command reads from and writes to, besides files; an argument, so that tests have their own."""
+"""Standard input and outputs of a command, passed as an argument so that tests can supply their own."""
 
 import sys
 import unicodedata
@@ -17,12 +17,12 @@ class Terminal(NamedTuple):
 
     @classmethod
     def standard(cls) -> "Terminal":
-        """Of this process."""
+        """The standard streams of this process."""
         return cls(Path("/dev/stdin"), sys.stdout, sys.stderr)
 
     @property
     def idle(self) -> bool:
-        """Whether standard input is a keyboard: nothing is piped in."""
+        """Whether standard input is a keyboard, so that nothing is piped in."""
         return self.stdin.exists() and self.stdin.is_char_device()
 
     def say(self, line: str) -> None:
@@ -37,11 +37,11 @@ class Terminal(NamedTuple):
 def printable(text: str) -> str:
     """The text without control characters and marks of the writing direction.
 
-    Labels, versions and messages of a service end up on a terminal; none of them may move its cursor.
+    Labels, versions and messages of a service are shown on a terminal and must not move its cursor.
     """
     return "".join(letter if letter in "\n\t" or not _is_control(letter) else "\ufffd" for letter in text)
 
 
 def _is_control(letter: str) -> bool:
-    # Controls, halves of surrogate pairs, direction marks.
+    # Controls, surrogates, direction marks.
     return unicodedata.category(letter) in ("Cc", "Cs") or letter in _DIRECTIONS

@@ -12,7 +12,7 @@ _LONGEST_NAME = 40
 
 
 class Wanted(NamedTuple):
-    """What the user specified for a column: its name, or that there is none; otherwise it is detected."""
+    """The user's choice for a column: its name, that there is none, or by default to detect it."""
 
     name: str | None = None
     absent: bool = False
@@ -25,7 +25,7 @@ class TextColumns:
         self._wanted: dict[Field, Wanted] = {"title": title or Wanted(), "abstract": abstract or Wanted()}
 
     def check(self, columns: Sequence[str]) -> list[str]:
-        """Lines that say which columns are read, with a warning if only one of the two was found.
+        """Messages about which columns are read, with a warning if only one of the two was found.
 
         Raises CliError if a table with these columns cannot be read.
         """
@@ -80,5 +80,5 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    # A table without a header would show its first paper here, so names are cut.
+    # Without a header, the first paper would be shown here as names of columns, so names are truncated.
     return repr(name[:_LONGEST_NAME])

@@ -79,10 +79,10 @@ class Client:
         return self._run(self._exchanges.ready())
 
     def reload(self) -> Reload:
-        """Make the service load the version that its settings name, while it goes on answering.
+        """Make the service load the version that its settings name, while it continues to answer.
 
         Raises ServiceError: `unauthorized` without a key, `forbidden` if the key may not do this, and
-        `artefact_refused` for an unusable version, in which case the service keeps the one it has.
+        `artefact_refused` for an unusable version, in which case the service keeps the previous one.
         """
         return self._run(self._exchanges.reload())
 

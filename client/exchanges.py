@@ -20,11 +20,11 @@ from client.shapes import Answer, Card, Explanation, Failure, Model, Paper, Prob
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
 
-# The service's default; one with another limit states it when it refuses a batch.
+# The service's default limit; a service with another one states it when it refuses a batch.
 _MAX_PAPERS = 64
 # Codes that concern the paper, or the size of its batch, rather than the service as a whole.
 _PAPER_CODES = frozenset({"body_too_large", "invalid_request", "deadline_passed", "engine_stalled"})
-# A smaller batch may succeed: it arrives sooner, fits the limit, or is done before the deadline.
+# Codes after which a smaller batch may succeed: it arrives sooner, fits the limit, or meets the deadline.
 _SPLIT_STATUSES = frozenset({408, 413, 504})
 
 
@@ -54,7 +54,7 @@ Exchange = Generator[Request | Pause, Reply, T]
 
 
 def step(exchange: Exchange[T], reply: Reply) -> Request | Pause | Done[T]:
-    """The next thing to do, after this reply to the one before; the first reply is None."""
+    """Resume an exchange with the reply to its last request or pause, None at first, and return what it does next."""
     try:
         return exchange.send(reply)
     except StopIteration as end:
@@ -121,7 +121,7 @@ class Exchanges:
         return _read(Reload, (yield from self._send(Request("POST", "/admin/reload"))))
 
     def _send(self, request: Request, *, splittable: bool = False) -> Exchange[httpx.Response]:
-        """Send a request, repeatedly if need be, until the response is 2xx; raises ServiceError."""
+        """Send a request, and repeat it if the retries allow, until the response is 2xx; raises ServiceError."""
         began, tried = self._clock(), 0
         while True:
             reply = yield request
@@ -140,7 +140,7 @@ class Exchanges:
         if isinstance(reply, httpx.ConnectError) and not self._has_answered:
             return self._retries.before_first_answer
         if splittable and error.status in _SPLIT_STATUSES:
-            # It would take as long again; it is split instead.
+            # A repetition would take as long again; the batch is split instead.
             return False
         return self._retries.covers(error.status)
 
@@ -181,7 +181,7 @@ def _document(paper: Paper) -> dict[str, str]:
 
 
 def _json(document: object) -> bytes:
-    # ASCII, so that half a surrogate pair is sent as an escape, and the service refuses that one paper by its index.
+    # ASCII, so that a lone surrogate is sent as an escape, and the service refuses only the paper that has it.
     return json.dumps(document).encode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""When a request is repeated, and after which pause."""
+"""When a request is repeated, and after how long a pause."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Retries:
 
     Requests are repeated after a lost connection and after one of `statuses`: the body arrived too slowly, the queue
     is full, the service is not ready, the deadline passed, or a proxy reached no service. A refused connection is
-    taken for a wrong address until the service has answered once, unless `before_first_answer` is set.
+    taken as a wrong address until the service has answered once, unless `before_first_answer` is set.
     """
 
     tries: int = 6

@@ -1,6 +1,6 @@
-"""Papers, results and cards as the API has them; a test compares them with the OpenAPI document.
+"""Papers, results and cards of the API; a test compares them with the OpenAPI document.
 
-Fields that a later version of the service adds are ignored, so that an older client goes on working.
+Fields that a later version of the service adds are ignored, so that an older client keeps working.
 """
 
 from typing import Any, Literal, NamedTuple

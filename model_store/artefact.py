@@ -41,7 +41,7 @@ class Artefact:
     def __init__(self, folder: Path, sha256: str | None = None) -> None:
         """Read and verify every file.
 
-        `sha256` is that of the manifest if only one is acceptable. Raises ArtefactMissing,
+        If `sha256` is given, only the manifest with this checksum is accepted. Raises ArtefactMissing,
         ArtefactDamaged or ArtefactTooNew, naming the file and what was expected.
         """
         raw = _read(folder / MANIFEST, LARGEST_MANIFEST)
@@ -164,7 +164,7 @@ def _verified(path: Path, entry: FileEntry) -> bytes:
 def _read(path: Path, most: int) -> bytes:
     """The content of a regular file of at most `most` bytes; a pipe or a device would never end."""
     try:
-        # Not to wait for a writer of a named pipe, and not to follow a link out of the store.
+        # Neither wait for the writer of a named pipe nor follow a link out of the store.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             _check_regular(path, os.fstat(descriptor), most)
@@ -193,12 +193,12 @@ def _first_fault(error: ValidationError) -> str:
 
 @contextmanager
 def _damaged_on_error(what: str) -> Iterator[None]:
-    """Turn whatever the libraries raise into ArtefactDamaged: they have no base class for it."""
+    """Turn whatever the libraries raise into ArtefactDamaged: their errors have no common base class."""
     try:
         yield
     except (ArtefactError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        # A panic of the tokenizer, which is written in Rust, is a BaseException not an Exception.
+        # A panic in the tokenizer, which is written in Rust, is a BaseException, not an Exception.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ArtefactDamaged(f"{what}: {reason}") from error

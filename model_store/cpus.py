@@ -18,8 +18,8 @@ def usable_cpus(
 ) -> int:
     """The smaller of the affinity mask and the CPU quotas of this process, at least 1.
 
-    A quota of 1.5 counts as 2: one thread would leave a third of it unused. `cgroup` is where
-    control groups are mounted, `membership` says which ones this process is in.
+    A quota of 1.5 counts as 2, because one thread would leave a third of it unused. `cgroup` is where
+    control groups are mounted, `membership` is the file that lists those of this process.
     """
     cpus = available_cpus() if affinity is None else affinity
     quotas = [math.ceil(quota) for quota in _quotas(cgroup, membership)]
@@ -27,7 +27,7 @@ def usable_cpus(
 
 
 def available_cpus(system: Any = os) -> int:
-    """Processors that this process may be scheduled on; all of them where the system does not tell, as on macOS."""
+    """Processors that this process may be scheduled on; all where the system does not report it, as on macOS."""
     if hasattr(system, "process_cpu_count"):
         return system.process_cpu_count() or 1
     if hasattr(system, "sched_getaffinity"):
@@ -62,7 +62,7 @@ def _groups(membership: Path) -> list[tuple[str, str]]:
 def _upwards(mount: Path, path: str) -> list[Path]:
     """The folder of a group and those of the groups around it, up to the mount.
 
-    In a container the path may be the host's; its folders are not there and are passed over. A
+    In a container the path may be the host's; its folders do not exist and are skipped. A
     path with ".." lies outside what is mounted.
     """
     parts = [] if ".." in path.split("/") else [part for part in path.split("/") if part]

@@ -6,7 +6,7 @@ ModelStoreError
 │   ├── ArtefactDamaged      a file is absent, short, changed or unexpected
 │   ├── ArtefactTooNew       written by a later schema than this code reads
 │   └── GoldenMismatch       this machine does not reproduce the recorded scores
-├── VersionExists            publishing over a version that is already there
+├── VersionExists            the version to publish exists already
 ├── StoreError               the store cannot be written
 ├── StoreUnavailable         the store of another machine cannot be reached
 └── PaperError               a paper that cannot be classified

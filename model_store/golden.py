@@ -11,7 +11,7 @@ from model_store.papers import Paper
 
 
 class Scorer(Protocol):
-    """Something that scores papers."""
+    """Scores papers."""
 
     def scores(self, papers: list[Paper]) -> NDArray[np.float32]:
         """Probabilities, shape (papers, labels)."""
@@ -33,7 +33,7 @@ class GoldenPaper(BaseModel):
 
 
 class Golden(BaseModel):
-    """What an artefact must compute on every machine, within `tolerance`."""
+    """The scores that an artefact must reproduce on every machine, within `tolerance`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

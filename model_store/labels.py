@@ -114,7 +114,7 @@ def _transliterated(character: str) -> str:
     words = re.split(r"[ -]", unicodedata.name(character, "").lower())
     if "letter" not in words and "syllable" not in words:
         return f"u{ord(character):x}"
-    # The soft sign and its like have no sound of their own.
+    # The soft sign and similar letters have no sound of their own.
     return "" if words[-1] == "sign" else words[-1]
 
 

@@ -9,7 +9,7 @@ import html
 import re
 from html.entities import html5
 
-# Escaped twice and once in a CDATA section: no real export was seen to need more.
+# Twice escaped and once in a CDATA section: the most that a real export needed.
 _ROUNDS = 3
 
 # Names end where attributes, or the tag, do. Each repetition ends before the next "<".
@@ -38,7 +38,7 @@ def _names(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Their content is not part of the text, or repeats a formula.
+# Elements whose content is not part of the text, or repeats a formula.
 _DROPPED = _names("annotation annotation-xml script style")
 # Elements whose content belongs to the word that they stand in: H<sub>2</sub>O.
 _INLINE = _names("""
@@ -58,7 +58,7 @@ _MATHML = _names("""
     munderover semantics
 """)
 _KNOWN = _INLINE | _BLOCK | _MATHML | _DROPPED
-# Names that stand in angle brackets for other reasons: means, types, tokens, pages of a site.
+# Names that occur in angle brackets for other reasons, too: means, types, tokens, pages of a site.
 _NEED_CLOSING = _names("""
     abstract article body big bold break caption center cite code del emph figure font footer formula graphic head
     header html inf label list mark math nav para pre roman section semantics script small span style summary table
@@ -87,7 +87,7 @@ def _character(entity: re.Match[str]) -> str:
 
 
 def _without_tags(text: str) -> str:
-    """One pass over the text: tags become nothing or a space, dropped elements go with their content."""
+    """One pass over the text: tags become nothing or a space; dropped elements are removed with their content."""
     tags = [tag for tag in _TAG.finditer(text) if _is_known(tag)]
     closed = {_name(tag) for tag in tags if tag["close"]}
     beginning = len(text) - len(text.lstrip())
@@ -107,7 +107,7 @@ def _without_tags(text: str) -> str:
             formula_read = formula_read and name != "alternatives"
             if name in _DROPPED or (name == "math" and formula_read):
                 opens = not tag["close"] and not tag["empty"]
-                # An element that is never closed does not take the rest of the text along.
+                # Of an element that is never closed only the tag is removed, not the rest of the text.
                 dropped = name if opens and name in closed else None
             formula_read = formula_read or (name == "tex-math" and "alternatives" in closed)
         elif name == dropped and tag["close"]:

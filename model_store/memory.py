@@ -12,7 +12,7 @@ def share_one_heap(libc: Any = None) -> bool:
 
     glibc gives each thread a heap of its own, and each keeps what the longest paper needed: with
     four threads 285 MB stayed resident instead of 145 MB, at the same speed, since a run makes few
-    and large allocations. Returns whether it took effect; other C libraries have no such heaps.
+    and large allocations. Returns whether this took effect; other C libraries have no such heaps.
     """
     try:
         return bool((libc or ctypes.CDLL(None)).mallopt(_M_ARENA_MAX, 1))
@@ -21,9 +21,9 @@ def share_one_heap(libc: Any = None) -> bool:
 
 
 def return_freed_memory(libc: Any = None) -> bool:
-    """Give the system back what was freed since, such as the files of an artefact once its graphs are loaded.
+    """Return freed memory to the system, such as that of an artefact's files once its graphs are loaded.
 
-    glibc does that by itself only at the end of its heap. Returns whether anything was given back.
+    glibc does that by itself only at the end of its heap. Returns whether any memory was returned.
     """
     try:
         return bool((libc or ctypes.CDLL(None)).malloc_trim(0))

@@ -16,7 +16,7 @@ Truncation = Literal["head", "tail", "head+tail"]
 Preparation = Literal["whitespace", "plain-text"]
 Layout = Literal["pair", "joined"]
 
-# How tokenizers mark a piece at the beginning of a word: WordPiece not at all, byte-level BPE, SentencePiece.
+# The prefix of a piece at the beginning of a word: none in WordPiece, then byte-level BPE, then SentencePiece.
 _WORD_MARKS = ("", "\u0120", "\u2581")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -71,7 +71,7 @@ class InputFormat(BaseModel):
 
     @property
     def special_tokens(self) -> int:
-        """How many of `max_tokens` are not of the text."""
+        """How many of `max_tokens` are special tokens."""
         return 2 + (self.separators if self.layout == "pair" else 0)
 
 
@@ -119,7 +119,7 @@ class Rows(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Something that encodes papers."""
+    """Encodes papers."""
 
     def encode(self, papers: Sequence[Paper]) -> list[Encoding]: ...
 
@@ -127,8 +127,8 @@ class Encoder(Protocol):
 class PaperEncoder:
     """Prepares, tokenizes and lays out papers with one tokenizer and one format.
 
-    `[SEP]` in an abstract must not act as a separator, so the tokenizer is told to take special
-    tokens in a text for plain text. That flag is not saved in `tokenizer.json`, and such a file may
+    `[SEP]` in an abstract must not act as a separator, so the tokenizer is told to treat special
+    tokens in a text as plain text. That flag is not saved in `tokenizer.json`, and such a file may
     ask for padding and truncation, so all three are set here.
     """
 
@@ -153,14 +153,14 @@ class PaperEncoder:
         return [self._lay_out(texts, pieces[2 * i].ids, pieces[2 * i + 1].ids) for i, texts in enumerate(prepared)]
 
     def has_text(self, paper: Paper) -> bool:
-        """Whether anything is left of title or abstract after their preparation; `encode` refuses papers without."""
+        """Whether the preparation leaves anything of title or abstract; `encode` refuses papers without text."""
         return any(self.prepare(text).content for text in paper)
 
     def prepare(self, text: str) -> PreparedText:
         """A title or an abstract as the tokenizer gets it; empty if it is missing or a placeholder."""
         if self.format.preparation == "plain-text":
             return self._plain_text(text)
-        # The tokenizer takes no half of a surrogate pair, which JSON and file names may hold.
+        # The tokenizer refuses lone surrogates, which JSON and file names may contain.
         return PreparedText(collapse_whitespace(_LONE_SURROGATE.sub(" ", text)))
 
     def _is_word(self, word: str) -> bool:
@@ -173,7 +173,7 @@ class PaperEncoder:
         return self.format.joiner.join(text for text in (title, abstract) if text), ""
 
     def _lay_out(self, prepared: Sequence[PreparedText], title: list[int], abstract: list[int]) -> Encoding:
-        """Lay out the pieces of both segments; of a joined text the first has all."""
+        """Lay out the pieces of both segments; in a joined text the first segment has all of them."""
         if not title and not abstract:
             raise PaperError("the paper has neither a title nor an abstract; give at least one of them")
         room = self.format.max_tokens - self.format.special_tokens

@@ -1,7 +1,7 @@
-"""A store in an object store or on another server, at any address that fsspec knows, such as s3://bucket/folder.
+"""A store in an object store or on another server, at any address that fsspec supports, such as s3://bucket/folder.
 
 Artefacts are copied to a folder on disk, verified by their checksums, and opened from there. While
-the store cannot be reached, a process starts with what was copied before.
+the store cannot be reached, a process starts from an earlier copy.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ from model_store.store import LATEST, Release, Store, is_name, is_version
 
 _logger = logging.getLogger(__name__)
 
-# Two letters at least: a single one is a drive. `Path` makes one slash of two.
+# At least two letters: a single one is a drive. `Path` turns two slashes into one.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")
 _CHUNK = 256 * 1024
-# For all files of one version. Silence ends sooner, by the time-outs of the file system (15 s for S3).
+# For all files of one version. A silent connection ends sooner, by the time-outs of the file system (15 s for S3).
 _LONGEST_COPY_S = 300.0
 
 
@@ -56,7 +56,7 @@ class RemoteStore(Store):
     def __init__(self, address: str, cache: Path, filesystem: Any = None) -> None:
         """`filesystem` is that of the address, from fsspec; by default fsspec finds it, with its credentials.
 
-        Raises StoreUnavailable if no installed package knows the address.
+        Raises StoreUnavailable if no installed package supports the address.
         """
         # Copies of different stores do not mix.
         super().__init__(
@@ -83,7 +83,7 @@ class RemoteStore(Store):
 
     def _releases(self) -> list[Release]:
         with self._sentence():
-            # Listings are cached by default, and a reload asks for what is new.
+            # Listings are cached by default, but a reload must see new versions.
             self._files.invalidate_cache()
             paths = self._files.find(self._top, maxdepth=3)
         found = []
@@ -138,7 +138,7 @@ class RemoteStore(Store):
                 raise
 
     def _move_away(self, folder: Path) -> None:
-        """Remove a copy at once: what another process has open of it stays readable."""
+        """Remove a copy at once; files that another process has open stay readable."""
         with self._sentence_for_cache():
             aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             try:
@@ -157,7 +157,7 @@ class RemoteStore(Store):
                     copy.writelines(content)
 
     def _verified_chunks(self, shown: str, file: IO[bytes], entry: FileEntry, until: float) -> Iterator[bytes]:
-        """The content of a file, piece by piece; an error after the last piece if it is not what it should be."""
+        """The content of a file, chunk by chunk; raises after the last one if size or checksum is wrong."""
         digest, size = hashlib.sha256(), 0
         while chunk := self._read(file):
             size += len(chunk)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Errors reach us as exceptions, with the same text.
+# Errors are raised as exceptions with the same text.
 _FATAL = 4
 
 
 @contextmanager
 def without_standard_error() -> Iterator[None]:
-    """Send what native code writes to file descriptor 2 to nowhere."""
+    """Discard what native code writes to file descriptor 2."""
     try:
         saved = os.dup(2)
     except OSError:
@@ -30,8 +30,8 @@ def without_standard_error() -> Iterator[None]:
 
 
 def _silently_imported() -> Any:
-    # It looks for graphics processors while it is imported and warns of what it cannot read, before it can be told
-    # not to: https://github.com/microsoft/onnxruntime/issues/27092
+    # While it is imported, it looks for graphics processors and warns about files that it cannot read, before its
+    # log level can be set: https://github.com/microsoft/onnxruntime/issues/27092
     with without_standard_error():
         module = importlib.import_module("onnxruntime")
     module.set_default_logger_severity(_FATAL)

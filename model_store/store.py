@@ -49,7 +49,7 @@ class Store:
     """
 
     def __init__(self, root: Path, place: str | None = None) -> None:
-        """`place` is what messages call the store, by default its folder."""
+        """`place` is the name of the store in messages, by default its folder."""
         self.root = root
         self.place = place or str(root)
 
@@ -73,7 +73,7 @@ class Store:
     def resolve(self, name: str | None = None, version: str = LATEST) -> Release:
         """The release that is meant: of the default model unless `name` is given, the newest for "latest".
 
-        Raises ArtefactMissing, naming what there is instead.
+        Raises ArtefactMissing, whose message lists what the store has.
         """
         releases = self._releases()
         wanted = name or _default_name(releases)
@@ -91,7 +91,7 @@ class Store:
         return found[versions[-1] if version == LATEST else version]
 
     def open(self, name: str | None = None, version: str = LATEST, sha256: str | None = None) -> Artefact:
-        """The verified artefact of a release; see `resolve`, and Artefact for what can be wrong with it."""
+        """The verified artefact of a release; errors are those of `resolve` and of Artefact."""
         return self._open(self.resolve(name, version), sha256)
 
     def _open(self, release: Release, sha256: str | None) -> Artefact:
@@ -105,7 +105,7 @@ class Store:
         return artefact
 
     def check_free(self, name: str, version: str) -> None:
-        """Raise VersionExists if the version is taken; called before hours are spent on what is to be published."""
+        """Raise VersionExists if the version is taken; called before hours are spent on training it."""
         taken = [release.folder for release in self._releases() if (release.name, release.version) == (name, version)]
         if taken or (self.root / name / version).exists():
             folder = next(iter(taken), self.root / name / version)
@@ -114,8 +114,8 @@ class Store:
     def publish(self, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
         """Write a new version: all files, then the manifest, then one rename into place.
 
-        The checksums in `manifest.files` are computed here, whatever was in it. A reader sees
-        either nothing or all of it. Raises VersionExists rather than change a published version,
+        The checksums in `manifest.files` are computed here; given ones are ignored. A reader sees
+        either the whole version or nothing. Raises VersionExists if the version exists,
         ArtefactDamaged if a reader would refuse the files, StoreError if they cannot be written.
         """
         if missing := REQUIRED - files.keys():
@@ -174,7 +174,7 @@ def _folders(parent: Path) -> list[Path]:
     try:
         return [path for path in parent.iterdir() if path.is_dir()]
     except OSError:
-        # Not there, or not readable: nothing is published in it.
+        # The folder is absent or not readable, so nothing is published in it.
         return []
 
 

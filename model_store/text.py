@@ -4,8 +4,8 @@ Every step takes time linear in the length of its input, whatever the input is. 
 have no nested or adjacent unbounded repetitions of the same characters, and `tokenizers` normalizes
 Unicode, because `unicodedata.normalize` takes quadratic time on long runs of combining marks.
 
-The scores of an artefact depend on what these functions return. Another behaviour needs another
-name in `Preparation`; another wording of a placeholder or a notice does not, since no paper consists of one.
+The scores of an artefact depend on what these functions return. A change of behaviour needs a new
+name in `Preparation`. Adding a placeholder or a notice does not, since no paper consists of one.
 """
 
 import re
@@ -127,17 +127,17 @@ class PlainText:
         return self._nfkc.normalize_str(text)
 
     def _joined(self, text: str) -> str:
-        # Looking for the hyphen first is ten times faster where there is none.
+        # Looking for a hyphen first makes this ten times faster for texts without one.
         return _BROKEN_WORD.sub(self._join, text) if _HYPHEN_AND_SPACE.search(text) else text
 
     def _join(self, match: re.Match[str]) -> str:
-        """The first half of a word, with its hyphen and the white space or without them."""
+        """The first half of a broken word, with or without its hyphen and the white space."""
         first, space, second = match.groups()
         if not second[0].islower() or second in _CONJUNCTIONS:
             return match[0]
         if self._is_word(first + second):
             return first
-        # If lines were joined before, only a space is left of the break, and "micro- or" and "2- to" look the same.
+        # If lines were joined earlier, only a space is left of the break, and "micro- or" and "2- to" look the same.
         at_line_end = "\n" in space or "\r" in space
         return match[0] if not at_line_end or (self._is_word(first) and self._is_word(second)) else first
 

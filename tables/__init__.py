@@ -1,7 +1,6 @@
 """Reading and writing of tables: CSV in any dialect, JSON, parquet, workbooks, RIS, BibTeX and PubMed's format.
 
-Rows are read as they are asked for, so that a table may be larger than memory. `docs/tables.md` lists what is
-understood.
+Rows are read lazily, so that a table may be larger than memory. `docs/tables.md` lists the supported formats.
 """
 
 from tables.errors import TableError

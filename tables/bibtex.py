@@ -1,7 +1,7 @@
 """BibTeX files as rows; needs bibtexparser.
 
-The file is read entry by entry, so that it may be larger than memory. Accents in TeX notation become letters
-here: bibtexparser's own way to do that cuts a text at a percent sign.
+The file is read entry by entry, so that it may be larger than memory. Accents in TeX notation are converted
+to letters here, since bibtexparser's own conversion cuts a text at a percent sign.
 """
 
 import logging
@@ -67,13 +67,13 @@ def _import_bibtexparser(file: TextFile) -> Any:
             f"{file.path}: reading BibTeX needs bibtexparser: pip install 'bibtexparser>=2', which is in the extra "
             "`tables`, or export the papers as RIS or CSV"
         ) from None
-    # It logs what it cannot parse; here that is a bad row.
+    # It logs what it cannot parse; here that becomes a bad row.
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     return bibtexparser
 
 
 def _blocks(file: TextFile) -> Iterator[tuple[int, str, str]]:
-    """Line, kind and text of each block; it ends where the next one begins, so a torn one harms no other."""
+    """Line, kind and text of each block; an incomplete block ends where the next one begins."""
     first, kind, parts, size = 0, "", list[str](), 0
     for line in file.lines():
         text = line.text or ""
@@ -117,7 +117,7 @@ def _without_tex(text: str) -> str:
     if "\\" in text:
         text = _LETTER.sub(lambda match: _LETTERS[match[1]], _ACCENT.sub(_accented, text))
         text = _STYLE.sub("", text)
-    # Braces that protect capitals go, escaped ones stay.
+    # Remove braces that protect capitals, keep escaped ones.
     text = re.sub(r"(?<!\\)[{}]", "", text)
     return _ESCAPED.sub(r"\1", text)
 

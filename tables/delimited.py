@@ -21,7 +21,7 @@ _ROWS_BEFORE_GIVING_UP = 20
 
 
 class DelimitedReader:
-    """The rows of a delimited file; `columns` are known as soon as it is made."""
+    """The rows of a delimited file; `columns` are known at once, before any row is read."""
 
     def __init__(self, file: TextFile, dialect: Dialect) -> None:
         """Raises TableError if there is no header that can be used."""
@@ -40,7 +40,7 @@ class DelimitedReader:
         self.columns = self._header()
 
     def rows(self) -> Iterator[Row | BadRow]:
-        """The rows under the header; empty rows are left out, and the header where files were put together."""
+        """The rows below the header, without empty ones and without the repeated headers of concatenated files."""
         number = too_wide = 0
         while (cells := self._next()) is not None:
             if isinstance(cells, list) and (cells == self.columns or not any(map(_holds_something, cells))):
@@ -91,7 +91,7 @@ class DelimitedReader:
             self._suspicious = True
             return BadRow(number, cells, line=line)
         if self._suspicious and len(cells) != width:
-            return BadRow(number, "may be a part of the torn cell before it, since it lacks cells", line=line)
+            return BadRow(number, "may be a part of the broken cell before it, since it lacks cells", line=line)
         self._suspicious = line <= self._suspicious_until
         if self._too_wide(cells):
             return BadRow(number, f"has {len(cells)} cells, the header {width}", line=line)
@@ -108,8 +108,8 @@ class DelimitedReader:
     def _next(self) -> list[str] | str | None:
         """The cells of the next record, or what is wrong with it; None at the end.
 
-        A record that cannot be read is one line long: those after it are read again, each for itself. So a
-        quotation mark that is never closed costs the row that it stands in and not all up to the next mark.
+        A record that cannot be read ends with its first line, and the lines after it are read again. So a quotation
+        mark that is never closed costs one row, and not all rows up to the next quotation mark.
         """
         cells = self._read()
         if cells is None:
@@ -129,8 +129,8 @@ class DelimitedReader:
     def _is_unquoted(self, cells: list[str] | str) -> bool:
         """Whether quotation marks are text here: without them, each line of the record has a cell for each column.
 
-        Where tabs delimit, many programs quote nothing, and a title may begin with a quotation mark. A program that
-        quotes the names of columns quotes texts, too.
+        With tabs as delimiters, many programs quote nothing, and a title may begin with a quotation mark. A program
+        that quotes the names of columns quotes texts, too.
         """
         if self._is_header_quoted or (isinstance(cells, list) and len(self._record) == 1):
             return False
@@ -151,7 +151,7 @@ class DelimitedReader:
         return isinstance(cells, str) or self._too_wide(cells)
 
     def _read_escaped(self, cells: list[str] | str) -> list[str] | str:
-        """The record with backslashes as escapes, if it fits the header so; from then on all records are read so."""
+        """The record with backslashes as escapes if it fits the header that way; if so, later ones as well."""
         plain, length = self.dialect, len(self._record)
         self._again.extendleft(reversed(self._record))
         self.dialect = replace(plain, escaped=True)
@@ -169,7 +169,7 @@ class DelimitedReader:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            # The csv module's words for it tell nobody where to look.
+            # The csv module's own message does not name the cause.
             return _UNCLOSED if str(error) == "unexpected end of data" else str(error)
         except _LongLine:
             return _LONG
@@ -189,7 +189,7 @@ class DelimitedReader:
             yield text
 
     def _carried(self, text: str) -> str:
-        """The line with stray terminators and escaped characters out of the csv module's sight."""
+        """The line with stray terminators and escaped characters replaced by ones that the csv module ignores."""
         if self._stray in text:
             body = text.removesuffix("\n").removesuffix("\r") if self._stray == "\r" else text
             text = body.replace(self._stray, chr(_CARRIED + ord(self._stray))) + text[len(body) :]
@@ -200,7 +200,7 @@ class DelimitedReader:
 
 
 class _LongLine(Exception):
-    """A line or a record is longer than any table's."""
+    """A line or a record is longer than in any real table."""
 
 
 def _holds_something(cell: str) -> bool:
@@ -209,7 +209,7 @@ def _holds_something(cell: str) -> bool:
 
 
 def named_columns(names: list[str]) -> list[str]:
-    """The names, those that are empty replaced by "column 4" and the like."""
+    """The names, with empty ones replaced by their position, such as "column 4"."""
     taken = set(names)
     made = []
     for place, name in enumerate(names, start=1):

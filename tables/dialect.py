@@ -11,11 +11,11 @@ from tables.known_columns import NAMES, find_column, is_header
 
 # In the order in which ties are decided.
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x1f", "\x01")
-# Excel's own way to name the delimiter, in a first line of its own; re-saved sheets fill that line with delimiters.
+# Excel's first line that names the delimiter; sheets that were saved again fill that line with delimiters.
 _SEPARATOR_LINE = re.compile(r'^"?sep=(?P<delimiter>[^"\r\n])(?P=delimiter)*"?(\r\n|\r|\n|$)', re.IGNORECASE)
 _TERMINATOR_OR_QUOTE = re.compile(r'"|\r\n|\r|\n')
 _SINGLE_QUOTED = re.compile(r"'[^'\r\n]*'(?P<delimiter>[,;\t|])'")
-# Reports put a few lines about themselves above the header.
+# Reports have a few descriptive lines above the header.
 _PREAMBLE = 20
 _SAMPLE_RECORDS = 100
 
@@ -24,8 +24,8 @@ _SAMPLE_RECORDS = 100
 class Dialect:
     """How cells and rows are delimited.
 
-    `escaped` means that a backslash takes a quotation mark or a delimiter literally, as Spark and MySQL write
-    them; `padded` that spaces after a delimiter do not belong to the cell; `skipped` is how many records stand
+    `escaped` means that a backslash makes a quotation mark or a delimiter literal, as Spark and MySQL write
+    them; `padded` that spaces after a delimiter do not belong to the cell; `skipped` is the number of records
     above the header.
     """
 
@@ -50,7 +50,7 @@ def detect_dialect(sample: str, delimiter: str | None = None) -> Dialect:
     known = delimiter or (separator_line and separator_line["delimiter"])
     delimiter = known or _most_plausible(lines, quote)
     plain, padded = (_records(lines, delimiter, quote, padded=padded) for padded in (False, True))
-    # As in: id, "title", "abstract". Told by more rows that fit the header.
+    # As in: id, "title", "abstract". Detected if more rows fit the header that way.
     is_padded = _plausibility(padded)[1] > _plausibility(plain)[1]
     above = _records_above_header(padded if is_padded else plain)
     return Dialect(delimiter, quote, _terminator(text), padded=is_padded, skipped=above + bool(separator_line))
@@ -89,13 +89,13 @@ def _records(lines: Sequence[str], delimiter: str, quote: str, *, padded: bool =
             if len(records) == _SAMPLE_RECORDS:
                 break
     except csv.Error:
-        # What was read so far is the sample.
+        # The records read so far are the sample.
         pass
     return records
 
 
 def _records_above_header(records: Sequence[Sequence[str]]) -> int:
-    """How many records stand above the first one that holds column names; 0 if none of them does."""
+    """The number of records above the first one with column names; 0 if none has them."""
     return next((i for i, record in enumerate(records[: _PREAMBLE + 1]) if is_header(record)), 0)
 
 

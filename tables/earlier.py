@@ -21,12 +21,12 @@ class Earlier(NamedTuple):
     header: list[str] | None = None
     end: int = 0
     """Where the complete rows end, in bytes."""
-    torn: str = ""
-    """What stands after that, or the beginning of it."""
+    incomplete: str = ""
+    """The text after that, or its beginning."""
 
 
 def earlier_rows(path: Path, format_: str, delimiter: str = ",") -> Earlier:
-    """What can be kept of a file; nothing if there is none.
+    """The complete rows of a file; none if there is no file.
 
     Raises TableError if it holds what this program does not write.
     """
@@ -36,7 +36,7 @@ def earlier_rows(path: Path, format_: str, delimiter: str = ",") -> Earlier:
 
 
 def earlier_csv(path: Path, delimiter: str = ",") -> Earlier:
-    """Of a CSV file; a row may span lines."""
+    """The complete rows of a CSV file; a row may span lines."""
     csv.field_size_limit(LONGEST_LINE)
     header: list[str] | None = None
     record: list[str] = []
@@ -48,29 +48,29 @@ def earlier_csv(path: Path, delimiter: str = ",") -> Earlier:
             for record in reader:
                 header, rows, end = header or record, rows + 1, lines.end
         except csv.Error:
-            # A quotation mark that is open at the end is where an interrupted run stopped.
+            # A quotation mark that is open at the end means that the run was interrupted there.
             if not lines.ended:
                 raise TableError(f"{path}, line {reader.line_num}: this command writes no such row") from None
-        torn = _rest(file, end)
+        incomplete = _rest(file, end)
     if header is None:
-        return Earlier(torn=torn)
+        return Earlier(incomplete=incomplete)
     last: Cells | None = dict(zip(header, record, strict=False)) if rows > 1 else None
-    return Earlier(rows - 1, last, header, end, torn)
+    return Earlier(rows - 1, last, header, end, incomplete)
 
 
 def earlier_json_lines(path: Path) -> Earlier:
-    """Of a file of JSON lines."""
+    """The complete rows of a file of JSON lines."""
     rows, last = 0, ""
     with path.open("rb") as file:
         lines = _Lines(file)
         for line in lines:
             rows, last = rows + 1, line
-        torn = _rest(file, lines.end)
-    return Earlier(rows, _object(path, rows, last) if rows else None, end=lines.end, torn=torn)
+        incomplete = _rest(file, lines.end)
+    return Earlier(rows, _object(path, rows, last) if rows else None, end=lines.end, incomplete=incomplete)
 
 
 class _Lines:
-    """The complete lines of a file, and how far they reach."""
+    """The complete lines of a file, and the offset at which they end."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,8 +1,8 @@
-"""Cells that a spreadsheet would take for formulas."""
+"""Cells that a spreadsheet would evaluate as formulas."""
 
 import re
 
-# What may stand before a formula without being seen: white space, controls, zero-width and direction marks.
+# Invisible characters that may precede a formula: white space, controls, zero-width and direction marks.
 _UNSEEN = "[\\s\\x00-\\x1f\\x7f-\\x9f\\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*"
 _FORMULA = re.compile(rf"{_UNSEEN}[=+\-@＝＋－＠]|[\t\r]")
 _NUMBER = re.compile(r"\s*[+-]?[\d.,]+(?:[eE][+-]?\d+)?\s*%?\s*")
@@ -12,11 +12,11 @@ _LIST_SEPARATORS = ",;\t"
 
 
 def neutralized(text: str, delimiter: str = ",") -> str:
-    """The text of a cell so that no spreadsheet computes it: an apostrophe is put before what begins a formula.
+    """The text of a cell with an apostrophe before anything that a spreadsheet would evaluate as a formula.
 
     Plain numbers stay as they are. A file with commas may be opened where the list separator is a semicolon, and
-    the other way round: quotation marks then hold nothing together, so that what follows such a separator or a
-    line break is made safe, too. See OWASP, CSV Injection.
+    vice versa. Quotation marks then have no effect, so the text after such a separator or a line break is
+    neutralized, too. See OWASP, CSV Injection.
     """
     if not any(sign in text for sign in "=+-@\t\r＝＋－＠"):
         return text

@@ -18,7 +18,7 @@ _BAD_ROWS_BEFORE_GIVING_UP = 20
 
 
 def json_rows(file: TextFile) -> Iterator[Row | BadRow]:
-    """The rows of a file; which layout it has is told from its beginning.
+    """The rows of a file; its layout is detected from its beginning.
 
     NaN and Infinity, which Python's json module and pandas write, count as absent. Raises TableError if the
     file is not JSON.
@@ -86,7 +86,7 @@ def _holds_array(value: Any) -> bool:
 
 
 def _decode(text: str) -> Any:
-    # Control characters in texts are not allowed and harm nobody.
+    # JSON does not allow control characters in strings, but they are harmless here.
     return json.loads(text, parse_constant=lambda _: None, strict=False)
 
 
@@ -112,7 +112,7 @@ def _line(number: int, line: Line, encoding: str) -> Row | BadRow:
     if line.text is None:
         return BadRow(number, f"is longer than {LONGEST_LINE:,} characters", line=line.number)
     try:
-        # A comma at the end is left from an array whose elements stand on lines of their own.
+        # A comma at the end is left from an array with one element per line.
         cells = _decode(line.text.rstrip().removesuffix(","))
     except (ValueError, RecursionError) as error:
         return BadRow(number, f"is not JSON: {error}", line=line.number)
@@ -141,7 +141,7 @@ class _Document:
         self._array: str | None = None
 
     def rows(self) -> Iterator[Row | BadRow]:
-        """The objects of the array, or of several one after the other; objects that hold none are rows themselves."""
+        """The objects of one or several arrays in a row; an object without an array is a row itself."""
         while self._peek() == "[":
             yield from self._elements("the array")
         while self._array is None and self._peek() == "{":
@@ -160,7 +160,7 @@ class _Document:
             yield _checked(self._number, value, self._file.encoding, None)
 
     def _members(self, name: str) -> Generator[Row | BadRow, None, Cells]:
-        """Yields the rows of the array within an object, and returns what else the object holds."""
+        """Yields the rows of the array within an object, and returns the other members of the object."""
         cells: Cells = {}
         for _ in self._items("{", "}"):
             key = str(self._value())
@@ -179,7 +179,7 @@ class _Document:
         return cells
 
     def _items(self, opening: str, closing: str) -> Iterator[None]:
-        """Once per item of an object or array, which the caller takes; a comma after the last one is ignored."""
+        """Yields once per item of an object or array, which the caller then reads; ignores a comma at the end."""
         self._expect(opening)
         while self._peek() != closing:
             yield
@@ -196,7 +196,7 @@ class _Document:
         return rest.startswith("{")
 
     def _value(self) -> Any:
-        """The next value, whole; raises TableError if it is none or is too long."""
+        """The whole next value; raises TableError if it is invalid or too long."""
         self._peek()
         while True:
             try:
@@ -207,7 +207,7 @@ class _Document:
                 if len(self._text) - self._at > LONGEST_LINE or not self._fill():
                     raise self._broken(getattr(error, "msg", str(error))) from None
                 continue
-            # A number may go on in what has not been read yet.
+            # A number may continue in the part that has not been read yet.
             if end < len(self._text) or not self._fill():
                 self._at = end
                 return value
@@ -228,7 +228,7 @@ class _Document:
                 return ""
 
     def _fill(self) -> bool:
-        """Read on, by as much as there is already, so that long values are not decoded too often."""
+        """Double what has been read, so that long values are not decoded too often."""
         wanted, parts = max(_CHUNK, len(self._text) - self._at), [self._text[self._at :]]
         self._at = 0
         while wanted > 0 and (chunk := next(self._chunks, "")):

@@ -12,7 +12,7 @@ _BATCH = 1024
 
 
 class ParquetReader:
-    """The rows of a parquet file; `columns` are known as soon as it is made."""
+    """The rows of a parquet file; `columns` are known at once, before any row is read."""
 
     def __init__(self, path: Path) -> None:
         """Raises TableError without pyarrow, or if this is not a parquet file."""
@@ -30,7 +30,7 @@ class ParquetReader:
     def rows(self) -> Iterator[Row | BadRow]:
         """The rows, a few of them in memory at a time; binary cells that are UTF-8 become text."""
         number, types = 0, self._arrow.types
-        # Columns of a fixed size are digests and the like.
+        # Binary columns of a fixed size hold digests or the like.
         binary = [
             field.name for field in self._file.schema_arrow
             if types.is_binary(_value_type(field)) or types.is_large_binary(_value_type(field))
@@ -49,7 +49,7 @@ class ParquetReader:
         self._file.close()
 
     def _values(self, column: Any) -> list[object]:
-        """The values of a column as Python has them; times that it does not have, such as the year 20000, as text."""
+        """The values of a column as Python objects; times out of Python's range, such as the year 20000, as text."""
         column = self._converted(column)
         try:
             values: list[object] = column.to_pylist()

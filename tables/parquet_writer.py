@@ -12,7 +12,7 @@ _ROW_GROUP = 2000
 
 
 class ParquetWriter:
-    """Row groups of two thousand; types are those of a parquet input, otherwise told by the first group."""
+    """Writes row groups of two thousand; types are those of a parquet input or inferred from the first group."""
 
     def __init__(self, path: Path, types: Mapping[str, str], source: Path | None = None) -> None:
         """`types` are those of added columns: "texts", "text" or "score"; `source` is the input if it is parquet.
@@ -39,7 +39,7 @@ class ParquetWriter:
         return None
 
     def is_same(self, written: Mapping[str, object], cells: Mapping[str, object]) -> bool:
-        """Never asked: a parquet file is not resumed."""
+        """Never called, since a parquet file is not resumed."""
         return False
 
     def close(self, *, complete: bool) -> None:
@@ -67,7 +67,7 @@ class ParquetWriter:
             if not unknown:
                 return self._arrow.Table.from_pylist(self._group, schema=schema)
         except (self._arrow.ArrowException, OverflowError, TypeError, ValueError):
-            # Its message quotes the value that does not fit, which may be somebody's text.
+            # Its message quotes the value that does not fit, which may be part of a paper.
             pass
         rows = f"rows {self._rows + 1} to {self._rows + len(self._group)} of the output"
         raise TableError(f"{rows} do not fit the columns and types of the first ones; JSON lines would take them")

@@ -19,7 +19,7 @@ from tables.tagged import tag_format, tagged_rows
 from tables.text import UTF8, TextFile
 from tables.workbook import WorkbookReader
 
-# By the ending of the name. "text" may hold any format of text.
+# By the extension of the name. "text" may be any text format.
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "text",
     ".jsonl": "json", ".ndjson": "json", ".json": "json",
@@ -74,7 +74,7 @@ def format_of(path: Path) -> str:
 
 
 def open_table(path: Path, options: Options | None = None) -> Table:
-    """A table and what is known of it before its rows are read.
+    """Open a table; its rows are read later.
 
     Raises TableError naming the file if it cannot be read at all; so does reading the rows if the file turns
     out to be broken further on.
@@ -138,7 +138,7 @@ def _open_text(file: TextFile, format_: str, options: Options) -> Table:
 
 
 def _guarded(path: Path, table: Table) -> Table:
-    """The same table; what goes wrong while its rows are read becomes a TableError."""
+    """The same table; errors while its rows are read become a TableError."""
 
     def rows() -> Iterator[Row | BadRow]:
         row = None

@@ -28,7 +28,7 @@ class BadRow(NamedTuple):
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text holds no lone surrogate, which is how undecodable bytes are carried."""
+    """Whether a text contains no lone surrogate, which stands for an undecodable byte."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from tables.errors import TableError
 from tables.signatures import GZIP, foreign_content
 
 UTF8 = "utf-8"
-# Abstracts are a few kB; a full text is a few hundred. Longer lines are not tables, or are meant to fill the memory.
+# Abstracts are a few kB; a full text is a few hundred. Longer lines are no tables, or an attempt to exhaust memory.
 LONGEST_LINE = 16 * 1024 * 1024
 _SAMPLE = 64 * 1024
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
@@ -57,7 +57,7 @@ class TextFile:
         while mark and beginning.startswith(mark):
             self._bytes.read(len(mark))
             beginning = beginning[len(mark) :]
-        return encoding, _without_torn_end(beginning.decode(encoding, errors="ignore"))
+        return encoding, _without_incomplete_end(beginning.decode(encoding, errors="ignore"))
 
     def lines(self, terminator: str = "") -> Iterator[Line]:
         """The lines, which end with `terminator`; empty: with any of the three usual ones."""
@@ -81,7 +81,7 @@ class TextFile:
 
 
 class _GzipFile(gzip.GzipFile):
-    """Closes the file below it, too."""
+    """Closes the underlying file, too."""
 
     def __init__(self, below: "io.BufferedReader[io.FileIO]") -> None:
         self._below = below
@@ -100,7 +100,7 @@ def _decompressed(path: Path) -> "io.BufferedReader[io.FileIO] | gzip.GzipFile":
 
 
 def _encoding_of(beginning: bytes, encoding: str) -> tuple[str, bytes]:
-    """The encoding, and the mark that tells it if there is one."""
+    """The encoding, and the byte-order mark if there is one."""
     for mark, codec in _MARKS:
         if beginning.startswith(mark):
             return codec, mark
@@ -108,7 +108,10 @@ def _encoding_of(beginning: bytes, encoding: str) -> tuple[str, bytes]:
 
 
 def _utf16_without_mark(beginning: bytes) -> str | None:
-    """Column names are mostly ASCII, of which UTF-16 makes every second byte a NUL; if not, their line end is."""
+    """The UTF-16 encoding of a file without a mark, or None.
+
+    Column names are mostly ASCII, where every second byte is NUL in UTF-16; otherwise their line end shows it.
+    """
     head = beginning[:512]
     even, odd = head[::2].count(0), head[1::2].count(0)
     codec = "utf-16-le" if odd > even else "utf-16-be"
@@ -127,7 +130,7 @@ def _has_utf16_lines(beginning: bytes, codec: str) -> bool:
     return False
 
 
-def _without_torn_end(sample: str) -> str:
+def _without_incomplete_end(sample: str) -> str:
     cut = max(sample.rfind("\n"), sample.rfind("\r"))
     return sample if len(sample) < _SAMPLE // 4 or cut < 0 else sample[: cut + 1]
 

@@ -14,9 +14,9 @@ from tables.errors import TableError
 from tables.known_columns import is_header
 from tables.rows import BadRow, Row
 
-# Reports put a few lines about themselves above the header.
+# Reports have a few descriptive lines above the header.
 _PREAMBLE = 20
-# Texts are packed to a third or a tenth; what is packed to less than a hundredth is meant to fill the memory.
+# Texts compress to a third or a tenth; a file that compresses to less than a hundredth is meant to exhaust memory.
 _MOST_PACKED = 100
 _LARGEST_UNPACKED = 200_000_000
 _ZIP = b"PK\x03\x04"
@@ -30,7 +30,7 @@ class _Header(NamedTuple):
 
 
 class WorkbookReader:
-    """The rows of one sheet: of the first that has columns of papers and rows, else of the first with anything in it.
+    """The rows of one sheet: the first that has rows of papers, otherwise the first that is not empty.
 
     All cells become text, as they do in CSV: 2021.0 is "2021", a date is in ISO 8601, an empty cell is "".
     """
@@ -47,7 +47,7 @@ class WorkbookReader:
             raise
 
     def _table(self) -> tuple[Any, int, list[str], list[str]]:
-        """The sheet, the line of its header, its columns, and where there are several sheets, which one is read."""
+        """The sheet, the line of its header, its columns, and notes on which of several sheets is read."""
         sheets = [sheet for sheet in self._book.worksheets if hasattr(sheet, "reset_dimensions")]
         for sheet in sheets:
             # Some programs write wrong dimensions; without them all cells are read.
@@ -66,7 +66,7 @@ class WorkbookReader:
         return sheet, line, named_columns(names), notes
 
     def rows(self) -> Iterator[Row | BadRow]:
-        """The rows under the header that hold anything."""
+        """The rows below the header that are not empty."""
         filled = _filled(self._sheet, self._header_line + 1)
         with _damage_named(self._path):
             for number, (line, cells) in enumerate(filled, start=1):
@@ -99,13 +99,13 @@ def _open(path: Path) -> Any:
             raise TableError(f"{path}: its name is that of a workbook, but it {kind}; save it as .xlsx or CSV")
     _refuse_bomb(path)
     with _damage_named(path), warnings.catch_warnings():
-        # About styles and the like, which are not read.
+        # Its warnings are about styles and the like, which are not read.
         warnings.simplefilter("ignore")
         return openpyxl.load_workbook(path, read_only=True, data_only=True)
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Raise TableError for a file that is small and unpacks to more than texts can be packed."""
+    """Raise TableError for a small file that unpacks to more than any text would (a zip bomb)."""
     with _damage_named(path), zipfile.ZipFile(path) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > max(_LARGEST_UNPACKED, _MOST_PACKED * path.stat().st_size):
@@ -116,7 +116,7 @@ def _refuse_bomb(path: Path) -> None:
 
 @contextmanager
 def _damage_named(path: Path) -> Iterator[None]:
-    """Make one sentence of what openpyxl and the parsers below it raise when a file is damaged: anything."""
+    """Turn whatever openpyxl and its parsers raise for a damaged file into one sentence; they may raise anything."""
     try:
         yield
     except (TableError, MemoryError):
@@ -128,14 +128,14 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 
 def _header(sheet: Any) -> _Header | None:
-    """The first row that holds column names, otherwise the first with anything in it."""
+    """The first row with column names, otherwise the first that is not empty."""
     first = list(islice(_filled(sheet, 1), _PREAMBLE + 2))
     rows = [_Header(line, cells, place < len(first)) for place, (line, cells) in enumerate(first, start=1)]
     return next((row for row in rows[: _PREAMBLE + 1] if is_header(row.columns)), rows[0] if rows else None)
 
 
 def _filled(sheet: Any, first_line: int) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells of the rows that hold anything, without empty cells at their ends."""
+    """Line numbers and cells of the rows that are not empty, without empty cells at their ends."""
     for line, values in enumerate(sheet.iter_rows(min_row=first_line, values_only=True), start=first_line):
         cells = _texts(values)
         while cells and not cells[-1].strip():

@@ -16,13 +16,13 @@ from tables.errors import TableError
 from tables.formulas import neutralized
 from tables.rows import Cells
 
-# Called with the first row and not before: a run that finds nothing to write touches no file.
+# Called with the first row and not before, so that a run without rows touches no file.
 Opened = Callable[[], AbstractContextManager[TextIO]]
 _FOREIGN = "the output that is there was not written by this command, so it is left alone; use another name"
 
 
 class CsvStyle(NamedTuple):
-    """How a CSV is written; `mark` is the byte-order mark by which Excel knows UTF-8."""
+    """How a CSV is written; `mark` is the byte-order mark by which Excel recognizes UTF-8."""
 
     delimiter: str = ","
     decimal: str = "."
@@ -33,7 +33,7 @@ class Writer(Protocol):
     """Takes the rows of one table, in order."""
 
     def begin(self, columns: Sequence[str]) -> None:
-        """The columns, told once; touches no file. Raises TableError if what is there is not of this table."""
+        """Receive the columns, once; touches no file. Raises TableError if the existing output has other columns."""
         ...
 
     def write(self, cells: Cells) -> str | None:
@@ -45,7 +45,7 @@ class Writer(Protocol):
         ...
 
     def close(self, *, complete: bool) -> None:
-        """No more rows; `complete` says whether these were all."""
+        """End the table; `complete` is whether all rows were written."""
         ...
 
 
@@ -66,7 +66,7 @@ class CsvWriter:
         text = "\ufeff" * self._style.mark + self._line(header)
         if self._earlier.header is None:
             self._header = text
-            if not text.lstrip("\ufeff").startswith(self._earlier.torn.lstrip("\ufeff")):
+            if not text.lstrip("\ufeff").startswith(self._earlier.incomplete.lstrip("\ufeff")):
                 raise TableError(_FOREIGN)
         elif self._earlier.header != header:
             raise TableError("the output that is there has other columns than this run would write; use another name")
@@ -83,7 +83,7 @@ class CsvWriter:
         return all(written.get(self._cell(column)) == self._cell(cell) for column, cell in cells.items())
 
     def close(self, *, complete: bool) -> None:
-        if complete and self._earlier.torn:
+        if complete and self._earlier.incomplete:
             self._file.write("")
         self._file.close()
 
@@ -103,11 +103,11 @@ class JsonLinesWriter:
         self._earlier = earlier or Earlier()
 
     def begin(self, columns: Sequence[str]) -> None:
-        torn = self._earlier.torn
-        if self._earlier.rows or not torn:
+        incomplete = self._earlier.incomplete
+        if self._earlier.rows or not incomplete:
             return
         first = json.dumps({columns[0]: ""}, ensure_ascii=False)[:-3]
-        if not first.startswith(torn) and not (torn.startswith(first) and _lacks_end(torn, columns)):
+        if not first.startswith(incomplete) and not (incomplete.startswith(first) and _lacks_end(incomplete, columns)):
             raise TableError(_FOREIGN)
 
     def write(self, cells: Cells) -> str | None:
@@ -120,7 +120,7 @@ class JsonLinesWriter:
         )
 
     def close(self, *, complete: bool) -> None:
-        if complete and self._earlier.torn:
+        if complete and self._earlier.incomplete:
             self._file.write("")
         self._file.close()
 
@@ -142,10 +142,10 @@ class _LateFile:
 
 
 def open_rows(path: Path, earlier: Earlier | None = None) -> io.TextIOWrapper:
-    """A file for rows, each of them handed to the system at once; it goes on after the complete rows of `earlier`."""
+    """A file for rows, each written to the system at once; it continues after the complete rows of `earlier`."""
     if earlier is not None and path.exists():
         os.truncate(path, earlier.end)
-    # Half a surrogate pair in a name becomes the escape that JSON has for it.
+    # A lone surrogate in a name becomes its JSON escape.
     mode: Literal["a", "w"] = "w" if earlier is None else "a"
     return path.open(mode, buffering=1, encoding="utf-8", errors="backslashreplace", newline="")
 
@@ -153,7 +153,7 @@ def open_rows(path: Path, earlier: Earlier | None = None) -> io.TextIOWrapper:
 def csv_line(cells: Sequence[str], delimiter: str = ",") -> str:
     """A line of CSV with its end."""
     lines: list[str] = []
-    # Only where it ends lines by one itself does every version of the csv module quote a carriage return.
+    # Some versions of the csv module quote a carriage return only if it is part of their line end.
     csv.writer(_Appender(lines), delimiter=delimiter, lineterminator="\r\n").writerow(cells)
     return lines[0].removesuffix("\r\n") + "\n"
 
@@ -181,7 +181,7 @@ def plain(cell: object, decimal: str = ".") -> str:
 
 
 def json_text(value: object) -> str:
-    """A value as JSON: what is not finite is null, bytes that are not text are Base64, dates are text."""
+    """A value as JSON: numbers that are not finite are null, bytes that are not text are Base64, dates are text."""
     try:
         return json.dumps(value, ensure_ascii=False, default=_json_value, allow_nan=False)
     except ValueError:
@@ -200,10 +200,10 @@ def _finite(value: object) -> object:
     return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _lacks_end(torn: str, columns: Sequence[str]) -> bool:
-    """Whether a line without an end may be ours: cut off within its object, or whole and with our columns."""
+def _lacks_end(incomplete: str, columns: Sequence[str]) -> bool:
+    """Whether an unterminated line may be of this command: an incomplete object, or a whole one with its columns."""
     try:
-        cells = json.loads(torn)
+        cells = json.loads(incomplete)
     except ValueError:
         return True
     return isinstance(cells, dict) and cells.keys() >= {columns[-1]}

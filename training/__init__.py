@@ -1,4 +1,7 @@
-"""Offline: papers and a pretrained encoder in, a published artefact out. Writes only through model_store."""
+"""Offline training: makes a published artefact from labelled papers and a pretrained encoder.
 
-# First of all, since it keeps onnxruntime from reporting to its maker.
+Artefacts are written through model_store only.
+"""
+
+# Imported first, since it keeps onnxruntime from reporting usage to its vendor.
 import model_store as model_store

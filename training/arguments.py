@@ -30,7 +30,7 @@ Measure an artefact on labelled papers, scored as the service scores them, and w
   python -m training evaluate my-subjects/0.2.0 papers.csv --against my-subjects/0.1.0
 
 ARTEFACT is NAME/VERSION, NAME (its newest version), VERSION or `latest` (of the store's default model), or a folder.
-The output folder gets report.html (open it in a browser; it needs no network), figures.json (the same
+The output folder will contain report.html (open it in a browser; it needs no network), figures.json (the same
 numbers for programs) and mistakes.csv (wrong labels, the most confident first; it holds titles, the
 other two hold no text). DATA is a table of any format in docs/tables.md, in one of two layouts:
 
@@ -82,8 +82,8 @@ Publish a sequence classifier that was fine-tuned elsewhere (BERT, DistilBERT, R
 MODEL is a folder in the Hugging Face layout or a hub id. Its config.json says which labels the outputs have (id2label)
 and that they have a sigmoid (problem_type); a softmax is refused. The graph is exported, quantized and compared with
 fp32. With labelled papers, which the model was not fine-tuned on, probabilities are calibrated, thresholds chosen and
-everything is measured; from 200 papers on, half of them teach what is in scope. Without, the thresholds are 0.5, and
-the card says that nothing was measured.
+everything is measured; from 200 papers on, the out-of-scope detector is fitted on half of them. Without papers, the
+thresholds are 0.5, and the card says that nothing was measured.
 """
 
 
@@ -123,7 +123,7 @@ def _add_holdout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command = commands.add_parser("holdout", help=what, description=_HOLDOUT)
     command.add_argument("papers", type=Path, help="a table with a column `categories`")
     command.add_argument(
-        "--like", type=Path, help="draw only papers that are in this table too, for the sake of its mix"
+        "--like", type=Path, help="draw only papers that are also in this table, whose mix of subjects is wanted"
     )
     command.add_argument("--count", type=int, default=3000, metavar="N", help="how many (default: %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
@@ -156,9 +156,9 @@ def _add_comparison(command: argparse.ArgumentParser) -> None:
 def _add_score(command: argparse.ArgumentParser) -> None:
     _add_run(command)
     teacher = command.add_mutually_exclusive_group()
-    what = f"let a published artefact be the teacher instead: {_WHICH}"
+    what = f"use a published artefact as the teacher instead: {_WHICH}"
     teacher.add_argument("--artefact", metavar="ARTEFACT", help=what)
-    what = "let TF-IDF with logistic regression be the teacher, for each fifth of the papers taught by the others"
+    what = "use TF-IDF with logistic regression as the teacher, trained for each fifth of the papers on the others"
     teacher.add_argument("--baseline", action="store_true", help=what)
     command.add_argument("--store", type=Path, default=STORE, help="where artefacts are (default: %(default)s)")
     command.add_argument(
@@ -210,9 +210,7 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument("--joiner", default=" ", metavar="TEXT", help=what)
     what = "word pieces to read at most (default: as many as the model can, up to 512)"
     command.add_argument("--max-tokens", type=int, metavar="N", help=what)
-    what = (
-        "plain-text also removes markup and the like; choose it if the model was fine-tuned so (default: %(default)s)"
-    )
+    what = "plain-text also removes markup; choose it if the model was fine-tuned that way (default: %(default)s)"
     command.add_argument("--preparation", choices=["whitespace", "plain-text"], default="whitespace", help=what)
     what = "the model was fine-tuned with a sigmoid (binary cross-entropy), whatever its config.json says"
     command.add_argument("--sigmoid", action="store_true", help=what)

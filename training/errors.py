@@ -8,7 +8,7 @@ TrainingError
 
 
 class TrainingError(Exception):
-    """Base of the errors that this package raises."""
+    """Base class of the errors that this package raises."""
 
 
 class ConfigError(TrainingError):
@@ -16,7 +16,7 @@ class ConfigError(TrainingError):
 
 
 class DataError(TrainingError):
-    """A data file does not hold what was expected; the message names file, row and column."""
+    """A data file has unexpected content; the message names file, row and column."""
 
 
 class GateError(TrainingError):

@@ -15,7 +15,7 @@ from training.fitting.distributed import ProcessGroup
 from training.fitting.teacher import read_scores
 from training.model.pretrained import EncoderFacts, read_encoder, read_tokenizer
 
-# As model_store.labels.Label has it.
+# The limit of model_store.labels.Label.
 _LONGEST_NAME = 1000
 
 

@@ -1,4 +1,4 @@
-"""What the files of a run were made from, so that they never pass for those of other inputs.
+"""Records the inputs from which the files of a run were made, so that they are not used for other inputs.
 
 A run's directory outlives its configuration: somebody fits, edits the TOML file and resumes. Without
 a record the old network would be published with the new file as its origin.
@@ -40,14 +40,14 @@ class Inputs(BaseModel):
 
     @classmethod
     def of(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
-        """What the network of a run depends on, as it is now."""
+        """The present inputs of the network of a run."""
         document = config.model_dump(mode="json", exclude_defaults=True)
         files = {name: str(facts["sha256"]) for name, facts in corpus.report.items()}
         return cls(settings=dict(_flat(document)), files=files | _digests(config), labels=corpus.labels)
 
     @classmethod
     def of_pretraining(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
-        """What its encoder depends on after further pre-training."""
+        """The present inputs of its further pre-trained encoder."""
         document = config.model_dump(mode="json", exclude_defaults=True, include=set(_READ_ON_PRETRAINING))
         if config.pretrain and config.pretrain.texts:
             return cls(settings=dict(_flat(document)), files=_digests(config), labels=())
@@ -66,15 +66,15 @@ def record(path: Path, inputs: Inputs) -> None:
 
 
 def require_same(path: Path, inputs: Inputs) -> None:
-    """ConfigError, naming what changed, unless the record is of the same inputs; no record says nothing."""
+    """Raise ConfigError, naming the changes, if the record has other inputs; without a record there is no check."""
     if not path.exists():
         return
     recorded = Inputs.model_validate_json(path.read_text(encoding="utf-8"))
     if changes := list(_changes(recorded, inputs)):
         more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
         raise ConfigError(
-            f"what is in {path.parent} was made from other inputs: {'; '.join(changes[:_NAMED])}{more}. Change that "
-            "back, or fit again without --resume (under another version if the old network is to be kept)"
+            f"the files in {path.parent} were made from other inputs: {'; '.join(changes[:_NAMED])}{more}. Undo the "
+            "changes, or fit again without --resume (under another version if the old network is to be kept)"
         )
 
 

@@ -1,4 +1,4 @@
-"""A run: a validated configuration, its papers and its directory. `training.stages` says what is done with it."""
+"""A run: a validated configuration, its papers and its directory. Its stages are in `training.stages`."""
 
 import logging
 import shutil

@@ -14,7 +14,7 @@ class RunDir:
 
     @property
     def inputs(self) -> Path:
-        """What the files here were made from; see training.provenance."""
+        """The record of the inputs of the files here; see training.provenance."""
         return self.path / "inputs.json"
 
     @property
@@ -29,7 +29,7 @@ class RunDir:
 
     @property
     def encoder_inputs(self) -> Path:
-        """What the encoder was made from; see training.provenance."""
+        """The record of the inputs of the encoder; see training.provenance."""
         return (self.shared or self.path) / "encoder-inputs.json"
 
     @property

@@ -1,4 +1,4 @@
-"""The stages of a run, in their order: pretrain → fit → baseline → publish. Each leaves a file the next one reads."""
+"""The stages of a run in order: pretrain → fit → baseline → publish. Each writes a file that the next one reads."""
 
 import json
 import logging
@@ -99,7 +99,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
 
 
 def measure_baseline(run: TrainingRun) -> dict[str, float]:
-    """Train and measure TF-IDF with logistic regression on the same papers; DataError if these are too few."""
+    """Train and measure TF-IDF with logistic regression on the same papers; DataError if there are too few."""
     figures = baseline(run.corpus)
     run.dir.baseline.write_text(json.dumps(figures, indent=2) + "\n")
     return figures
@@ -121,14 +121,14 @@ def publish(run: TrainingRun, store: Store, name: str | None = None) -> list[Pat
 
 
 def baseline_figures(run: TrainingRun) -> dict[str, float] | None:
-    """Figures of the baseline, measured if they are not there yet; None if there can be none."""
+    """Figures of the baseline, measured now if that was not done yet; None if it cannot be trained."""
     if run.dir.baseline.exists():
         figures: dict[str, float] = json.loads(run.dir.baseline.read_text())
         return figures
     try:
         return measure_baseline(run)
     except DataError as error:
-        # The baseline is there for comparison: the network is published without it.
+        # The baseline is only for comparison, so the network is published without it.
         _LOG.warning("no baseline: %s", error)
         return None
 

@@ -1,8 +1,8 @@
 """Annif's REST API, version 1, for clients of Annif (https://api.annif.org/v1/ui/).
 
-The model in service is the only project, under its name. The first line of a text is read as the title if it has
-at most 300 characters, the rest as the abstract. Subjects are labels:
-`uri` is the label's URI, or `urn:paper-subjects:MODEL:ID` where it has none.
+The model in service is the only project; the project has the model's name. The first line of a text is read as the
+title if it has at most 300 characters, the rest as the abstract. Subjects are labels: `uri` is the label's URI, or
+`urn:paper-subjects:MODEL:ID` where it has none.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 
 
 class Options(BaseModel):
-    """Parameters that select suggestions; metadata, which Annif takes as well, is ignored."""
+    """Parameters that select suggestions; `metadata`, which Annif accepts as well, is ignored."""
 
     limit: int = Field(default=10, ge=0, le=10_000)
     threshold: float = Field(default=0.0, ge=0.0, le=1.0, allow_inf_nan=False)
-    # Annif takes an empty one for that of the project.
+    # In Annif, an empty value stands for the language of the project.
     language: Literal["en", ""] = "en"
 
 
@@ -100,7 +100,7 @@ async def project(project_id: str, state: StateDep) -> Manifest:
     """The manifest of the project; raises NotFound."""
     manifest = state["engine"].current.manifest
     if project_id != manifest.name:
-        raise NotFound("There is no such project; /v1/projects lists the one there is.")
+        raise NotFound("There is no such project; /v1/projects lists the only one.")
     return manifest
 
 

@@ -41,7 +41,7 @@ async def _handle_service_error(request: Request, error: Exception) -> Response:
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    # The first part of each place says where the field comes from: "body", or "query".
+    # The first part of each location is the source of the field: "body" or "query".
     source, *_ = error.errors()[0]["loc"]
     errors = [{**field, "loc": field["loc"][1:]} for field in error.errors() if field["loc"][0] == source]
     return _respond(request, invalid_request(errors) if source == "body" else invalid_parameter(errors))

@@ -20,7 +20,7 @@ class HeadMiddleware:
         async def without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        # A copy: the server looks at its own scope to see that no body is due.
+        # A copy: the server reads the method in its own scope, by which it knows that HEAD has no response body.
         inner = {**scope, "method": "GET"}
         await self._app(inner, receive, without_body)
         scope["route"] = inner.get("route")  # for the log and the metrics

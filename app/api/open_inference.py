@@ -7,7 +7,7 @@ Inputs are the tensors `title` and `abstract`, one or both, of type BYTES and sh
 * `status`, BYTES [papers]: ok, uncertain or out_of_scope
 * `labels`, BYTES [labels]: the URI of each column, or `urn:paper-subjects:MODEL:ID` where a label has none
 
-Errors are problem documents, as everywhere in this service, and have the member `error` that the protocol wants.
+Errors are problem documents, as everywhere in this service, and have the member `error` that the protocol requires.
 """
 
 from typing import Annotated, Any
@@ -93,7 +93,7 @@ async def served_model(name: str, state: StateDep, version: str | None = None) -
     """The manifest of the model in service; raises NotFound for any other name or version."""
     manifest = state["engine"].current.manifest
     if (name, version or manifest.version) != (manifest.name, manifest.version):
-        raise NotFound("This model or version is not in service; GET /model names the one that is.")
+        raise NotFound("This model or version is not in service; GET /model names the one in service.")
     return manifest
 
 

@@ -1,7 +1,7 @@
 """`python -m app.api.openapi_document > openapi.json` writes the document that is committed.
 
 It needs no artefact, since schemas and errors are the same for every label set, and is sorted, so that a change
-of the API shows as a small difference.
+of the API gives a small diff.
 """
 
 import json

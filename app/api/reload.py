@@ -12,16 +12,16 @@ from app.settings import SettingsError
 
 
 class Reloader:
-    """Reloads the API keys and the artefact; what is refused leaves the previous ones in service."""
+    """Reloads the API keys and the artefact; if one is refused, the previous one stays in service."""
 
     def __init__(self, keys: ApiKeys, engine: Engine) -> None:
         self._keys = keys
         self._engine = engine
 
     async def reload(self, deadline: float | None = None) -> Literal["switched", "unchanged", "accepted"]:
-        """Whether another artefact is in service now; raises KeysRefused or ReloadRefused.
+        """Reload both and return whether another artefact is in service now; raises KeysRefused or ReloadRefused.
 
-        "accepted" means that loading was not finished by the deadline, a time.monotonic(), and goes on.
+        "accepted" means that loading was not finished by the deadline, a time.monotonic(), and continues.
         """
         try:
             self._keys.reload()

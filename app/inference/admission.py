@@ -13,11 +13,11 @@ from model_store.papers import Paper
 ORDINARY_COST = 512
 # English scholarly prose has 5.2 characters per word piece, spaces included.
 _CHARS_PER_TOKEN = 5
-# Tokenizing so many characters takes about as long as running one word piece through the network.
+# Tokenizing this many characters takes about as long as running one word piece through the network.
 _CHARS_PER_TOKEN_COST = 32
-# What a paper costs besides, however short it is. 120 titles took 2.7 ms of processor time each, with their abstracts
-# 15.8 ms (arxiv-subjects 2.0.0, one thread): by word pieces and characters alone, a unit of a title takes 2.3 times as
-# long as one of an abstract; with 29 more for each paper both take the same.
+# A fixed cost for each paper, however short. 120 titles took 2.7 ms of processor time each, with their abstracts
+# 15.8 ms (arxiv-subjects 2.0.0, one thread). Counting word pieces and characters alone, a unit of a title would take
+# 2.3 times as long as one of an abstract; with 29 units more for each paper both take the same.
 _FIXED_COST = 29
 _WINDOW = 64
 _WEIGHT_OF_NEWEST = 0.05
@@ -115,7 +115,7 @@ class Admission:
         cost = papers * self._average_cost if cost is None else cost
         if papers > self._max_papers:
             return _too_large("papers", self._max_papers, papers)
-        # One paper alone is never too large: it has passed the limits of its length.
+        # One paper alone is never too large: it has already passed the limits on its length.
         if papers > 1 and cost > self.max_cost:
             return _too_large("word pieces", self.max_cost, round(cost))
         if self.papers + papers > self._max_papers:

@@ -45,7 +45,7 @@ class Scores(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A prediction, or what came in its place, for each paper of a request in order; and who answered."""
+    """For each paper of a request, in order, a prediction or the error in its place; and the artefact that answered."""
 
     manifest: Manifest
     sha256: str
@@ -131,7 +131,7 @@ class Engine:
             return Scores(classifier, await self._run(classifier, priced, deadline, self._scored))
 
     def answer(self, scores: Scores) -> Answer:
-        """Decide which labels the scored papers get; counts them as answered."""
+        """Decide which labels the scored papers get, and count the papers as answered."""
         classifier, results = scores
         outcomes = [
             self._predict(classifier.manifest, result) if isinstance(result, Scored) else result for result in results
@@ -145,8 +145,8 @@ class Engine:
     async def drain(self, notice_s: float = 0.0) -> bool:
         """Accept no new work and wait until the accepted work is done; whether it was, within the drain time-out.
 
-        Waits at least `notice_s`, during which newcomers still get a 503 instead of a refused
-        connection. uvicorn's own graceful shutdown closes the port first and answers nobody after that.
+        Waits at least `notice_s`, during which new requests still get a 503 instead of a refused
+        connection. uvicorn's own graceful shutdown closes the port first, so new requests get no answer.
         """
         self.health.draining = True
         self._observer.draining(self._admission.papers)
@@ -189,7 +189,7 @@ class Engine:
         return Prediction(encoding, scored, decision)
 
     def _check(self, workers: WorkerPool, loop_delay_s: float) -> bool:
-        """Look after the workers and report; whether a probe is due."""
+        """Replace unhealthy workers and report the state; returns whether a probe is due."""
         for reason, retired, successor in workers.replace_unhealthy():
             self.health.replaced(retired, successor)
             self._observer.worker_replaced(reason)
@@ -199,12 +199,12 @@ class Engine:
         return self.health.idle_s > self._options.probe_interval_s
 
     async def _probe(self) -> None:
-        """One small inference on the way that all papers take; raises TimeoutError."""
+        """Run one small inference through the queue, as for any paper; raises TimeoutError."""
         async with asyncio.timeout(self._options.ready_window_s):
             await self._run(self.current, [PricedPaper(_PROBE_PAPER, 1)], time.monotonic(), self._probed)
 
     def _probe_worker(self, loop: asyncio.AbstractEventLoop, worker: Worker) -> bool:
-        """The same in the thread of a replacement, before it takes papers; whether it succeeded."""
+        """Run one in the thread of a replacement, before it takes papers; returns whether it succeeded."""
         result = score(self.current, _PROBE_PAPER, time.monotonic(), self._observer.inference_failed)
         if not isinstance(result, Scored):
             return False

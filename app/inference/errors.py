@@ -5,7 +5,7 @@ InferenceError
 ├── RequestTooLarge    the request would not fit even into an empty queue; trying again does not help
 ├── NotReady           no inference has succeeded lately
 ├── Draining           the engine is shutting down
-├── EngineStalled      the worker thread that had the paper hangs or died
+├── EngineStalled      the worker thread that had the paper hung or died
 ├── DeadlinePassed     the request took longer than allowed
 ├── InferenceFailed    the network raised an error or returned something other than numbers
 └── ReloadRefused      the new artefact is unusable
@@ -51,7 +51,7 @@ class Draining(InferenceError):
 
 
 class EngineStalled(InferenceError):
-    """The worker thread that had the paper hangs or died."""
+    """The worker thread that had the paper hung or died."""
 
 
 class DeadlinePassed(InferenceError):

@@ -48,7 +48,7 @@ class Observer(Protocol):
         """A reload ended; `version` is the one in service, `error` says why a new artefact was refused."""
 
     def draining(self, papers: int) -> None:
-        """Shutdown began; so many papers are still to be answered."""
+        """Shutdown began while this many papers had no answer yet."""
 
     def drain_timed_out(self, papers: int) -> None:
-        """Shutdown goes on although so many papers are unanswered."""
+        """Shutdown continues although this many papers have no answer."""

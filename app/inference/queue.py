@@ -46,7 +46,7 @@ class WorkRequest:
         """From the time.monotonic() `urgent_from` on the request is served first.
 
         `on_scored` is called for each paper that was scored, on the event loop;
-        `on_failure` what tokenizer or network raised, in the worker's thread.
+        `on_failure` with what the tokenizer or the network raised, in the worker's thread.
         """
         self.on_failure = on_failure
         self.classifier = classifier
@@ -87,7 +87,7 @@ class WorkRequest:
 
     def _receive(self, position: int, result: Result, worker: object) -> None:
         if position in self._results:
-            # A late result of a worker that was replaced; its time is no measure of the pace.
+            # A late result of a worker that was replaced; its duration says nothing about the pace.
             return
         self._results[position] = result
         if isinstance(result, Scored):
@@ -127,8 +127,8 @@ class FairQueue:
     their time: urgent ones are served first, the oldest before the others; admission accepts no more
     than can be done in the other half.
 
-    asyncio.Queue, queue.PriorityQueue and concurrent.futures.ThreadPoolExecutor know neither fairness
-    between producers nor the withdrawal of what a caller no longer waits for.
+    asyncio.Queue, queue.PriorityQueue and concurrent.futures.ThreadPoolExecutor support neither
+    fairness between producers nor the withdrawal of work that a caller no longer waits for.
     """
 
     def __init__(self, ordinary_cost: int) -> None:
@@ -178,7 +178,7 @@ class FairQueue:
     def _next(self) -> WorkItem:
         now = time.monotonic()
         urgent = [request for request in self._requests if request.urgent_from <= now]
-        # Requests stand in the order of their arrival, and min() takes the first of equals.
+        # Requests are in the order of their arrival, and min() takes the first of equals.
         request = urgent[0] if urgent else min(self._requests, key=self._rank)
         item = request.take()
         if not request.waiting:
@@ -198,7 +198,7 @@ def rank(cost_taken: int, next_cost: int, ordinary_cost: int) -> int:
 
 
 def score(classifier: Classifier, paper: Paper, created: float, failed: Callable[[BaseException], None]) -> Result:
-    """Tokenize and score one paper; `created` is when its request came, `failed` receives unexpected errors."""
+    """Tokenize and score one paper; `created` is when its request arrived, `failed` receives unexpected errors."""
     began = time.monotonic()
     encoding = _encode(classifier, paper, failed)
     if not isinstance(encoding, Encoding):

@@ -1,4 +1,4 @@
-"""Which artefact is in service, and the change from one to the next."""
+"""The artefact in service, and its replacement by another version."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ _MAX_THREADS_PER_RUN = 4
 
 
 class Versions:
-    """The classifier in service, and where its successor comes from."""
+    """The classifier in service, and the store from which its successor is loaded."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class Versions:
     ) -> Self:
         """Start with the wanted version ("latest": the newest) of a model; raises ArtefactError.
 
-        `workers` is the number of threads that will share the classifier; `sha256` that of the only manifest
-        that is accepted, any if None.
+        `workers` is the number of threads that will share the classifier. If `sha256` is given, only the
+        manifest with this checksum is accepted.
         """
         current = _load(store, name, wanted, workers, sha256)
         # If no name was given, the name of the store's only model is kept for later reloads.
@@ -61,8 +61,8 @@ class Reloader:
     """Runs one reload at a time; concurrent callers wait for the same one.
 
     A reload is a separate task: when the request that started it ends early, the loading thread
-    continues, since threads cannot be cancelled, and each retry would load one more model. functools
-    and asyncio have no such "single flight".
+    continues, since threads cannot be cancelled, and each retry would load one more model. Neither
+    functools nor asyncio offers this ("single flight").
     """
 
     def __init__(self, versions: Versions, on_finished: Callable[[ReloadOutcome, Exception | None], None]) -> None:
@@ -73,7 +73,7 @@ class Reloader:
     async def reload(self, deadline: float | None) -> Literal["switched", "unchanged", "accepted"]:
         """Load the wanted version and switch to it, or join the reload that is running.
 
-        "accepted" means that it was not finished by the deadline, a time.monotonic(), and goes on.
+        "accepted" means that it was not finished by the deadline, a time.monotonic(), and continues.
         Raises ReloadRefused if the artefact is unusable; the one in service stays.
         """
         if self._task is None or self._task.done():

@@ -21,7 +21,7 @@ class Watchdog:
     ) -> None:
         """`check` replaces unhealthy workers and returns whether a probe is due, `probe` runs one inference.
 
-        `check` receives by how many seconds the event loop woke up later than asked for, the last time.
+        `check` receives how many seconds late the event loop woke up the last time.
         """
         self._check = check
         self._probe = probe

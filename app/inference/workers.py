@@ -14,7 +14,7 @@ class Work(Protocol):
     """One piece of work; `app.inference.queue.WorkItem` is one."""
 
     def run(self, worker: "Worker") -> None:
-        """Do it and deliver the result; does not raise an Exception."""
+        """Do the work and deliver the result; must not raise an Exception."""
 
     def abandon(self) -> None:
         """Answer that the worker stalled; called from another thread."""
@@ -67,7 +67,7 @@ class Worker:
             work.abandon()
 
     def join(self, timeout_s: float) -> None:
-        """Wait until the thread has ended, at most so long."""
+        """Wait for the thread to end, at most `timeout_s`."""
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -110,7 +110,7 @@ class WorkerPool:
 
     @property
     def unrecoverable(self) -> bool:
-        """Whether so many threads hang that no further one is replaced."""
+        """Whether so many threads hang that no further one will be replaced."""
         self._hanging = [worker for worker in self._hanging if worker.alive]
         return len(self._hanging) >= self._max_hanging
 

@@ -70,5 +70,5 @@ class EngineEvents:
         logs.event(logging.INFO, "draining", papers=papers)
 
     def drain_timed_out(self, papers: int) -> None:
-        """Shutdown goes on although papers are unanswered."""
+        """Shutdown continues although papers have no answer."""
         logs.event(logging.WARNING, "drain limit reached", papers_lost=papers)

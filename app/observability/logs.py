@@ -77,7 +77,7 @@ def event(level: int, message: str, **fields: Any) -> None:
 
 
 class ThrottledEvent:
-    """An event that is logged at most once in so many seconds."""
+    """An event that is logged at most once per interval."""
 
     def __init__(self, level: int, message: str, interval_s: float) -> None:
         self._level = level

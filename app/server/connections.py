@@ -26,7 +26,7 @@ from app.observability.request_log import request_id
 from app.server.joined_writes import JoinedWrites
 
 MAX_HEADER_BYTES = 32 * 1024
-# Requests that a client may send ahead of its answers. Each costs 3 kB of memory once it is parsed.
+# How many pipelined requests of one connection may wait. Each takes 3 kB of memory once it is parsed.
 MAX_PIPELINED = 16
 
 
@@ -41,7 +41,7 @@ class ConnectionLimits(NamedTuple):
 
 
 class TooManyPipelined(Exception):
-    """The client sent more requests ahead than are kept."""
+    """The client pipelined more requests than may wait."""
 
 
 class Connection(HttpToolsProtocol):
@@ -100,7 +100,7 @@ class Connection(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def resume_writing(self) -> None:
-        """Called by the transport when the client has read most of what waited for it."""
+        """Called by the transport when the client has read most of the unsent data."""
         super().resume_writing()
         self._unsent_since = None
 
@@ -176,7 +176,7 @@ class Connection(HttpToolsProtocol):
 
     def _parse_without_upgrade(self, rest: bytes) -> None:
         # RFC 9110, section 7.8: a server may ignore Upgrade. httptools would skip the body, so the head is parsed
-        # again without that header, as uvicorn does for WebSockets. CONNECT, which no proxy of ours serves, is left.
+        # again without that header, as uvicorn does for WebSockets. CONNECT asks for a proxy's tunnel and is refused.
         method = self.parser.get_method()
         if method == b"CONNECT":
             self.send_400_response("")

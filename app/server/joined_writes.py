@@ -11,8 +11,8 @@ class JoinedWrites:
     """Passes on what is written within one turn of the event loop as one piece.
 
     uvicorn writes head and body by two system calls. A process killed between them leaves the client, or the load
-    balancer, with half a response, which no balancer can repeat; a request without any response it can. Everything but
-    writing is the wrapped transport's.
+    balancer, with half a response. A balancer can repeat a request that got no response, but not one that got half of
+    it. Everything but writing is delegated to the wrapped transport.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

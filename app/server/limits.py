@@ -19,7 +19,7 @@ from app.server.connections import MAX_HEADER_BYTES
 MAX_HEADERS = 100
 # The request line and every header field end in CRLF, and names in a colon and a space.
 _SEPARATORS = 4
-# Bodies of the largest permitted size that are in memory at the same time; more of smaller ones.
+# How many bodies of the largest permitted size may be in memory at the same time; of smaller ones, more.
 _MAX_LARGE_BODIES = 64
 _IGNORED_HEADERS = frozenset({b"cookie", b"range"})
 # Nothing in this service reads a body that comes with another method.
@@ -162,7 +162,7 @@ class DisconnectMiddleware:
 
 
 class _Watch:
-    """Waits for the disconnect of one client and cancels the task that made it."""
+    """Waits for one client to disconnect, then cancels the task that serves it (the one that created this object)."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -182,8 +182,8 @@ class _Watch:
     def stop_at_end(self, send: Send) -> Send:
         async def sending(message: Message) -> None:
             await send(message)
-            # uvicorn reports a disconnect after the last message, too. Not before it is sent: whoever waits for a
-            # message meanwhile, as FileResponse does, would take the end of the watch for a disconnect.
+            # uvicorn reports a disconnect after the last message, too, so the watch stops here. It must not stop
+            # earlier: FileResponse waits for a message while it sends, and would read the end as a disconnect.
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 self.stop()
 
@@ -206,7 +206,7 @@ class _Watch:
 
 
 class DeadlineMiddleware:
-    """Cancel a request that has no answer in time.
+    """Cancel a request that is not answered in time.
 
     The time begins with the complete body and ends with the first byte of the answer: neither a slow upload nor a
     slow download is cancelled by it.

@@ -32,13 +32,13 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 # Between the end of a process and its replacement, so that one that cannot start does not keep a processor busy.
 _PAUSE_S = 1.0
 # How long a thread keeps the interpreter while another one asks for it. A worker returns from the network some
-# hundred times a second; Python's 5 ms is longer than a short paper takes, and beside a busy event loop it would be
-# paid each time: at four times the capacity that costs a third of the papers.
+# hundred times a second; Python's 5 ms is longer than a short paper takes, and beside a busy event loop
+# a worker would wait that long each time: at four times the capacity this costs a third of the papers.
 _SWITCH_INTERVAL_S = 0.0005
 # New objects before the garbage collector looks for cycles. With Python's 700 it traverses all waiting requests a
 # hundred times a second under overload, while the workers wait for the interpreter.
 _COLLECT_AFTER = 20_000
-# Signals that a new process must neither miss nor die of before it can handle them.
+# Signals that a new process must not miss, and that must not end it before it can handle them.
 _BLOCKED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -169,7 +169,7 @@ def _bind(settings: Settings) -> list[socket.socket]:
 def _tune_interpreter() -> None:
     """Favour workers over the event loop, return memory that only loading needed, and speed up garbage collection.
 
-    Objects that exist by now are excluded from it.
+    Objects that exist already are excluded from it.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.collect()

@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
             self._reload()
 
     async def on_tick(self, counter: int) -> bool:
-        """Called ten times a second. The last time, drain while new requests still get 503 instead of no answer."""
+        """Called ten times a second. The last call drains while new requests still get 503 instead of no answer."""
         now = asyncio.get_running_loop().time()
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
@@ -108,7 +108,7 @@ def serve(
     signal.signal(signal.SIGHUP, server.request_reload)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    # Held since the process began, see app.__main__ and app.server.processes.
+    # Blocked since the process began, see app.__main__ and app.server.processes.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     server.run(list(sockets))
 

@@ -58,9 +58,9 @@ def _bind_one(family: int, address: tuple[object, ...], write_timeout_s: float) 
 
 
 def _limit_unsent(bound: socket.socket, write_timeout_s: float) -> None:
-    """Options that accepted connections inherit; both are Linux's, the second one macOS has as well."""
+    """Set options that accepted connections inherit. Linux has both, macOS only the second."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # The kernel closes a connection whose peer acknowledges nothing, or keeps its window shut, for so long.
+        # The kernel closes a connection whose peer acknowledges nothing, or keeps its window closed, for this long.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(write_timeout_s * 1000))
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)

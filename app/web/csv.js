@@ -74,7 +74,7 @@ class Reader {
     this.#text = text;
     this.#dialect = dialect;
     this.#lineEnd = lineEnd;
-    // Runs of ordinary characters, between what is a part of the cell by exception.
+    // Runs of characters of a cell: ordinary ones, and escaped or stray ones that would otherwise end it.
     const delimiter = dialect.delimiter.replace(/[\\\]^-]/, "\\$&");
     const ordinary = `[^${delimiter}${lineEnd === "\r" ? "\r" : "\r\n"}${dialect.escaped ? "\\\\" : ""}]*`;
     const exceptions = [...(dialect.escaped ? ["\\\\[^]"] : []), ...(lineEnd === "\r" ? [] : ["\r(?!\n|$)"])];

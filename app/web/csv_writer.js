@@ -1,6 +1,6 @@
-/** CSV as a spreadsheet opens it: in the dialect of the country, and with no cell that would be computed. */
+/** CSV for spreadsheets: in the dialect of a country, and without cells that would be evaluated as formulas. */
 
-// What may stand before a formula without being seen: white space, controls, zero-width and direction marks.
+// Invisible characters that may precede a formula: white space, controls, zero-width and direction marks.
 const UNSEEN = "[\\s\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202f\\u2060-\\u206f\\ufeff]*";
 const FORMULA = new RegExp(`^(?:${UNSEEN}[=+\\-@＝＋－＠]|[\\t\\r])`);
 const NUMBER = /^\s*[+-]?[\d.,]+(?:[eE][+-]?\d+)?\s*%?\s*$/;

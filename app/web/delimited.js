@@ -9,7 +9,7 @@ import { rows } from "./csv.js";
 const DELIMITERS = [",", ";", "\t", "|"];
 // Excel's own way to name the delimiter, in a first line; sheets that were saved again fill that line with delimiters.
 const SEPARATOR_LINE = /^"?sep=([^"\r\n])\1*"?(?:\r\n|\r|\n|$)/i;
-// Reports put a few lines about themselves above the header.
+// Reports have a few descriptive lines above the header.
 const MOST_LINES_ABOVE = 20;
 const SAMPLE_ROWS = 100;
 const SAMPLE_CHARACTERS = 64 * 1024;

@@ -49,7 +49,7 @@ async function decompressed(file) {
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       parts.push(part.value);
-      // A small file may hold gigabytes of nothing.
+      // A small compressed file may expand to gigabytes.
       if ((size += part.value.length) > MOST_BYTES) throw new Problem(`${file.name} is too large for a page; ${COMMAND_LINE}.`);
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-/** A file of papers as a table, whatever format it has; told by its content, since names often mislead. */
+/** A file of papers as a table; its format is detected from its content, since file names are often wrong. */
 
 import { readBibtex } from "./bibtex.js";
 import { readDelimited } from "./delimited.js";

@@ -13,7 +13,7 @@ from client import Retries
 
 
 class Outcomes:
-    """What came of the requests of one kind."""
+    """The outcomes of all requests of one kind."""
 
     def __init__(self) -> None:
         self.requests = 0

@@ -1,4 +1,4 @@
-"""What papers cost, as it was measured, and the file that holds it."""
+"""The measured costs of papers, and the file that they are stored in."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ class Costs:
     rejection_s: float
     """Processor time of one answer with status 429."""
     overhead_s: float
-    """What an answer takes beside the time of its worker."""
+    """The time of an answer without that of its worker."""
     papers: tuple[PaperCost, ...]
 
     @property

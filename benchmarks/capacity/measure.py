@@ -24,7 +24,7 @@ from tests.app.running import Running, running
 
 _STARTS = 3
 _PEAK_CLIENTS_PER_WORKER = 8
-# Long enough for so many callers to be rejected while one paper is being scored.
+# Long enough for many callers to be rejected while one paper is being scored.
 _SLOW_PAPER_S = "4"
 _REJECTED_CALLERS = 200
 _REJECTED_S = 3.0
@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What papers took, and the part of it outside of the workers."""
+    """The times of papers, and the part of them outside of the workers."""
 
     papers: tuple[PaperCost, ...]
     overhead_s: float
@@ -74,7 +74,7 @@ def measure_papers(port: int, sample: Sample, clients: Sequence[int]) -> Measure
     """Send all papers with each number of clients; the last number is that of the workers.
 
     With no more clients than workers, no paper waits. More clients than that show how many papers a second the workers
-    can do; what a paper takes beyond this, a worker is not busy with.
+    can score; the rest of a paper's time is spent outside of the workers.
     """
     run(_send(port, sample.requests[: 4 * clients[-1]], clients[-1]))
     latencies = [[reply.seconds for reply in run(_send(port, sample.requests, count))] for count in clients]
@@ -139,7 +139,7 @@ async def _rejections(instance: Running, content: bytes) -> float:
         nonlocal rejected
         caller = Caller(instance.port)
         while time.monotonic() < end:
-            # Not in one line: `rejected += await …` would read the sum before it waits, and lose what others add.
+            # Not in one line: `rejected += await …` would read the sum before it waits, and lose what other tasks add.
             status = (await caller.send(content)).status
             rejected += status == 429
         caller.close()

@@ -27,7 +27,7 @@ _SWEEP_S = 60
 _SETTLE_S = 75
 LOADS = (0.5, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6, 2.0)
 """Of the sweep, as shares of the capacity."""
-# More than all instances can hold: 256 waiting papers and 300 held rejections each.
+# More than all instances can hold: 256 waiting papers and 300 delayed rejections each.
 _ENOUGH_CONNECTIONS = 10_000
 
 

@@ -12,13 +12,13 @@ from app.settings import Settings
 from benchmarks.capacity.costs import PaperCost
 from benchmarks.capacity.waiting import Request, Waiting
 
-# As in app.main and app.api.overload: how long an answer of a full queue is held back, and how many at a time.
+# As in app.main and app.api.overload: how long a rejection by a full queue is delayed, and how many at a time.
 REJECTION_DELAY_S = 0.5
 MAX_DELAYED = 300
 
 
 class Reply(NamedTuple):
-    """What came of a request; the status is None if the connection was lost."""
+    """The reply to a request; the status is None if the connection was lost."""
 
     status: int | None
     retry_after_s: float | None = None

@@ -50,7 +50,7 @@ class Scenario:
     retries: Retries = field(default_factory=Retries)
     balancer: BalancerSettings = field(default_factory=BalancerSettings)
     settle_s: float = 0.0
-    """How long the simulation goes on without new single papers, for answers and retries."""
+    """How long the simulation continues without new single papers, for answers and retries."""
     seed: int = 1
 
 
@@ -79,7 +79,7 @@ class Run:
     instance_hours: float
     most_connections: int
     scored: int
-    """Papers that instances have scored, for whomever."""
+    """Papers that instances have scored, for all clients."""
 
 
 def simulate(

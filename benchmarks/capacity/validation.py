@@ -33,7 +33,7 @@ _REJECTION_S = 0.0003
 
 
 class Answer(NamedTuple):
-    """What came of one request: when it was first sent, seconds until the answer or None, and how often it got 429."""
+    """One request: when it was first sent, seconds until its answer or None, and how often it got 429."""
 
     at: float
     seconds: float | None

@@ -29,8 +29,8 @@ class Request:
 class Waiting:
     """Hands out the next paper of the oldest request if it is urgent, otherwise of the one with the lowest `rank`.
 
-    `FairQueue` looks at every request, which is too slow for millions of papers; here they are in a heap, with one
-    valid entry for each: the one with its present rank.
+    `FairQueue` looks at every request, which is too slow for millions of papers; here the requests are in a heap,
+    where only the entry with the present rank of a request is valid.
     """
 
     def __init__(self, ordinary_cost: int) -> None:

@@ -1,1 +1,1 @@
-"""What labelling costs, by everything that it depends on. See `__main__`."""
+"""The cost of labelling by cores, clients, lengths, batches and labels. See `__main__`."""

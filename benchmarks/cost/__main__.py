@@ -1,9 +1,9 @@
-"""Papers a second of the service against everything that they depend on, and what that costs.
+"""Papers a second of the service by cores, clients, lengths, batches and labels, and their price.
 
     python -m benchmarks.cost ../shared/data/papers_test.csv.gz --output DIR --model arxiv-subjects arxiv-categories
 
 Measures over HTTP by cores, clients, word pieces, papers in a request (of the first model), and labels (of all models).
-First of all the time that this takes is printed. DIR gets cost.json, cost.md and cost.png; wrk must be installed.
+The expected duration is printed first. DIR gets cost.json, cost.md and cost.png; wrk must be installed.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _AXES = ("cores", "clients", "word pieces", "papers in a request", "labels")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print and write; what fails is named and left out."""
+    """Measure, print and write; an artefact that fails is named and left out."""
     options = _parser().parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
     points, failed = _measured(options)

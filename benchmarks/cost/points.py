@@ -32,7 +32,7 @@ _TEXTS = 40
 
 
 class Point(NamedTuple):
-    """Papers a second where `axis` has this value and all else is usual: abstracts, all cores, 16 clients."""
+    """Papers a second where `axis` has this value and the others their defaults: abstracts, all cores, 16 clients."""
 
     axis: str
     value: int
@@ -102,7 +102,7 @@ class Measurement:
         return [pieces for pieces in PIECES if pieces <= self.artefact.manifest.input.max_tokens]
 
     def _bodies_of(self, pieces: int) -> list[bytes]:
-        """Texts of about so many word pieces, special ones included."""
+        """Texts of about this many word pieces, special ones included."""
         encode = self.artefact.classifier().encode
         words = " ".join(" ".join(paper) for paper in self.papers[:_TEXTS]).split()
         starts = range(0, len(words) - pieces, max(1, len(words) // _TEXTS))

@@ -7,7 +7,7 @@ Each peer gets an environment of its own (made once, below --environments), the 
 and the same papers with their real lengths. Peers take turns in every round, one server at a time, on all processors
 together with the load generator (wrk, which must be installed). A peer that cannot be installed or fails is named with
 the reason. Environments are made first; then the longest time that the measurements can take is printed. DIR gets
-turns.jsonl, table.md and pictures; a call with the same DIR takes the turns that are missing.
+turns.jsonl, table.md and pictures; a later call with the same DIR takes the missing turns.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def compare(options: argparse.Namespace) -> Turns:
-    """Take the turns that the options ask for and that are missing; the report is written anew after each."""
+    """Take the missing ones of the turns that the options select, and rewrite the report after each."""
     artefact = Store(options.store).open(options.model, options.version)
     labels, papers = read_papers(options.papers)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def compare(options: argparse.Namespace) -> Turns:
 
 
 def _chosen(participants: Sequence[Participant], wanted: Sequence[str]) -> list[Participant]:
-    """Those with one of these names; a name that nobody has stands for all that contain it."""
+    """The participants with one of these names; other names select all participants whose names contain them."""
     names = {participant.name for participant in participants}
     return [p for p in participants if any(part == p.name or (part not in names and part in p.name) for part in wanted)]
 
@@ -71,7 +71,7 @@ def _take_turns(turns: Turns, chosen: Sequence[Participant], plan: Plan, options
 
 
 def _prepared(chosen: Sequence[Participant], turns: Turns, environments: Path) -> list[Participant]:
-    """Those whose environments are there or can be made; the failure of the others is recorded."""
+    """The participants whose environments exist or can be made; the failure of the others is recorded."""
     prepared = []
     for participant in tqdm(chosen, unit="environment"):
         try:

@@ -25,7 +25,7 @@ _RUNS_TO_WARM_UP = 20
 def main(folder: str, threads: str, seconds: str, answers: str) -> None:
     """Loads of one caller and of as many as there are threads, with abstracts and with titles alone."""
     papers = [Paper(*texts) for texts in json.load(sys.stdin)]
-    # As the service has it: a paper that is alone uses all cores, and several papers share them.
+    # As in the service: a single paper uses all cores, and several papers share them.
     classifier = Artefact(Path(folder)).classifier(int(threads))
     classifier.classify(papers[0])
     first_answer, resident_at_start = time.time(), resident_megabytes()
@@ -51,7 +51,7 @@ def resident_megabytes() -> float:
 
 
 def _latencies(classifier: Classifier, papers: Sequence[Paper], callers: int, seconds: float) -> list[float]:
-    """Seconds that each paper took while so many callers each scored one paper after another."""
+    """Seconds of each paper while this many callers each score one paper after another."""
     waiting = cycle(papers)
     until = time.perf_counter() + seconds
 

@@ -31,7 +31,7 @@ _EXIT_LIMIT_S = 20
 
 
 def closed_loop(url: str, bodies: Sequence[bytes], clients: int, seconds: float) -> Load:
-    """Every client sends its next request when the answer to the last one is there.
+    """Every client sends its next request when it has the answer to the last one.
 
     Percentiles are wrk's and include answers that are errors. Raises subprocess.CalledProcessError or TimeoutExpired.
     """

@@ -1,4 +1,4 @@
-"""Artefacts that are made of another one, to measure what its parts are worth."""
+"""Artefacts that are derived from another one, to measure the effect of its parts."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ _OPSET = 18
 
 
 def without_exits(artefact: Artefact, store: Store) -> Artefact:
-    """The same network, whose papers all pass all layers; published in `store` unless it is there."""
+    """The same network without early exits; published in `store` unless it is there already."""
     if not _is_published(artefact, store):
         *exits, last = artefact.manifest.exits
         closed = [exit_.model_copy(update={"margin": sys.float_info.max, "title_margin": None}) for exit_ in exits]
@@ -29,7 +29,7 @@ def without_exits(artefact: Artefact, store: Store) -> Artefact:
 
 
 def in_fp32(artefact: Artefact, folder: Path, store: Store) -> Artefact:
-    """The network of a folder (see `model_folder`) as torch exports it; published in `store` unless it is there."""
+    """The network of a folder (see `model_folder`) as torch exports it; published in `store` unless it exists."""
     if not _is_published(artefact, store):
         files = {name: content for name, content in artefact.files.items() if not name.endswith(".onnx")}
         graph = _exported(folder)

@@ -1,4 +1,4 @@
-"""What a load measures."""
+"""The result of a load."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

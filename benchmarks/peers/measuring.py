@@ -1,4 +1,4 @@
-"""One turn of a peer: what is measured of a server, or of a network in a loop without one."""
+"""One turn of a peer: the measurements of a server, or of a network in a loop without a server."""
 
 import json
 import subprocess
@@ -57,7 +57,9 @@ def measure_server(server: Running, sample: Sample, plan: Plan) -> Turn:
     bodies = [server.peer.request(paper) for paper in papers]
     titles = [server.peer.request(Paper(paper.title)) for paper in papers]
     at_start = server.resident_megabytes()
-    _scores(server, papers[:1], plan.answers_s)  # before minutes of load are spent on answers of another kind
+    _scores(
+        server, papers[:1], plan.answers_s
+    )  # fails now rather than after minutes of load if the answers are of another kind
     closed_loop(server.url, bodies, 1, WARM_UP_S)
     with peak_memory(server) as memory:
         closed = {clients: _closed(server, bodies, clients, plan) for clients in CLIENTS}
@@ -78,7 +80,7 @@ def measure_server(server: Running, sample: Sample, plan: Plan) -> Turn:
 
 def _closed(server: Running, bodies: Sequence[bytes], clients: int, plan: Plan) -> Load:
     load = closed_loop(server.url, bodies, clients, plan.seconds)
-    # The load ends while requests are being answered, which would take time from the next.
+    # The load ends while requests are still being answered, which would slow down the next load.
     with _client(SETTLE_S) as client, suppress(httpx.HTTPError):
         client.post(server.url, content=bodies[0])
     return load

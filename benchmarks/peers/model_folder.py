@@ -1,7 +1,7 @@
 """Turns an artefact into a folder that transformers can load, with the artefact's own weights in fp32.
 
-Every peer then serves the very network that the service serves, and any peer that loads a sequence classifier from a
-folder can take part. The int8 weights are multiplied by their scales; only activations lose their quantization.
+Every peer then serves the same network as the service, and any peer that loads a sequence classifier from a folder
+can take part. The int8 weights are multiplied by their scales; only activations lose their quantization.
 """
 
 import json

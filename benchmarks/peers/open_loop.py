@@ -13,10 +13,10 @@ _HEAD = "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\
 
 
 def open_loop(url: str, bodies: Sequence[bytes], rate: float, seconds: float, timeout_s: float) -> Load:
-    """Send `rate` requests a second for so many seconds.
+    """Send `rate` requests a second for this many seconds.
 
-    Latency counts from the moment at which a request was due, so that a slow server cannot hide the requests that it
-    kept from being sent (coordinated omission). A request without a complete answer `timeout_s` after it was due
+    Latency counts from the moment at which a request was due, so that requests which a slow server delayed before they
+    were sent count in full (no coordinated omission). A request without a complete answer `timeout_s` after it was due
     counts as an error, as does every status but 200.
     """
     return uvloop.run(_open_loop(url, bodies, rate, seconds, timeout_s))

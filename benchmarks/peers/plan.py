@@ -5,7 +5,7 @@ from dataclasses import dataclass
 CLIENTS = (1, 4, 16, 64)
 TITLE_CLIENTS = (1, 16)
 WARM_UP_S = 2.0
-# The time-outs of a single request, and of the pause after a load in which what still waits is answered.
+# The time-outs of a single request, and of the pause after a load in which waiting requests are answered.
 REQUEST_TIMEOUT_S = 5.0
 SETTLE_S = 10.0
 STOP_S = 6.0
@@ -13,7 +13,7 @@ STOP_S = 6.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured of each peer; times in seconds."""
+    """The measurements of each peer; times in seconds."""
 
     seconds: float
     """Of each load."""
@@ -22,7 +22,7 @@ class Plan:
     sample: int
     """Papers that loads send."""
     answers: int
-    """Papers whose answers make the micro-F1."""
+    """Papers whose answers the micro-F1 is computed from."""
     answers_s: float = 15.0
     """After which no more of them are sent."""
     start_s: float = 45.0

@@ -134,7 +134,7 @@ def verdict_table(found: Sequence[Verdict]) -> list[str]:
 
 
 def verdicts_of(results: dict[str, Results]) -> list[Verdict]:
-    """What these results say about the targets."""
+    """Which targets these results meet."""
 
     def value(name: str, *keys: str) -> float:
         return results[name].median(*keys) if name in results else float("nan")

@@ -42,8 +42,8 @@ def running(
 ) -> Iterator[Running]:
     """Start the peer, wait for its first answer, and end it with the block.
 
-    Raises RuntimeError if it gives no answer within `start_limit_s`. After `limit_s` it is killed, so that whatever
-    the block is doing with it fails.
+    Raises RuntimeError if it gives no answer within `start_limit_s`. After `limit_s` it is killed, so that requests
+    of the block fail.
     """
     port = _free_port()
     server = peer.server(folder, port)

@@ -1,4 +1,4 @@
-"""The targets of the service, as ratios to what was measured beside it in the same run."""
+"""The targets of the service, as ratios to other measurements of the same run."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(value: Value, other_servers: Sequence[str], callers: int) -> list[Verdict]:
-    """All targets for which there are measurements; the loop has so many callers at most."""
+    """All targets for which there are measurements; the loop has at most `callers`."""
     found = [*_against_torch(value), *_against_others(value, other_servers, callers), *_absolute(value)]
     return [verdict for verdict in found if not math.isnan(verdict.value)]
 

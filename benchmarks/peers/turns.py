@@ -32,7 +32,7 @@ Turn = dict[str, Any]
 
 @dataclass(frozen=True)
 class Participant:
-    """Something that is measured, in turn with the others."""
+    """A server or a loop that is measured, in turn with the others."""
 
     name: str
     note: str
@@ -45,11 +45,11 @@ class Participant:
 
 @dataclass(frozen=True)
 class Field:
-    """What all participants have in common."""
+    """The participants of a comparison, and what they share."""
 
     artefact: Artefact
     folder: Path
-    """For the environments, and what is made of the artefact."""
+    """For the environments, and the files that are derived from the artefact."""
     sample: Sample
     plan: Plan
     log: Path
@@ -87,7 +87,7 @@ class Field:
 
 
 class Turns:
-    """The turns taken so far, in a file, so that an interrupted comparison goes on where it stopped."""
+    """The turns taken so far, in a file, so that an interrupted comparison continues where it stopped."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -4,9 +4,9 @@
 
 Needs the fitted weights of that run, runs/NAME-VERSION/network.safetensors. Prints two Markdown tables;
 --output DIR also keeps them as quantization.md, .json and .png. Each scheme runs in a process of its
-own. Latency is taken in rounds, every scheme in turn on each length, so that a machine whose speed
-drifts drifts for all of them; an idle machine is still better. Loading is from file to ready, the
-import of onnxruntime or torch left out; what transformers imports late is in it.
+own. Latency is taken in rounds, every scheme in turn on each length, so that a drift of the machine's
+speed affects all of them; an idle machine is still better. Loading lasts from the file to the ready network,
+without the import of onnxruntime or torch, but with the late imports of transformers.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def _rounds(processes: Sequence[ModelProcess], task: Task) -> list[dict[int, lis
 
 
 def _one(name: str, path: Path, process: ModelProcess, task: Task, latency: Latency) -> Measured:
-    # Memory before the batches, which no service runs.
+    # Memory is read before the batches, which the service does not run.
     resident = process.megabytes()
     texts = [EncodedText(encoding.input_ids, encoding.token_type_ids) for encoding in task.encodings]
     alone = np.concatenate([process.run([text])[0] for text in tqdm(texts, desc=name, unit="paper")])
@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tokens", type=int, nargs="+", metavar="N", default=_LENGTHS, help=tokens)
     threads = "threads to time (default: 1 2)"
     parser.add_argument("--threads", type=int, nargs="+", metavar="N", default=_THREADS, help=threads)
-    parser.add_argument("--quick", action="store_true", help="16 papers and 2 rounds: does it work at all")
+    parser.add_argument("--quick", action="store_true", help="only 16 papers and 2 rounds, to try whether it works")
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep quantization.md, .json and .png there")
     return parser
 

@@ -36,7 +36,7 @@ class Scheme(NamedTuple):
 def schemes(network: SubjectNetwork) -> list[Scheme]:
     """All schemes, applied to one fitted network; the first is the reference."""
     graph = torch_graph(copy.deepcopy(network))
-    # torch's own best on a CPU; training may have wanted another.
+    # The fastest in torch on a CPU; training may use another one.
     network.encoder.set_attn_implementation("sdpa")  # type: ignore[operator]
     made: list[tuple[str, Callable[[bytes], bytes]]] = [
         ("onnxruntime, fp32", lambda fp32: fp32),
@@ -125,7 +125,7 @@ def _through_files(graph: bytes, change: Callable[[Path, Path], object]) -> byte
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "source.onnx"), Path(folder, "target.onnx")
         model = onnx.load_model_from_string(graph)
-        # Shape notes on weights trip the quantizer (microsoft/onnxruntime#25890).
+        # Shape annotations of weights make the quantizer fail (microsoft/onnxruntime#25890).
         del model.graph.value_info[:]
         onnx.save(model, source)
         change(source, target)

@@ -1,1 +1,1 @@
-"""What the processor can do at most, and how near the shipped graph comes. See `__main__`."""
+"""The peak performance of the processor, and how close the shipped graph comes to it. See `__main__`."""

@@ -1,4 +1,4 @@
-"""Where the time of a graph goes: its operators, as onnxruntime's profiler sees them."""
+"""Where the time of a graph goes: its operators, as onnxruntime's profiler records them."""
 
 import json
 import math
@@ -95,7 +95,7 @@ def cost(arguments: Mapping[str, Any]) -> tuple[float, float]:
         # Weights are packed when the session is made and no longer count as parameters.
         return 2.0 * math.prod(outputs[0]) * depth, moved + depth * columns * (1 if kind in _INT8 else 4)
     if kind == "Gather":
-        # Of the table only the rows that are looked up.
+        # Of the table, only the rows that are looked up count.
         return 0.0, 2.0 * int(arguments["output_size"])
     return 0.0, moved
 

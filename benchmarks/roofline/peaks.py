@@ -22,7 +22,7 @@ _SLICES_OF_CACHE = 64
 
 
 class Peaks(NamedTuple):
-    """Of so many threads."""
+    """The peaks with this many threads."""
 
     threads: int
     int8_gops: float
@@ -34,7 +34,7 @@ class Peaks(NamedTuple):
 
 
 def measure_peaks(threads: int, seconds: float) -> Peaks:
-    """Each figure is the best of what could be run within so many seconds."""
+    """Measure the peaks; each is the best of the repetitions within `seconds`."""
     operations = 2 * _SIZE**3
     return Peaks(
         threads,

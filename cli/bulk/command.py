@@ -23,7 +23,7 @@ from tables import Options, Row, TableError, open_table
 from tables.writers import CsvStyle
 
 _RUN = "_run.json"
-# Rows that are looked at for their columns where no header lists them.
+# The number of rows that are searched for columns where no header lists them.
 _SAMPLE_ROWS = 1000
 
 
@@ -74,16 +74,16 @@ def _columns(address: str, options: Options) -> list[str]:
             for row in islice(table.rows, _SAMPLE_ROWS):
                 columns.update(dict.fromkeys(row.cells if isinstance(row, Row) else ()))
         except TableError:
-            # The rows before the broken place are labelled; it is reported when it is reached.
+            # The rows before the error are labelled; the error is reported when reading reaches it.
             if not columns:
                 raise
     return list(columns)
 
 
 def _resume(folder: Folder, plan: Plan, model: str) -> frozenset[str]:
-    """Names of the parts that an earlier call has made; CliError if it was a call for something else."""
+    """Names of the parts that an earlier call wrote; CliError if that call had other options."""
     sizes = {source.address: size(source.address) for source in plan.sources}
-    # Where the output is does not matter: a folder may be moved.
+    # The address of the output may differ: a folder may be moved.
     facts = plan._replace(sources=[], output="")._asdict() | {"model": model, "sizes": sizes}
     told = json.loads(json.dumps(facts | {"columns": [asdict(source)["columns"] for source in plan.sources]}))
     if not folder.exists(_RUN):

@@ -42,7 +42,8 @@ class Plan(NamedTuple):
 def run_plan(plan: Plan, release: Release, done: frozenset[str], address: str | None) -> Iterator[PartResult]:
     """The results of all parts that are not done yet, in the order in which they are ready.
 
-    The files of `release` travel to the workers. `address` is that of a cluster; None: processes of this machine.
+    The files of `release` travel to the workers. `address` is that of a cluster; None starts
+    processes on this machine.
     """
     _connect(address)
     try:
@@ -52,7 +53,7 @@ def run_plan(plan: Plan, release: Release, done: frozenset[str], address: str | 
         )
         files = ray.put({path.name: path.read_bytes() for path in release.folder.iterdir()})
         processors = max(1, int(ray.cluster_resources()["CPU"]))
-        # All actors from the first part on: by default Ray starts one and gives it the next four parts as well.
+        # Start all actors at once: by default Ray starts one and gives it the next four parts as well.
         actors = ray.data.ActorPoolStrategy(
             min_size=1, max_size=processors, initial_size=processors, max_tasks_in_flight_per_actor=2
         )
@@ -67,18 +68,18 @@ def run_plan(plan: Plan, release: Release, done: frozenset[str], address: str | 
 
 
 def _connect(address: str | None) -> None:
-    # Workers find this package where it is not installed but started from a checkout.
+    # So that workers find this package if it is not installed but run from a checkout.
     root = str(Path(cli.__file__).parents[1])
     search = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     environment = {"env_vars": {"PYTHONPATH": search}}
     local = {} if address else {"include_dashboard": False}
-    # What Ray logs of its work is of no use beside the progress of this command.
+    # Ray's own log would only interrupt the progress line of this command.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level="error", **local)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    # Bytes. Ray hands out whole blocks, so that otherwise all parts of a table would be one actor's work.
+    # In bytes. Ray distributes whole blocks, and with large ones all parts of a table would go to one actor.
     context.target_max_block_size = 1
 
 

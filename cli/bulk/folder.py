@@ -1,4 +1,4 @@
-"""Files of a run on local disks and in object stores, by the addresses that fsspec knows."""
+"""Files of a run on local disks and in object stores, by addresses that fsspec supports."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from tables.reader import format_of
 
 
 class Folder:
-    """A folder by path or address; files appear in it whole or not at all."""
+    """A folder, given by path or address; files in it appear complete or not at all."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -26,7 +26,7 @@ class Folder:
         return bool(self._system.exists(self._path(name)))
 
     def names(self, folder: str) -> list[str]:
-        """Names of the files in a folder below; none if it is not there."""
+        """Names of the files in a subfolder; none if it does not exist."""
         self._system.invalidate_cache()
         if not self._system.exists(self._path(folder)):
             return []
@@ -37,7 +37,7 @@ class Folder:
         return bytes(self._system.cat_file(self._path(name)))
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, or replace it: object stores do so at once, a local disk by a rename."""
+        """Write or replace a file as a whole: object stores do that by themselves, a local disk by a rename."""
         path = self._path(name)
         if not self._is_local:
             self._system.pipe_file(path, content)
@@ -45,7 +45,7 @@ class Folder:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=Path(path).parent, prefix=".", delete=False) as file:
             file.write(content)
-        # As other files of this user, which a temporary one is not.
+        # With the permissions of the user's other files, which a temporary file does not have.
         Path(file.name).chmod(0o666 & ~_umask())
         Path(file.name).replace(path)
 
@@ -54,7 +54,7 @@ class Folder:
 
 
 def find_tables(address: str) -> list[str]:
-    """The addresses of the tables that are meant: one file, those of a folder, or those that match a pattern.
+    """The addresses of the tables: one file, those of a folder, or those that match a pattern.
 
     Raises CliError if there are none.
     """

@@ -1,4 +1,4 @@
-"""Parts of tables: reading them, labelling one, and the files that it leaves."""
+"""Parts of tables: how they are read and labelled, and the files that are written for each."""
 
 import json
 import pickle
@@ -26,7 +26,7 @@ DONE, REJECTED = "_done", "_rejected"
 
 @dataclass(frozen=True)
 class Source:
-    """One table, its columns, and the number that its parts are called by."""
+    """One table, its columns, and its number, which is in the names of its parts."""
 
     number: int
     address: str
@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows of a table, pickled; `error` is the sentence with which the table ended too early."""
+    """Some rows of a table, pickled; `error` is the message of the error that ended the table too early."""
 
     source: int
     number: int
@@ -58,7 +58,7 @@ class PartResult:
 
 
 def read_parts(source: Source, options: Options, rows_per_part: int, done: frozenset[str]) -> Iterator[Part]:
-    """The parts of a table that are not done yet, in order; after them, what it ended with if that was too early."""
+    """The parts of a table that are not done yet, in order; then an error, if one ended the table too early."""
     rows: list[Row | BadRow] = []
     number, error = 0, ""
     try:
@@ -98,7 +98,7 @@ class PartLabeller:
         """Write the rows, the rejected ones, and last the marker of a complete part."""
         if part.error:
             return PartResult(error=part.error)
-        # Made by `read_parts` in this run, and never read from a file.
+        # Pickled by `read_parts` in this run, and never read from a file.
         rows: list[Row | BadRow] = pickle.loads(part.rows)  # noqa: S301
         with tempfile.TemporaryDirectory() as temporary:
             made = Path(temporary) / f"{part.name}.{self.format}"

@@ -80,10 +80,10 @@ def test_papers_that_a_person_should_check_are_counted(papers: Command, tmp_path
     assert said[0] == "reading titles from 'TITLE', abstracts from 'ABSTRACT'"
     assert said[1].startswith("4 papers labelled")
     assert said[2:] == [
-        "of them, 1 uncertain: a person should look",
+        "of them, 1 uncertain: a person should check",
         "of them, 2 by the title alone: without an abstract, or with a word in its place",
     ]
-    assert papers("classify", "--title", "the and of").out.startswith("no label (uncertain: a person should look)\n\n")
+    assert papers("classify", "--title", "the and of").out.startswith("no label (uncertain: a person should check)\n\n")
 
 
 @pytest.mark.parametrize("target", ["out.csv", "out.jsonl", "out.parquet"])

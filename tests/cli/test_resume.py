@@ -34,7 +34,7 @@ def test_a_cut_off_output_is_completed(papers: Command, tmp_path: Path, name: st
     assert papers("classify", source, "-o", whole).status == 1
     content, rejected = whole.read_bytes(), _rejected(whole).read_bytes()
     cut.write_bytes(content[: round(share * len(content))])
-    # Rejected rows are never behind the rows, but may be ahead of them and torn themselves.
+    # Rejected rows are never behind the rows, but may be ahead of them and incomplete themselves.
     _rejected(cut).write_bytes(rejected + b'{"ro')
     assert papers("classify", source, "-o", cut, "--resume").status == 1
     assert cut.read_bytes() == content

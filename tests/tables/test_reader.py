@@ -90,8 +90,8 @@ def test_a_bad_file_is_named_with_the_place(tmp_path: Path, name: str, content: 
 
 def test_an_unclosed_quotation_mark_costs_its_own_row_only(tmp_path: Path) -> None:
     rows = "".join(f"{i},title {i},words about rivers\n" for i in range(2, 41))
-    torn = f'id,title,abstract\n1,first,"We begin”\n{rows}41,last,"with a quotation mark"\n'
-    read_rows = list(scan(_written(tmp_path / "a.csv", torn)))
+    broken = f'id,title,abstract\n1,first,"We begin”\n{rows}41,last,"with a quotation mark"\n'
+    read_rows = list(scan(_written(tmp_path / "a.csv", broken)))
     assert len(read_rows) == 41
     assert str(read_rows[0]) == (
         "row 1: a quotation mark is never closed, up to line 42; the lines after this one are read without it (line 2)"
@@ -99,9 +99,9 @@ def test_an_unclosed_quotation_mark_costs_its_own_row_only(tmp_path: Path) -> No
     assert [row.cells["id"] for row in read_rows[1:] if isinstance(row, Row)] == [str(i) for i in range(2, 42)]
 
 
-def test_pieces_of_a_torn_cell_are_not_taken_for_papers(tmp_path: Path) -> None:
-    torn = 'id,title,abstract\n1,first,"We say "yes"\nand more\n"\n2,second,whole\n'
-    rows = list(scan(_written(tmp_path / "a.csv", torn)))
+def test_parts_of_a_broken_cell_are_not_read_as_papers(tmp_path: Path) -> None:
+    broken = 'id,title,abstract\n1,first,"We say "yes"\nand more\n"\n2,second,whole\n'
+    rows = list(scan(_written(tmp_path / "a.csv", broken)))
     assert [row.cells["id"] for row in rows if isinstance(row, Row)] == ["2"]
     assert all(row.line in (2, 3, 4) for row in rows if isinstance(row, BadRow))
 

@@ -59,17 +59,17 @@ def test_a_header_is_written_once_and_unknown_columns_are_reported() -> None:
     assert writer.is_same({"a": "0,25", "'=b": "x"}, {"a": 0.25, "=b": "x"})
 
 
-@pytest.mark.parametrize("torn", ["", "a,", "\ufeffa,b\n"[:3]])
-def test_a_torn_header_of_ours_is_written_anew(torn: str) -> None:
-    CsvWriter(lambda: nullcontext(io.StringIO()), earlier=Earlier(torn=torn)).begin(["a", "b"])
+@pytest.mark.parametrize("incomplete", ["", "a,", "\ufeffa,b\n"[:3]])
+def test_an_incomplete_header_is_written_again(incomplete: str) -> None:
+    CsvWriter(lambda: nullcontext(io.StringIO()), earlier=Earlier(incomplete=incomplete)).begin(["a", "b"])
 
 
-@pytest.mark.parametrize("torn", ['{"a": "x', '{"a": "x", "model": "m"}', '{"', "{"])
-def test_a_torn_line_of_ours_is_written_anew(torn: str) -> None:
-    JsonLinesWriter(lambda: nullcontext(io.StringIO()), Earlier(torn=torn)).begin(["a", "model"])
+@pytest.mark.parametrize("incomplete", ['{"a": "x', '{"a": "x", "model": "m"}', '{"', "{"])
+def test_an_incomplete_line_is_written_again(incomplete: str) -> None:
+    JsonLinesWriter(lambda: nullcontext(io.StringIO()), Earlier(incomplete=incomplete)).begin(["a", "model"])
 
 
-@pytest.mark.parametrize("torn", ['{"b": "x', '{"a": "x"}', "[", "a"])
-def test_a_foreign_line_is_refused(torn: str) -> None:
+@pytest.mark.parametrize("incomplete", ['{"b": "x', '{"a": "x"}', "[", "a"])
+def test_a_foreign_line_is_refused(incomplete: str) -> None:
     with pytest.raises(TableError, match="not written by this command"):
-        JsonLinesWriter(lambda: nullcontext(io.StringIO()), Earlier(torn=torn)).begin(["a", "model"])
+        JsonLinesWriter(lambda: nullcontext(io.StringIO()), Earlier(incomplete=incomplete)).begin(["a", "model"])

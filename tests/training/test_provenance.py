@@ -42,7 +42,7 @@ def test_an_edited_configuration_does_not_take_over_the_old_network(
     store = () if command in ("fit", "score") else ("--store", str(config.parent / "store"))
     code, said = call(capsys, command, config, *options, *store)
     assert code == 2
-    assert "was made from other inputs: fit.learning_rate was 0.003, now 0.001. Change that back" in said
+    assert "were made from other inputs: fit.learning_rate was 0.003, now 0.001. Undo the changes" in said
 
 
 def test_changed_papers_are_noticed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""The parts of a comparison: what is compared, what came of it, the table, the pictures."""
+"""Comparison of variants of a run: their configurations, outcomes, table and plots."""

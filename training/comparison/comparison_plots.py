@@ -24,7 +24,7 @@ def draw(folder: Path, rows: Sequence[Row]) -> list[Path]:
 
 
 def _scores(rows: Sequence[Row]) -> Figure | None:
-    """Points and not bars: differences are small, and a bar that does not start at zero deceives."""
+    """Scores as points: differences are small, and bars that do not start at zero are misleading."""
     if not rows:
         return None
     figure = Figure(figsize=(_WIDTH, 0.3 * len(rows) + 1.2))
@@ -42,7 +42,7 @@ def _learning(rows: Sequence[Row]) -> Figure | None:
     """A panel for each study: micro-F1 by step, the first variant dashed in each."""
     curved = [row for row in rows if len(row.curve) > 1]  # one evaluation is not a curve
     if not curved or curved[0] is not rows[0]:
-        return None  # nothing to hold the others against
+        return None  # no first variant to compare the others with
     first = curved[0]
     studies = list(dict.fromkeys(row.study for row in curved[1:])) or [first.study]
     figure = Figure(figsize=(_WIDTH, 3.2 * len(studies)))

@@ -30,7 +30,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def validated(kind: type[_M], document: Mapping[str, Any], complaint: str) -> _M:
-    """The document as what it should be; ConfigError with the complaint and every key that is wrong."""
+    """The document as an object of this kind; ConfigError with `complaint` and every invalid key."""
     try:
         return kind.model_validate(document)
     except ValidationError as error:

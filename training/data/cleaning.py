@@ -1,4 +1,4 @@
-"""What is left out of a file of papers, and counted: empty texts, duplicates, papers that are not asked for."""
+"""Leaves out and counts papers: empty texts, duplicates, and papers that the configuration excludes."""
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -17,13 +17,13 @@ _REASONS = ("empty", "unlabelled", "older", "newer", "other_labels", "in_test", 
 
 @dataclass
 class Cleaning:
-    """Filters a stream of papers; `seen` holds the keys of all papers that it let pass, over all files."""
+    """Filters a stream of papers; `seen` holds the keys of all papers that it has passed on, over all files."""
 
     keep_unlabelled: bool
     """Whether a paper without any label is kept, as a negative example of each."""
     seen: set[bytes] = field(default_factory=set)
     test: AbstractSet[bytes] = frozenset()
-    """Keys of the test papers, which nothing may be learned from or chosen by."""
+    """Keys of the test papers, which must not be used for training or for any choice."""
 
     def __call__(self, papers: Iterable[LabelledPaper], source: Source, counts: Counts) -> Iterator[LabelledPaper]:
         """The papers to use; `counts` gets the number of rows and those left out by reason."""
@@ -31,7 +31,7 @@ class Cleaning:
         wanted = frozenset(source.having or ())
         for labelled in papers:
             counts["rows"] += 1
-            # The cheap reasons come first: of a snapshot of millions most lines end here.
+            # The cheap checks come first: they exclude most lines of a snapshot of millions.
             reason = self._reason(labelled, source, wanted)
             if reason is None:
                 key = paper_key(labelled.paper)
@@ -55,12 +55,12 @@ class Cleaning:
 
 
 def has_text(paper: Paper) -> bool:
-    """Whether there is anything to read: "n/a" for a title and `<p/>` for an abstract are nothing."""
+    """Whether there is any text: "n/a" for a title and `<p/>` for an abstract count as empty."""
     return not all(is_placeholder(without_markup(text) if "<" in text else text) for text in paper)
 
 
 def without_withdrawn(papers: Iterable[LabelledPaper], counts: Counts) -> list[LabelledPaper]:
-    """The papers that are no notices of a withdrawal, from which nothing is to be learned; the others are counted."""
+    """The papers without notices of withdrawal, from which a network must not learn; the others are counted."""
     papers = list(papers)
     kept = [labelled for labelled in papers if not is_withdrawn(*labelled.paper)]
     counts["withdrawn"] = len(papers) - len(kept)

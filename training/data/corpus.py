@@ -1,4 +1,4 @@
-"""Everything a run learns from and is measured on: labels, training, validation and test papers, disjoint."""
+"""The papers of a run: labels, and disjoint training, validation and test papers."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ class Corpus:
     categories: tuple[str, ...] = ()
     """Finer categories that the auxiliary head learns, in the order of its outputs."""
     test: Papers | None = None
-    """Papers that nothing is chosen by: only ever reported."""
+    """Test papers: their figures are reported, but nothing is chosen by them."""
 
 
 def read_corpus(
@@ -44,7 +44,7 @@ def read_corpus(
     Raises DataError naming file, row and column, or TableError where a file cannot be read at all.
     """
     reader = _Reader(config, seed, auxiliary)
-    # In this order, since a paper belongs to the first part that holds it.
+    # In this order, since a paper belongs to the first part in which it occurs.
     test = reader.read_test(config.test) if config.test else None
     validation = reader.read(Source(path=config.validation)) if config.validation else None
     for path in config.held_out:
@@ -117,7 +117,7 @@ def read_file(
 
 
 class _Reader:
-    """Reads one file after the other; knows the labels of the first and the papers already read."""
+    """Reads one file after the other, remembering the labels of the first and the papers already read."""
 
     def __init__(self, config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None = None) -> None:
         self.labels: tuple[str, ...] = ()
@@ -137,14 +137,14 @@ class _Reader:
             raise DataError(f"{path}: labels differ from those expected; missing {missing}, unknown {more}")
 
     def require_same_labels(self) -> None:
-        """The same for validation and test files, after the training files have said what is expected."""
+        """Require the labels of the training files from now on, for validation and test files."""
         for path, labels in self._held_out_labels.items():
             self.expect_labels(path, labels)
 
     def read(self, source: Source, *, training: bool = False) -> list[LabelledPaper]:
         """The papers of a file that are in none of the files before, sampled as it says.
 
-        Notices of withdrawal are left out of training, but measured on: the service gets them too.
+        Notices of withdrawal are left out of the training papers only, since the service receives them, too.
         """
         file = LabelledFile(source.path, self._config, self._auxiliary)
         if training:
@@ -164,7 +164,7 @@ class _Reader:
     def _drawn(self, papers: Iterable[LabelledPaper], source: Source) -> list[LabelledPaper]:
         if source.most_per_category is None:
             return reservoir(papers, source.sample, self.rng)
-        # How common a category is shows only when all papers have been read.
+        # The frequency of a category is known only when all papers have been read.
         kept = list(papers)
         subjects = [paper.categories or paper.labels for paper in kept]
         kept = [kept[i] for i in thinned(subjects, source.most_per_category, self.rng)]

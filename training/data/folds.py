@@ -1,4 +1,4 @@
-"""Folds for cross-validation: what is learned from some papers is measured on others."""
+"""Folds for cross-validation: a model trained on some papers is measured on the others."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A file of papers as a stream of rows with their texts recognized."""
+"""Reads a file of papers as a stream of rows, and finds their titles and abstracts."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -16,7 +16,7 @@ _HEAD = 100
 
 
 class PaperRow(NamedTuple):
-    """One row of the file; texts are as they stand there, since their preparation looks at line breaks."""
+    """One row of the file; texts are unchanged, since their preparation needs the line breaks."""
 
     number: int
     """From 1, the header not counted."""
@@ -27,7 +27,7 @@ class PaperRow(NamedTuple):
 
 
 class PaperFile:
-    """Reads a file row by row and keeps none of them.
+    """Reads a file row by row, with one row in memory at a time.
 
     Raises DataError if there is neither a title nor an abstract, TableError if the file cannot be read.
     """
@@ -37,7 +37,7 @@ class PaperFile:
         self._choice = choice
         self._declared = _declared_columns(path)
         self.first_names = self._declared or _names(islice(tables.read(path), _HEAD))
-        """All columns, or those of the first rows where only the rows tell."""
+        """All columns, or those of the first rows where the file has no header."""
         self.columns = find_columns(self.first_names, choice)
         require_text(path, self.first_names, self.columns, choice)
 
@@ -68,7 +68,7 @@ class PaperFile:
 def text_of(cells: dict[str, object], column: str | None) -> str:
     """The cell as text; empty if the row has no such cell."""
     value = None if column is None else cells.get(column)
-    # NaN, the only value that differs from itself, is how pandas writes a missing cell into JSON.
+    # pandas writes a missing cell into JSON as NaN, the only value that differs from itself.
     if value is None or value != value:
         return ""
     text = cell_text(value)

@@ -54,7 +54,7 @@ class Papers:
 
 
 def paper_key(paper: Paper) -> bytes:
-    """A digest that two papers share if title and abstract are equal but for case and white space.
+    """A digest that is the same for two papers if their texts are equal except for case and white space.
 
     16 bytes instead of the text, so that the papers already seen of a file of millions fit into memory.
     """

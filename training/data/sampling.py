@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 def reservoir(stream: Iterable[_T], count: int | None, rng: np.random.Generator) -> list[_T]:
-    """`count` items of a stream, each with the same chance, in their order; all of them if there are no more.
+    """`count` items of a stream, each with the same chance, in their order; all items if there are not more.
 
     Only those drawn are in memory (algorithm R, Vitter 1985), so that a sample of a file of millions is cheap.
     """
@@ -27,7 +27,7 @@ def reservoir(stream: Iterable[_T], count: int | None, rng: np.random.Generator)
 
 
 def draw(items: list[_T], count: int | None, rng: np.random.Generator) -> list[_T]:
-    """`count` items of a list in their order; all of them if there are no more."""
+    """`count` items of a list in their order; all items if there are not more."""
     if count is None or count >= len(items):
         return items
     return [items[i] for i in sorted(rng.choice(len(items), count, replace=False))]

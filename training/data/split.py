@@ -11,8 +11,8 @@ LabelSets = Sequence[frozenset[str]]
 def stratified_split(labels: LabelSets, share: float, rng: np.random.Generator) -> frozenset[int]:
     """Indices of the papers to hold out: `share` of all papers, and about `share` of those of each label.
 
-    After iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011): labels are dealt out from
-    the rarest to the most common, since what a rare label lacks cannot be repaired later. A label of
+    After iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011): labels are distributed
+    from the rarest to the most common, since few papers are left to correct a rare label later. A label of
     two papers or more is on both sides; a random split leaves rare labels out of one. If there are
     more labels than `share` has room for, more papers are held out.
     """
@@ -39,7 +39,7 @@ class _Split:
         self._labels = labels
         self._held = Counter[str]()
         self._papers = Counter(label for paper in labels for label in paper)
-        # One at least, so that the label can be measured; all but one at most, so that it can be learned.
+        # At least one, so that the label can be measured; at most all but one, so that it can be learned.
         self._wanted = {label: min(max(1, round(share * n)), n - 1) for label, n in self._papers.items()}
 
     def deal(self, papers: Sequence[int], label: str) -> None:
@@ -51,14 +51,14 @@ class _Split:
                 self._hold_out(paper)
 
     def resize(self, order: Sequence[int], size: int) -> None:
-        """Hold out just `size` papers, as far as every label stays on both sides."""
+        """Hold out exactly `size` papers, if every label can stay on both sides."""
         for paper in sorted(order, key=self._surplus, reverse=True):
             if len(self.held_out) <= size:
                 break
             if paper in self.held_out and all(self._held[label] > 1 for label in self._labels[paper]):
                 self.held_out.remove(paper)
                 self._held.subtract(self._labels[paper])
-        # Papers without labels have not been dealt out yet and come first.
+        # Papers without labels have not been distributed yet and come first.
         for paper in sorted(order, key=lambda paper: len(self._labels[paper])):
             if len(self.held_out) >= size:
                 break
@@ -74,5 +74,5 @@ class _Split:
         return sum(self._held[label] >= self._wanted[label] for label in self._labels[paper])
 
     def _can_be_spared(self, paper: int) -> bool:
-        """Whether every label of the paper is left with one to learn from."""
+        """Whether every label of the paper keeps at least one training paper."""
         return all(self._held[label] < self._papers[label] - 1 for label in self._labels[paper])

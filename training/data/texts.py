@@ -14,7 +14,7 @@ from training.errors import DataError
 
 
 def read_texts(files: Sequence[TextFile], held_out: Iterable[Paper], seed: int) -> list[Paper]:
-    """Papers of all files, cleaned: none twice, and none that is held out.
+    """Papers of all files, cleaned, without duplicates and without those that are held out.
 
     Raises DataError if a file has neither titles nor abstracts, or if nothing is left.
     """

@@ -22,14 +22,14 @@ _SHORTER, _LONGER = 48, 192
 
 
 def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice, measure: MeasureSpeed = measure_speed) -> str:
-    """Write a configuration for a file of labelled papers and return what to tell the user.
+    """Write a configuration for a file of labelled papers and return a summary for the user.
 
     Raises ConfigError if the output exists or the encoder cannot be used, DataError if the file
-    gives no run.
+    cannot be trained on.
     """
     if output.exists():
         raise ConfigError(f"{output} exists already; name another file with --output")
-    # The encoder comes first: reading a large file only to find that the hub is away would waste minutes.
+    # The encoder comes first: otherwise minutes are wasted on a large file before an unreachable hub is noticed.
     facts, tokenizer = read_encoder(encoder), read_tokenizer(encoder)
     found = survey(papers, tokenizer, choice)
     sizes = _plan(encoder, facts, found, measure)
@@ -57,7 +57,7 @@ def _summary(found: Survey, sizes: Plan, output: Path) -> str:
     labels = f"{len(found.labels)} label{'s' * (len(found.labels) != 1)}"
     lines = [
         f"{found.papers} papers; titles: {title}; abstracts: {abstract}; {labels}",
-        *(f"set aside, {papers} papers: {quoted(label)}" for label, papers in found.set_aside.items()),
+        *(f"left out, a label of {papers} papers: {quoted(label)}" for label, papers in found.set_aside.items()),
         f"on this machine fitting takes {minutes(sizes.costs.fit)} at most, the whole run {minutes(sizes.costs.total)}",
         f"{output}: read it, change what you like, then",
         f"python -m training run {output}",

@@ -1,4 +1,4 @@
-"""Sizes of a run: learning rate by the encoder, and lengths, epochs and papers by what the machine does in time."""
+"""Sizes of a run: a learning rate that fits the encoder; lengths, epochs and papers that fit the time available."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from training.drafting.survey import Survey
 from training.fitting.speed import Speed
 from training.model.pretrained import EncoderFacts
 
-# A first result should be there within twenty minutes; a margin is left for what was not measured.
+# A first result should be ready within twenty minutes; the margin is for everything that is not estimated.
 BUDGET_SECONDS = 17 * 60
 _LONGEST = 512
 _SPECIAL_TOKENS = 3
 # Lengths are rounded up to a multiple of this; a tighter fit saves nothing worth while.
 _STEP = 32
-# Shorter training texts than these cost quality first, fewer epochs come before.
+# Texts shorter than these cost more quality than fewer epochs do, so the number of epochs is reduced first.
 _LENGTHS = (256, 192, 128)
 _SHORTEST = (96, 64)
 _HELD_OUT = 0.125
@@ -55,7 +55,7 @@ class Costs(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What the draft writes."""
+    """The sizes that the draft writes."""
 
     learning_rate: float
     batch_size: int
@@ -72,7 +72,7 @@ class Plan:
 
 
 def plan(found: Survey, encoder: EncoderFacts, speed: Speed) -> Plan:
-    """The first of the sizes below, from the best to the fastest, that fits into the budget."""
+    """The first plan that fits into the budget, from the best to the fastest; with a sample if none of them fits."""
     estimate = _Estimate(found, encoder, speed)
     plans = [estimate.plan(tokens, epochs) for tokens, epochs in _sizes(estimate.input_tokens, found.papers)]
     fitting = next((made for made in plans if made.costs.total <= BUDGET_SECONDS), None)
@@ -154,7 +154,7 @@ class _Estimate:
         return float(np.mean([self._speed.seconds(length) for length in lengths]))
 
     def _scope_papers(self, training: int) -> int:
-        """As many as usual, but no more than an eighth of the budget takes to score."""
+        """The default number, but not more than can be scored in an eighth of the budget."""
         affordable = int(BUDGET_SECONDS / 8 / (self._served * _INT8_GRAPH))
         return min(ScopeConfig().papers, training, max(_FEWEST, affordable // 100 * 100))
 

@@ -1,4 +1,4 @@
-"""What a file of labelled papers holds: labels and how many papers carry them, other columns, lengths."""
+"""Examines a file of labelled papers: labels and the number of papers with each, other columns, lengths."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from training.data.flags import read_flag
 from training.data.paper_file import PaperFile, PaperRow
 from training.errors import DataError
 
-# An eighth of the papers is held out: a label of fewer papers would have less than two to be measured on.
+# An eighth of the papers is held out: a label of fewer papers would be measured on less than two.
 FEWEST = 16
 # Papers whose lengths are measured.
 _MEASURED = 2000
@@ -23,7 +23,7 @@ _LONGEST = 512
 
 
 class Survey(NamedTuple):
-    """What a file turned out to hold."""
+    """The contents of a file."""
 
     papers: int
     """Rows with a text."""

@@ -6,10 +6,10 @@ from training.errors import ConfigError
 
 
 def quoted(text: str) -> str:
-    """A TOML basic string, on one line, so that it can also stand in a comment.
+    """A TOML basic string on one line, so that it can also be part of a comment.
 
-    JSON's escapes are TOML's, but TOML also forbids the bare DEL and knows no surrogate pairs, which
-    JSON would write for letters beyond the basic plane. Raises ConfigError for text that is no
+    JSON's escapes are TOML's, but TOML also forbids the bare DEL and has no surrogate pairs, which
+    JSON would write for letters beyond the basic plane. Raises ConfigError for text that is not
     Unicode, such as the name of a file in another encoding.
     """
     try:

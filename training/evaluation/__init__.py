@@ -1,1 +1,1 @@
-"""How good an artefact is on labelled papers: predictions, metrics, a report. Trains nothing."""
+"""Evaluation of an artefact on labelled papers: predictions, metrics, a report."""

@@ -33,7 +33,7 @@ def baseline(corpus: Corpus) -> dict[str, float]:
 def held_out_logits(papers: Papers, seed: int) -> NDArray[np.float32]:
     """Log-odds for each paper from a model trained on the other folds, shape (papers, labels).
 
-    A model fits its own training papers almost perfectly, so its scores for them would teach a network nothing.
+    A model fits its own training papers almost perfectly, so a network could learn nothing from its scores for them.
     """
     logits = np.empty_like(papers.targets)
     for others, fold in tqdm(folds(len(papers), seed), desc="baseline", unit="fold"):

@@ -36,7 +36,7 @@ class EvaluationRequest:
 def open_artefact(name: str, store: Store) -> Artefact:
     """An artefact by its folder, or one in the store by NAME, NAME/VERSION, or a version of the default name.
 
-    ArtefactError if it is none of these, or not whole.
+    Raises ArtefactError if it is none of these, or damaged.
     """
     folder = Path(name)
     if (folder / MANIFEST).exists():
@@ -51,7 +51,7 @@ def evaluate(request: EvaluationRequest, output: Path, threads: int | None = Non
     """Predict the labels of every paper; write report.html, figures.json and mistakes.csv into `output`.
 
     Raises DataError if the file is not labelled with the artefact's labels, ArtefactError if the
-    artefact is not whole or computes other scores here than where it was published.
+    artefact is damaged or computes other scores here than where it was published.
     """
     manifest = request.artefact.manifest
     names = tuple(label.name for label in manifest.labels)

@@ -1,4 +1,4 @@
-"""What `figures.json` holds and the report shows. None of it quotes a paper."""
+"""The content of `figures.json` and of the report; it never quotes a paper."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -1,1 +1,1 @@
-"""The training loop and what belongs to it."""
+"""The training loop: fine-tuning, further pre-training, schedules, averaging, distillation."""

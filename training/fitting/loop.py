@@ -1,4 +1,4 @@
-"""Arguments that all training loops have in common: device, batch size per process, precision and log."""
+"""Arguments that all training loops share: device, batch size per process, precision and log."""
 
 from pathlib import Path
 from typing import Any

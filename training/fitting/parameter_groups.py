@@ -11,8 +11,8 @@ from training.model.network import SubjectNetwork
 def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, object]]:
     """Optimizer groups with a learning rate that falls from the head down to the embeddings.
 
-    Sun et al. 2019, section 5.4.2: layer l learns with ξ^(L - l) of the base rate, the embeddings,
-    the lowest layer of all, with the smallest. Biases and norms are not decayed.
+    Sun et al. 2019, section 5.4.2: layer l learns at ξ^(L - l) times the base rate; the embeddings,
+    the lowest layer of all, have the smallest rate. Biases and norms are not decayed.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter, depth in _by_depth(network):

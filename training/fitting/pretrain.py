@@ -20,6 +20,7 @@ from transformers import (
     DataCollatorForLanguageModeling,
     PreTrainedTokenizerFast,
     Trainer,
+    TrainingArguments,
 )
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -84,7 +85,7 @@ class MaskedPapers(Dataset[dict[str, Tensor]]):
             tokenizer,
             mlm_probability=config.mask_share,
             whole_word_mask=config.whole_words,
-            # With whole words the library knows no random replacement.
+            # With whole words the library supports no random replacement.
             mask_replace_prob=1.0 if config.whole_words else 0.8,
             random_replace_prob=0.0 if config.whole_words else 0.1,
         )
@@ -143,20 +144,7 @@ def pretrain(
     masked = MaskedPapers(tokenizer, form, papers, config, seed)
     trainer = _MaskedWordTrainer(
         model=model,
-        args=arguments(
-            folder,
-            batch_size=config.batch_size,
-            precision=config.precision,
-            seed=seed,
-            num_train_epochs=config.epochs,
-            max_steps=config.steps or -1,
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            warmup_steps=config.warmup,
-            save_steps=config.checkpoint_steps,
-            save_total_limit=2,
-            logging_steps=max(1, math.ceil(len(papers) / config.batch_size) // 10),
-        ),
+        args=_arguments(config, len(papers), seed, folder),
         train_dataset=masked,
         data_collator=_Padding(tokenizer.pad_token_id),
         callbacks=[MetricsFile(folder / "metrics.jsonl")],
@@ -202,6 +190,23 @@ class _Padding:
             name: pad([row[name] for row in rows], batch_first=True, padding_value=fill)
             for name, fill in self._fill.items()
         }
+
+
+def _arguments(config: PretrainConfig, papers: int, seed: int, folder: Path) -> TrainingArguments:
+    return arguments(
+        folder,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        seed=seed,
+        num_train_epochs=config.epochs,
+        max_steps=config.steps or -1,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup,
+        save_steps=config.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=max(1, math.ceil(papers / config.batch_size) // 10),
+    )
 
 
 def _load(encoder: EncoderConfig) -> MaskedWordModel:

@@ -30,10 +30,10 @@ def data_config(path: Path, labels: tuple[str, ...], choice: ColumnChoice, *, bl
 
 
 def read_calibration_papers(config: DataConfig, scope: ScopeConfig, seed: int) -> Corpus:
-    """The papers of the only file; its training papers, which the detector learns from, are none if there are few.
+    """The papers of the only file; its training papers, from which the detector learns, are empty if there are few.
 
     Raises DataError if the file has other labels, fewer than fifty papers, or no label that some papers have and others
-    have not.
+    lack.
     """
     path, labels = config.train[0].path, config.labels or ()
     _, papers, counts = read_file(config, labels)

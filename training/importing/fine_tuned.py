@@ -1,4 +1,4 @@
-"""Reads a fine-tuned sequence classifier in the Hugging Face layout, and refuses what the service could not serve."""
+"""Reads a fine-tuned sequence classifier in the Hugging Face layout, and refuses those that cannot be served."""
 
 from typing import Any, NamedTuple
 
@@ -104,10 +104,10 @@ def _names(config: Any) -> tuple[str, ...]:
 
 
 def _positions(model: nn.Module, stated: int | None) -> int | None:
-    """By the model's table of positions, else what its configuration states."""
+    """The size of the model's table of positions, otherwise the number in its configuration."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            # RoBERTa counts positions from behind that of padding.
+            # RoBERTa's positions begin after the one for padding.
             before = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - before
     return stated

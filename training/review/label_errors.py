@@ -12,11 +12,11 @@ class LabelError(NamedTuple):
     paper: int
     label: int
     given: bool
-    """What the file says."""
+    """Whether the paper has the label in the file."""
     score: float
     """The held-out probability of the label."""
     margin: float
-    """The probability of the opposite less that of what is given; the larger, the more likely an error."""
+    """The probability of the opposite minus that of the given value; the larger, the more likely an error."""
 
 
 def likely_errors(given: NDArray[np.bool_], scores: NDArray[np.floating]) -> list[LabelError]:

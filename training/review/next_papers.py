@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 from model_store.papers import Paper
 
-# So many times the papers asked for are compared with each other; the rest is too certain to matter.
+# This many times the requested number of papers are compared with each other; the others are too certain.
 _CANDIDATES = 10
 _FEATURES = 2**16
 

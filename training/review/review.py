@@ -36,7 +36,7 @@ _NEXT_COLUMNS = ("rank", "row", "id", "expected_errors", "title")
 
 @dataclass(frozen=True)
 class ReviewRequest:
-    """What to review, and by what."""
+    """The papers to review, and the model to score them with."""
 
     papers: Path
     pool: Path | None = None

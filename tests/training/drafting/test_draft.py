@@ -43,8 +43,8 @@ def test_a_draft_names_labels_and_measures_lengths(drafted: Path) -> None:
     assert config.name == "our-papers"
     assert config.data.labels == ("Gardening", "Bee keeping", "Cooking & baking")
     assert config.input.max_tokens == 32
-    assert '# Set aside, 0 of 160 papers have it, too few with it to learn from: "Unused"' in text
-    assert '# Left out, holds more than 0 and 1: "Year"' in text
+    assert '# Left out, because 0 of 160 papers have it, too few with it to learn from: "Unused"' in text
+    assert '# Left out, because it holds more than 0 and 1: "Year"' in text
 
 
 def test_a_draft_is_never_written_over_a_file(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,8 +113,13 @@ def test_columns_that_were_named_are_written_down(encoder: str, tmp_path: Path) 
 def test_rare_labels_are_set_aside_by_name_and_the_rest_can_be_run(encoder: str, tmp_path: Path) -> None:
     table = [row | {"Cartography": int(i == 7), "Everything": 1} for i, row in enumerate(tiny.papers(90))]
     config = draft(tiny.write_csv(tmp_path / "p.csv", table), encoder)
-    assert '# Set aside, 1 of 90 papers have it, too few with it to learn from: "Cartography"' in config.read_text()
-    assert '# Set aside, 90 of 90 papers have it, too few without it to learn from: "Everything"' in config.read_text()
+    assert (
+        '# Left out, because 1 of 90 papers have it, too few with it to learn from: "Cartography"' in config.read_text()
+    )
+    assert (
+        '# Left out, because 90 of 90 papers have it, too few without it to learn from: "Everything"'
+        in config.read_text()
+    )
     assert read_config(config)[0].data.labels == tiny.LABELS
     assert check(config) == 0
 
