@@ -35,7 +35,7 @@ from app.explain.explainer import Explainer
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine
 from app.inference.options import EngineOptions
-from app.inference.reload import Versions
+from app.inference.versions import Versions
 from app.observability.engine_events import EngineEvents
 from app.observability.metrics import Telemetry
 from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware

@@ -14,7 +14,7 @@ from app.inference.health import Health
 from app.inference.observer import Observer, ReloadOutcome, Scored
 from app.inference.options import EngineOptions
 from app.inference.queue import FairQueue, OnScored, PricedPaper, Result, WorkRequest, score
-from app.inference.reload import Reloader, Versions
+from app.inference.versions import ArtefactReloader, Versions
 from app.inference.watchdog import Watchdog
 from app.inference.workers import Worker, WorkerHooks, WorkerPool
 from model_store.errors import PaperError
@@ -74,7 +74,7 @@ class Engine:
         # Half of the deadline, so that accepted work is done in time even if the pace halves meanwhile.
         self._max_wait_s = options.request_timeout_s / 2
         self._admission = Admission(options.max_queue, options.max_queue_tokens, self._max_wait_s, self._pace)
-        self._reloader = Reloader(versions, self._reload_finished)
+        self._reloader = ArtefactReloader(versions, self._reload_finished)
         self._supervision: asyncio.Task[None] | None = None
         self.health = Health(options.ready_window_s, options.live_window_s)
 
@@ -139,7 +139,7 @@ class Engine:
         return Answer(classifier.manifest, classifier.sha256, outcomes)
 
     async def reload(self, deadline: float | None = None) -> Literal["switched", "unchanged", "accepted"]:
-        """See Reloader.reload."""
+        """See ArtefactReloader.reload."""
         return await self._reloader.reload(deadline)
 
     async def drain(self, notice_s: float = 0.0) -> bool:

@@ -15,13 +15,16 @@ from training.model.pretrained import EncoderFacts
 
 # A first result should be ready within twenty minutes; the margin is for everything that is not estimated.
 BUDGET_SECONDS = 17 * 60
+# Encoders of the BERT family have 512 positions.
 _LONGEST = 512
+# [CLS] title [SEP] abstract [SEP]
 _SPECIAL_TOKENS = 3
 # Lengths are rounded up to a multiple of this; a tighter fit saves nothing worth while.
 _STEP = 32
 # Texts shorter than these cost more quality than fewer epochs do, so the number of epochs is reduced first.
 _LENGTHS = (256, 192, 128)
 _SHORTEST = (96, 64)
+# The share that the draft holds out for validation.
 _HELD_OUT = 0.125
 
 # Costs of the stages after fitting, as shares of what a training step takes for the same paper: a forward pass is a
@@ -31,7 +34,7 @@ _FP32_GRAPH = 1 / 2
 _INT8_GRAPH = 1 / 6
 # Export, quantization, calibration and pictures; does not depend on the number of papers.
 _PUBLISHING_SECONDS = 40
-# TF-IDF with logistic regression.
+# TF-IDF with logistic regression: one regression per label.
 _BASELINE_SECONDS_PER_PAPER = 0.002
 _BASELINE_SECONDS_PER_PAPER_AND_LABEL = 0.0006
 # Texts out of scope, scored beside the papers that the scope's detector learns from.

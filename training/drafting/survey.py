@@ -19,6 +19,7 @@ from training.errors import DataError
 FEWEST = 16
 # Papers whose lengths are measured.
 _MEASURED = 2000
+# The limit of encoders of the BERT family; longer texts count as this long.
 _LONGEST = 512
 
 

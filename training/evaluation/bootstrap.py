@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from training.evaluation.predictions import Predictions
 from training.evaluation.schemas import Estimate
 
+# About the fewest resamples for which the bounds of a 95 % interval are stable.
 RESAMPLES = 1000
 _BOUNDS = (2.5, 97.5)
 

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, f1_score, hamming_loss, pre
 from model_store.labels import Label, assigned
 from model_store.manifest import LabelQuality, Quality
 
+# About the fewest resamples for which the bounds of a 95 % interval are stable.
 _RESAMPLES = 1000
 _BOUNDS = (2.5, 97.5)
 

@@ -7,7 +7,9 @@ from sklearn.metrics import brier_score_loss, precision_recall_curve
 from training.evaluation.schemas import Bin, CurvePoint, Reliability
 from training.publishing.calibration import calibration_error
 
+# For plots only: calibration errors have bins of their own.
 _BINS = 10
+# More points would make the report larger and would not be visible.
 _CURVE_POINTS = 200
 
 

@@ -12,7 +12,9 @@ from training.evaluation.metrics import Metric, interval, micro_f1
 from training.evaluation.predictions import Predictions
 from training.evaluation.schemas import Estimate, Slice, Status
 
+# Word pieces; 320 is the length at which the bundled artefacts truncate.
 _LENGTHS = (0, 64, 128, 192, 256, 320, 512)
+# Papers with this many labels or more form one group.
 _MOST_LABELS = 4
 
 Members = NDArray[np.bool_]

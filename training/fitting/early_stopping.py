@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+# Thresholds to try, in steps of 0.01.
 _CUTS = np.linspace(0.1, 0.9, 81)
 
 

@@ -14,6 +14,7 @@ from training.model.network import SubjectNetwork
 
 # Steps are timed until one of these is reached.
 _SECONDS, _STEPS = 3.0, 10
+# Small, so that a slow machine finishes a step within seconds.
 _BATCH = 8
 
 

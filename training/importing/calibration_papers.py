@@ -12,6 +12,7 @@ from training.data.split import stratified_split
 from training.data.targets import with_targets
 from training.errors import DataError
 
+# From fewer papers, a threshold and a calibration line for each label would be mostly chance.
 _FEWEST = 50
 # With fewer papers than this, all are needed for thresholds, and nothing is left for the detector.
 _FEWEST_WITH_SCOPE = 200

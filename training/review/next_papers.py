@@ -10,6 +10,7 @@ from model_store.papers import Paper
 
 # This many times the requested number of papers are compared with each other; the others are too certain.
 _CANDIDATES = 10
+# Hashed words: collisions among so many are rare, and no vocabulary has to be fitted.
 _FEATURES = 2**16
 
 

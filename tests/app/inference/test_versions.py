@@ -8,7 +8,7 @@ import pytest
 
 from app.inference.classifier import Classifier
 from app.inference.errors import ReloadRefused
-from app.inference.reload import Reloader, Versions, threads_per_run
+from app.inference.versions import ArtefactReloader, Versions, threads_per_run
 from model_store.errors import ArtefactDamaged
 from model_store.store import Store
 
@@ -41,7 +41,7 @@ def test_six_cancelled_reloads_load_one_artefact(store: Store, classifier: Class
     finished: list[str] = []
 
     async def scene() -> None:
-        reloader = Reloader(versions, lambda outcome, error: finished.append(outcome))
+        reloader = ArtefactReloader(versions, lambda outcome, error: finished.append(outcome))
         for _ in range(6):
             request = asyncio.create_task(reloader.reload(None))
             await asyncio.sleep(0.01)
@@ -58,7 +58,7 @@ def test_a_reload_that_takes_longer_than_its_caller_waits_is_accepted_and_goes_o
     versions = Loading(classifier, None)
 
     async def scene() -> None:
-        reloader = Reloader(versions, lambda outcome, error: None)
+        reloader = ArtefactReloader(versions, lambda outcome, error: None)
         assert await reloader.reload(time.monotonic() + 0.02) == "accepted"
         joined = asyncio.create_task(reloader.reload(None))
         versions.allowed.set()
@@ -77,7 +77,7 @@ def test_every_caller_gets_the_refusal_and_the_next_reload_starts_again(
     reported: list[Exception | None] = []
 
     async def scene() -> None:
-        reloader = Reloader(versions, lambda outcome, error: reported.append(error))
+        reloader = ArtefactReloader(versions, lambda outcome, error: reported.append(error))
         both = await asyncio.gather(reloader.reload(None), reloader.reload(None), return_exceptions=True)
         assert [type(outcome) for outcome in both] == [ReloadRefused] * 2
         with pytest.raises(ReloadRefused):

@@ -57,7 +57,7 @@ class Versions:
         return _load(self._store, self._name, self._wanted, self._workers, self._sha256)
 
 
-class Reloader:
+class ArtefactReloader:
     """Runs one reload at a time; concurrent callers wait for the same one.
 
     A reload is a separate task: when the request that started it ends early, the loading thread
