@@ -1,4 +1,4 @@
-"""Documents name only what exists: files, links, anchors, tests, settings."""
+"""Documents name only what exists: files, links, anchors, tests, settings, errors."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.api.errors import PROBLEMS
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +69,12 @@ def test_every_setting_is_explained_and_no_other() -> None:
     table = text[text.index("| `PAPERS_…` |") : text.index("SIGHUP, or")]
     rows = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("|")]
     assert {name.lower() for row in rows for name in _code(row)} == set(Settings.model_fields)
+
+
+def test_every_error_code_is_in_the_table_of_errors() -> None:
+    text = (ROOT / "docs/api.md").read_text()
+    table = text[text.index("| status | codes |") : text.index("## API keys")]
+    assert set(_code(table)) == {kind.code for kind in PROBLEMS.values()}
 
 
 def test_the_readme_is_short() -> None:
