@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from model_store.markup import without_markup
 from model_store.papers import Paper
@@ -17,11 +17,12 @@ _REASONS = ("empty", "unlabelled", "older", "newer", "other_labels", "in_test", 
 
 @dataclass
 class Cleaning:
-    """Filters a stream of papers; `seen` holds the keys of all papers that it has passed on, over all files."""
+    """Filters the papers of one file."""
 
     keep_unlabelled: bool
     """Whether a paper without any label is kept, as a negative example of each."""
-    seen: set[bytes] = field(default_factory=set)
+    kept: AbstractSet[bytes] = frozenset()
+    """Keys of the papers kept from the files before. A paper that was read there but not drawn is not among them."""
     test: AbstractSet[bytes] = frozenset()
     """Keys of the test papers, which must not be used for training or for any choice."""
 
@@ -29,14 +30,15 @@ class Cleaning:
         """The papers to use; `counts` gets the number of rows and those left out by reason."""
         counts.update(rows=0, **dict.fromkeys(_REASONS, 0))
         wanted = frozenset(source.having or ())
+        read: set[bytes] = set()
         for labelled in papers:
             counts["rows"] += 1
             # The cheap checks come first: they exclude most lines of a snapshot of millions.
             reason = self._reason(labelled, source, wanted)
             if reason is None:
                 key = paper_key(labelled.paper)
-                reason = "in_test" if key in self.test else "duplicates" if key in self.seen else None
-                self.seen.add(key)
+                reason = "in_test" if key in self.test else "duplicates" if key in self.kept or key in read else None
+                read.add(key)
             if reason is None:
                 yield labelled
             else:

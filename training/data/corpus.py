@@ -10,7 +10,7 @@ import numpy as np
 from training.config import AuxiliaryConfig, DataConfig, Source
 from training.data.cleaning import Cleaning, Counts, without_withdrawn
 from training.data.labelled_file import LabelledFile
-from training.data.papers import LabelledPaper, Papers
+from training.data.papers import LabelledPaper, Papers, paper_key
 from training.data.sampling import draw, nested_share, reservoir
 from training.data.split import stratified_split
 from training.data.targets import frequent_categories, with_targets
@@ -109,15 +109,15 @@ def read_file(
         reader.expect_labels(source.path, expected)
     papers = reader.read(source)
     reader.require_same_labels()
-    counts = {key: count for key, count in reader.report[str(source.path)].items() if isinstance(count, int)}
+    facts = reader.report[str(source.path)]
     if not papers:
-        reasons = ", ".join(f"{key} {count}" for key, count in counts.items() if count)
-        raise DataError(f"{source.path}: holds no paper that can be used ({reasons})")
+        raise DataError(f"{source.path}: holds no paper that can be used ({_counts(facts)})")
+    counts = {key: count for key, count in facts.items() if isinstance(count, int)}
     return reader.labels, papers, counts
 
 
 class _Reader:
-    """Reads one file after the other, remembering the labels of the first and the papers already read."""
+    """Reads one file after the other, remembering the labels of the first and the papers kept so far."""
 
     def __init__(self, config: DataConfig, seed: int, auxiliary: AuxiliaryConfig | None = None) -> None:
         self.labels: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class _Reader:
         self.rng = np.random.default_rng(seed)
         self._config = config
         self._auxiliary = auxiliary.column if auxiliary else None
-        self._seen: set[bytes] = set()
+        self._kept: set[bytes] = set()
         self._test: set[bytes] = set()
         self._held_out_labels: dict[Path, tuple[str, ...]] = {}
 
@@ -142,7 +142,7 @@ class _Reader:
             self.expect_labels(path, labels)
 
     def read(self, source: Source, *, training: bool = False) -> list[LabelledPaper]:
-        """The papers of a file that are in none of the files before, sampled as it says.
+        """The papers of a file except those kept from earlier files, sampled as it says.
 
         Notices of withdrawal are left out of the training papers only, since the service receives them, too.
         """
@@ -152,12 +152,13 @@ class _Reader:
         else:
             self._held_out_labels[source.path] = file.labels
         keep = self._config.keep_unlabelled
-        cleaning = Cleaning(not file.has_categories if keep is None else keep, self._seen, self._test)
+        cleaning = Cleaning(not file.has_categories if keep is None else keep, self._kept, self._test)
         counts: Counts = {}
         kept = self._drawn(cleaning(file, source, counts), source)
         if training:
             kept = without_withdrawn(kept, counts)
         counts["kept"] = len(kept)
+        self._kept.update(paper_key(labelled.paper) for labelled in kept)
         self.report[_entry(source, self.report)] = {"sha256": _sha256(source.path), **counts}
         return kept
 
@@ -173,7 +174,7 @@ class _Reader:
     def read_test(self, path: Path) -> list[LabelledPaper]:
         """The papers of the test file, to be left out of all files that follow."""
         papers = self.read(Source(path=path))
-        self._test, self._seen = self._seen, set()
+        self._test, self._kept = self._kept, set()
         return papers
 
 
@@ -193,6 +194,10 @@ def _entry(source: Source, report: Mapping[str, object]) -> str:
     return f"{source.path}#{again + 1}" if again else str(source.path)
 
 
+def _counts(facts: Facts) -> str:
+    return ", ".join(f"{key} {count}" for key, count in facts.items() if isinstance(count, int) and count)
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -201,6 +206,9 @@ def _sha256(path: Path) -> str:
 def _require_examples(corpus: Corpus) -> None:
     """DataError unless every label has papers to learn it from and papers to measure it on."""
     for part, papers in (("training", corpus.train), ("validation", corpus.validation)):
+        if not len(papers):
+            counts = "; ".join(f"{file}: {_counts(facts)}" for file, facts in corpus.report.items())
+            raise DataError(f"no {part} paper is left ({counts})")
         positives = papers.targets.sum(axis=0)
         missing = [label for label, count in zip(corpus.labels, positives, strict=True) if not count]
         if missing:

@@ -105,6 +105,21 @@ def test_papers_are_chosen_by_date_and_by_rare_label(tmp_path: Path) -> None:
     assert corpus.report[f"{path}#2"]["other_labels"] == 1
 
 
+@pytest.mark.parametrize("first", [{"sample": 10}, {"most_per_category": 10}])
+def test_a_paper_that_was_read_but_not_drawn_is_no_duplicate_in_a_later_section(
+    tmp_path: Path, first: dict[str, int]
+) -> None:
+    titles = [f"paper {i}" for i in range(40)]
+    again = [title.upper() for title in titles]  # duplicates within the file, whether the first copy is drawn or not
+    path = arxiv(tmp_path / "a.jsonl", [(title, "cs.X hep-th math.X", "2020-01-01") for title in titles + again])
+    validation = arxiv(tmp_path / "v.jsonl", [("held out", "math.X hep-th cs.X", "2020-01-01")])
+    sources = (Source(path=path, **first), Source(path=path))
+    corpus = read_corpus(DataConfig(train=sources, validation=validation, categories=CATEGORIES), seed=1)
+    assert sorted(paper.title.lower() for paper in corpus.train.papers) == sorted(titles)
+    drawn, later = (corpus.report[name]["kept"] for name in (str(path), f"{path}#2"))
+    assert (0 < int(drawn) < 40, int(drawn) + int(later)) == (True, 40)
+
+
 def test_finer_categories_are_targets_of_their_own(tmp_path: Path) -> None:
     rows = [("a", "cs.A math.A", "2020"), ("b", "cs.A hep-th", "2020"), ("c", "cs.B math.A hep-th", "2020")]
     known = arxiv(tmp_path / "known.jsonl", rows)
@@ -182,6 +197,12 @@ def test_other_labels_in_the_validation_file_are_an_error(tmp_path: Path) -> Non
     validation = tiny.write_csv(tmp_path / "v.csv", [paper("b", Z=1)])
     with pytest.raises(DataError, match=r"v\.csv: labels differ .*unknown \['Z'\]"):
         read(train, validation)
+
+
+def test_a_run_without_training_papers_says_where_they_went(tmp_path: Path) -> None:
+    path = tiny.write_csv(tmp_path / "t.csv", tiny.papers(20))
+    with pytest.raises(DataError, match=r"no training paper is left \(.*t\.csv#2: rows 20, duplicates 20\)"):
+        read(path, path)
 
 
 def test_labels_may_stand_in_another_order_in_the_validation_file(tmp_path: Path) -> None:
