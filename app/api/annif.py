@@ -18,8 +18,9 @@ from app.api.errors import InvalidRequest, NotFound, UnsupportedMediaType
 from app.api.json_route import JsonRoute
 from app.api.results import label_uri, predicted, shortest
 from app.api.schemas import PaperId, Text
-from app.api.validation import invalid_parameter, invalid_request, too_large
-from app.inference.engine import Prediction
+from app.api.validation import invalid_field, invalid_parameter, invalid_request, too_large
+from app.inference.engine import Outcome, Prediction
+from model_store.errors import PaperError
 from model_store.manifest import Manifest
 from model_store.papers import Paper
 
@@ -132,7 +133,7 @@ async def suggest(
 ) -> Suggestions:
     """The subjects of one text."""
     answer = await work.classify([_paper(form.text, state, "#")])
-    return Suggestions(results=_suggestions(predicted(answer.outcomes[0], "#"), answer.manifest, form))
+    return Suggestions(results=_suggestions(_prediction(answer.outcomes[0], "#"), answer.manifest, form))
 
 
 @router.post("/v1/projects/{project_id}/suggest-batch")
@@ -143,7 +144,7 @@ async def suggest_batch(
     documents = [_document(document, f"#/documents/{i}") for i, document in enumerate(batch.documents)]
     papers = [_paper(document.text, state, f"#/documents/{i}") for i, document in enumerate(documents)]
     answer = await work.classify(papers)
-    predictions = [predicted(outcome, f"#/documents/{i}") for i, outcome in enumerate(answer.outcomes)]
+    predictions = [_prediction(outcome, f"#/documents/{i}") for i, outcome in enumerate(answer.outcomes)]
     return [
         DocumentSuggestions(
             document_id=document.document_id, results=_suggestions(prediction, answer.manifest, options)
@@ -170,6 +171,12 @@ def _paper(text: str, state: State, pointer: str) -> Paper:
         raise too_large(f"{pointer}/text", "characters", limit, len(text))
     title, _, abstract = text.strip().partition("\n")
     return Paper(title, abstract) if len(title) <= _MAX_TITLE_CHARS else Paper("", text)
+
+
+def _prediction(outcome: Outcome, pointer: str) -> Prediction:
+    if isinstance(outcome, PaperError):
+        raise invalid_field(f"{pointer}/text", "expected at least one word")
+    return predicted(outcome, pointer)
 
 
 def _project(manifest: Manifest) -> dict[str, object]:

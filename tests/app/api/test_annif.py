@@ -101,6 +101,14 @@ def test_an_unknown_form_is_a_422(client: TestClient, body: bytes) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
+def test_a_text_without_words_is_reported_as_a_text(client: TestClient) -> None:
+    one = client.post("/v1/projects/tiny-subjects/suggest", content="text=...", headers=FORM)
+    documents = {"documents": [{"text": "star"}, {"text": "n/a"}]}
+    many = client.post("/v1/projects/tiny-subjects/suggest-batch", json=documents)
+    for answer, pointer in ((one, "#/text"), (many, "#/documents/1/text")):
+        assert (answer.status_code, answer.json()["detail"]) == (422, f"{pointer}: expected at least one word.")
+
+
 def test_other_content_types_and_too_many_documents_are_refused(client: TestClient) -> None:
     path = "/v1/projects/tiny-subjects/suggest"
     assert client.post(path, json={"text": "star"}).status_code == 415
