@@ -95,7 +95,7 @@ def read(path: Path, options: Options | None = None) -> Iterator[Row]:
     """The rows of a table in which no row may be bad: raises TableError that names file, row and column."""
     for row in scan(path, options):
         if isinstance(row, BadRow):
-            raise TableError(f"{path}, {row}")
+            raise TableError(f"{path}, {row}; correct the row or delete it")
         yield row
 
 

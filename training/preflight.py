@@ -13,7 +13,10 @@ from training.data.folds import folds
 from training.errors import ConfigError
 from training.fitting.distributed import ProcessGroup
 from training.fitting.teacher import read_scores
+from training.model.network import load_network
 from training.model.pretrained import EncoderFacts, read_encoder, read_tokenizer
+from training.model.weights import read_categories
+from training.publishing.category_papers import read_category_papers
 
 # The limit of model_store.labels.Label.
 _LONGEST_NAME = 1000
@@ -43,9 +46,12 @@ def check_run(config: RunConfig, corpus: Corpus) -> None:
     _check_lengths(config, encoder)
     _check_layers(config, encoder)
     tokenizer = read_tokenizer(config.encoder.source)
-    _check_tokens(config, tokenizer)
+    _check_tokens(config, tokenizer, encoder)
+    _check_network(config, corpus)
     _check_golden(config, PaperEncoder(tokenizer, config.input))
     _check_labels(corpus)
+    if config.fit.continue_from:
+        read_categories(config.fit.continue_from)
     if config.thresholds.aim == "precision":
         _check_positives(config, corpus)
     if config.teacher:
@@ -70,11 +76,31 @@ def _check_layers(config: RunConfig, encoder: EncoderFacts) -> None:
         raise ConfigError(f"[scope] layer is {layer}, the encoder has {kept}; name one of them, or leave it out")
 
 
-def _check_tokens(config: RunConfig, tokenizer: Tokenizer) -> None:
+def _check_tokens(config: RunConfig, tokenizer: Tokenizer, encoder: EncoderFacts) -> None:
+    source, pieces = config.encoder.source, tokenizer.get_vocab_size()
+    if pieces <= len(tokenizer.get_added_tokens_decoder()):
+        raise ConfigError(
+            f"encoder {source!r} has no vocabulary; expected tokenizer.json or vocab.txt beside its weights"
+        )
+    if pieces > encoder.vocabulary:
+        raise ConfigError(
+            f"the tokenizer of encoder {source!r} has {pieces} word pieces, its weights have {encoder.vocabulary}; "
+            "give the tokenizer that belongs to the weights"
+        )
     for key in ("cls_token", "sep_token"):
         token = getattr(config.input, key)
         if tokenizer.token_to_id(token) is None:
             raise ConfigError(f"input.{key} is {token!r}, which the encoder's tokenizer does not know; name its own")
+
+
+def _check_network(config: RunConfig, corpus: Corpus) -> None:
+    """Load the weights once: they may be damaged, of another size, or have fewer layers than [exits] names."""
+    labels, chunked = len(corpus.labels), config.input.chunks is not None
+    load_network(config.encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
+    for wanted in config.publish:
+        for path in (wanted.validation, wanted.test):
+            if path is not None and wanted.labels == "categories":
+                read_category_papers(path, corpus.categories)
 
 
 def _check_golden(config: RunConfig, encoder: PaperEncoder) -> None:

@@ -27,7 +27,7 @@ from training.fitting.distributed import ProcessGroup, wait_for_all
 from training.fitting.fit import fit as fit_network
 from training.model.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network
-from training.model.pretrained import not_loadable, pad_id, read_tokenizer
+from training.model.pretrained import pad_id, read_tokenizer
 from training.model.weights import continue_from, save_weights
 from training.provenance import Inputs, record, require_same
 from training.publishing.edition import further_edition, main_edition
@@ -79,11 +79,12 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
     if resume and weights.exists():
         _LOG.info("%s exists: fitting is done", weights)
         return
-    _prepare_directory(run, resume=resume)
     set_seed(config.seed)
     network = _training_network(run)
     tokenizer = read_tokenizer(config.encoder.source)
     encoder = PaperEncoder(tokenizer, config.training_input)
+    # The files of an earlier fit are removed last, when nothing can stop this one any more.
+    _prepare_directory(run, resume=resume)
     fit_network(
         network,
         EncodedPapers(encoder, _training_papers(run)),
@@ -189,10 +190,7 @@ def _new_network(run: TrainingRun, encoder: EncoderConfig) -> SubjectNetwork:
     config = run.config
     chunked = config.input.chunks is not None
     labels = len(run.corpus.labels)
-    try:
-        return load_network(encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
-    except OSError as error:
-        raise not_loadable(encoder.source, error) from None
+    return load_network(encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
 
 
 def _training_network(run: TrainingRun) -> SubjectNetwork:

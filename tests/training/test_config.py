@@ -25,11 +25,39 @@ def test_the_text_is_kept_verbatim_for_the_manifest(tmp_path: Path) -> None:
         ("[head]\ndropout = 1.5\n", r"head\.dropout: Input should be less than 1"),
         ("[quantization]\nper_channel = 'perhaps'\n", r"quantization\.per_channel: Input should be a valid boolean"),
         ("broken", "is not TOML"),
+        ('[[publish]]\nname = "tiny"\nversion = "0.1.0"\n', r"tiny 0\.1\.0 would be published twice"),
+        ('[[publish]]\nname = "small"\nversion = "0.1.0"\ncut_after = 1\n', r"cut_after is 1; .*in \[exits\]: none"),
+        (
+            '[[publish]]\nname = "fine"\nversion = "0.1.0"\nlabels = "categories"\n',
+            r"needs the head that \[auxiliary\]",
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, extra: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         read_config(tiny.config(tmp_path, extra=extra))
+
+
+def test_a_wrong_element_is_not_reported_as_a_missing_one(tmp_path: Path) -> None:
+    path = tiny.config(tmp_path)
+    path.write_text(path.read_text().replace("[[data.train]]", "[[data.train]]\nsample = 0"))
+    with pytest.raises(ConfigError) as refused:
+        read_config(path)
+    assert str(refused.value).splitlines()[1:] == [
+        "  data.train.0.sample: Input should be greater than or equal to 1",
+    ]
+
+
+def test_a_label_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.labels: .*'A' is named 2 times; name each label once"):
+        read_config(tiny.config(tmp_path, within={"data": "labels = ['A', 'B', 'A']"}))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tiny.config(tmp_path)
+    text = path.read_text()
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_config(path)[1] == text
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

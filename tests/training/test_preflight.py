@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,8 @@ def test_a_store_that_cannot_be_written_is_noticed(tmp_path: Path, capsys: pytes
         ({"input": "max_tokens = 100"}, "", "input.max_tokens is 100, the encoder .* reads at most 64"),
         ({"input": 'sep_token = "</s>"'}, "", r"input.sep_token is '</s>', which the encoder's tokenizer"),
         ({"scope": "layer = 9"}, "", r"\[scope\] layer is 9, the encoder has 2"),
+        ({}, "[exits]\nlayers = [9]\n", r"\[exits\] names layers \[9\]; expected layers from 1 to 1"),
+        ({"fit": 'continue_from = "absent.safetensors"'}, "", "absent.safetensors cannot be read as the weights"),
         ({}, '[teacher]\nscores = ["absent.npz"]\n', "absent.npz: cannot be read as a teacher's scores"),
         ({}, "[pretrain]\n[teacher]\nscores = ['absent.npz']\n", "absent.npz: cannot be read"),
     ],
@@ -128,3 +131,41 @@ def test_an_encoder_that_cannot_be_loaded_is_one_sentence(
     config = tiny.config(tmp_path)
     config.write_text(config.read_text().replace(json.dumps(str(tmp_path / "encoder")), json.dumps(source)))
     assert said in refusal(capsys, config, "run")
+
+
+def test_a_damaged_encoder_is_one_sentence_and_costs_no_earlier_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny.config(tmp_path)
+    (tmp_path / "encoder/model.safetensors").write_bytes(b"damaged" * 100)
+    earlier = tmp_path / "runs/tiny-0.1.0/network.safetensors"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(b"hours of work")
+    assert main(["fit", str(config), "--runs", str(tmp_path / "runs")]) == 2
+    assert "encoder' is a folder, but holds no encoder in the Hugging Face layout" in capsys.readouterr().err
+    assert earlier.read_bytes() == b"hours of work"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            lambda folder: [path.unlink() for path in folder.glob("*token*")],
+            "has no vocabulary; expected tokenizer.json",
+        ),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"cut"), "but holds no encoder"),
+        (lambda folder: shrink(folder / "config.json"), "word pieces, its weights have 7"),
+    ],
+    ids=["no tokenizer", "cut weights", "another tokenizer"],
+)
+def test_an_encoder_whose_files_do_not_fit_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], said: str
+) -> None:
+    config = tiny.config(tmp_path)
+    damage(tmp_path / "encoder")
+    assert said in refusal(capsys, config)
+
+
+def shrink(config: Path) -> None:
+    """Let the encoder have embeddings of seven word pieces."""
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 7}))

@@ -1,10 +1,15 @@
 """The sections of a run that describe its papers."""
 
+from collections import Counter
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from training.config.toml_document import Section
+
+# As model_store.labels.Label has it.
+LabelName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class TextFile(Section):
@@ -49,7 +54,7 @@ class DataConfig(Section):
     validation_sample: int | None = Field(default=None, ge=1, description="validation papers to draw, seeded")
     title_column: str | None = Field(default=None, description="absent: the column named `title`, if there is one")
     abstract_column: str | None = Field(default=None, description="absent: the column named `abstract`, if any")
-    labels: tuple[str, ...] | None = Field(
+    labels: tuple[LabelName, ...] | None = Field(
         default=None, min_length=1, description="label columns; absent: all but id, title and abstract"
     )
     categories: dict[str, tuple[str, ...]] | None = Field(
@@ -62,6 +67,14 @@ class DataConfig(Section):
     share: float = Field(
         default=1.0, gt=0, le=1, description="of the training papers, seeded; a smaller share lies within a larger one"
     )
+
+    @field_validator("labels")
+    @classmethod
+    def _named_once(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for label, times in Counter(labels or ()).items():
+            if times > 1:
+                raise ValueError(f"{label!r} is named {times} times; name each label once")
+        return labels
 
 
 class AuxiliaryConfig(Section):

@@ -88,7 +88,7 @@ class ArtefactConfig(Section):
     """A further artefact made of the same fitted network, under a name of its own."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
-    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    version: str = Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")
     cut_after: int | None = Field(
         default=None, ge=1, description="leave out the layers above this one, which must be among the exits"
     )

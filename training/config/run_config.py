@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from model_store.papers import InputFormat
 from training.config.data_config import AuxiliaryConfig, DataConfig
@@ -24,10 +24,10 @@ class PublishConfig(Section):
     """The configuration of publishing, for a network that was fitted here or imported."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=100)
-    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    version: str = Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")
     licence: str
     limits: tuple[str, ...] = Field(default=())
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     encoder: EncoderConfig
     input: InputFormat
     quantization: QuantizationConfig = QuantizationConfig()
@@ -55,6 +55,25 @@ class RunConfig(PublishConfig):
     loss: LossConfig = LossConfig()
     fit: FitConfig = FitConfig()
     publish: tuple[ArtefactConfig, ...] = Field(default=(), description="further artefacts of the same network")
+
+    @model_validator(mode="after")
+    def _further_artefacts_can_be_made(self) -> "RunConfig":
+        versions = {(self.name, self.version)}
+        exits = self.exits.layers if self.exits else ()
+        for wanted in self.publish:
+            version = (wanted.name, wanted.version)
+            if version in versions:
+                raise ValueError(f"{wanted.name} {wanted.version} would be published twice; raise one of the versions")
+            versions.add(version)
+            if wanted.cut_after is not None and wanted.cut_after not in exits:
+                there = ", ".join(map(str, exits)) or "none"
+                raise ValueError(f"cut_after is {wanted.cut_after}; expected one of the layers in [exits]: {there}")
+            if wanted.labels == "categories" and (self.auxiliary is None or wanted.validation is None):
+                raise ValueError(
+                    f'{wanted.name} has `labels = "categories"`: it needs the head that [auxiliary] trains, and '
+                    "`validation`, a file of papers with categories that the run does not train on"
+                )
+        return self
 
     @property
     def training_input(self) -> InputFormat:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from training.errors import ConfigError
 
@@ -21,7 +22,7 @@ class Section(BaseModel):
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """A TOML file as a document and as its text; ConfigError if it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows' editors write a byte order mark
         return tomllib.loads(text), text
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
@@ -34,5 +35,21 @@ def validated(kind: type[_M], document: Mapping[str, Any], complaint: str) -> _M
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        lines = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        lines = (f"  {_place(e)}{e['msg'].removeprefix('Value error, ')}" for e in _causes(error))
         raise ConfigError("\n".join([f"{complaint}:", *lines])) from None
+
+
+def _place(error: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, error['loc']))}: " if error["loc"] else ""
+
+
+def _causes(error: ValidationError) -> list[ErrorDetails]:
+    """The errors but those of arrays that are only too short because one of their elements is wrong."""
+    errors = error.errors(include_input=False)
+    places = [e["loc"] for e in errors]
+    return [
+        e
+        for e in errors
+        if e["type"] != "too_short"
+        or not any(len(loc) > len(e["loc"]) and loc[: len(e["loc"])] == e["loc"] for loc in places)
+    ]

@@ -4,12 +4,12 @@ from typing import Literal
 
 Flag = bool | Literal["blank"] | None
 
-# pandas writes 1.0 for a column that once had a missing value, and True for booleans.
-_TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y"})
+# pandas writes 1.0 for a column that once had a missing value, and True for booleans. People tick cells.
+_TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "\u2713", "\u2714"})
 _FALSE = frozenset({"0", "0.0", "false", "f", "no", "n"})
 _BLANK = frozenset({"", "nan", "na", "n/a", "null", "none"})
 
-EXPECTED = "expected 0 or 1, or their spellings 1.0, true, yes"
+EXPECTED = "expected 0 or 1, or their spellings 1.0, true, yes, x"
 
 
 def read_flag(value: object) -> Flag:
@@ -23,5 +23,5 @@ def read_flag(value: object) -> Flag:
         return "blank" if value != value else {0.0: False, 1.0: True}.get(value)
     if not isinstance(value, str):
         return None
-    word = value.strip().lower()
+    word = value.strip().lower().replace(",", ".")  # spreadsheets may have decimal commas
     return True if word in _TRUE else False if word in _FALSE else "blank" if word in _BLANK else None

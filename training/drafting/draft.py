@@ -121,6 +121,13 @@ papers = {max(50, sizes.scope_papers)}
 """
 
 
+def neither(column: str, cell: str | None) -> str:
+    """Why a column is neither text nor label; `cell` is its first cell that is not 0 or 1."""
+    if cell is None:
+        return f"because all its cells are blank: {quoted(column)}"
+    return f"because it holds more than 0 and 1: {quoted(column)} ({cell})"
+
+
 def minutes(seconds: float) -> str:
     """A duration for people: "about 7 minutes"."""
     whole = max(1, round(seconds / 60))
@@ -176,7 +183,7 @@ def _left_out(found: Survey) -> str:
         f"{'with' if papers < FEWEST else 'without'} it to learn from: {quoted(label)}"
         for label, papers in found.set_aside.items()
     ]
-    notes += [f"\n# Left out, because it holds more than 0 and 1: {quoted(column)}" for column in found.others]
+    notes += [f"\n# Left out, {neither(column, cell)}" for column, cell in found.others.items()]
     return "".join(notes)
 
 

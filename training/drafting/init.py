@@ -1,19 +1,20 @@
 """`python -m training init`: survey the file, time the machine, write the configuration."""
 
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from training.config import EncoderConfig, HeadConfig, RunConfig, validated
 from training.data.column_roles import ColumnChoice
-from training.drafting.draft import draft, minutes
+from training.drafting.draft import draft, minutes, neither
 from training.drafting.plan import Plan, plan
 from training.drafting.survey import Survey, survey
 from training.drafting.toml_text import quoted
 from training.errors import ConfigError
 from training.fitting.speed import Speed, measure_speed
 from training.model.network import SubjectNetwork, load_network
-from training.model.pretrained import EncoderFacts, not_loadable, read_encoder, read_tokenizer
+from training.model.pretrained import EncoderFacts, read_encoder, read_tokenizer
 
 MeasureSpeed = Callable[[SubjectNetwork, int, int, int], Speed]
 
@@ -29,6 +30,8 @@ def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice, measure
     """
     if output.exists():
         raise ConfigError(f"{output} exists already; name another file with --output")
+    if not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
+        raise ConfigError(f"{output.parent} is no folder that can be written to; name another file with --output")
     # The encoder comes first: otherwise minutes are wasted on a large file before an unreachable hub is noticed.
     facts, tokenizer = read_encoder(encoder), read_tokenizer(encoder)
     found = survey(papers, tokenizer, choice)
@@ -40,10 +43,7 @@ def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice, measure
 
 
 def _plan(encoder: str, facts: EncoderFacts, found: Survey, measure: MeasureSpeed) -> Plan:
-    try:
-        network = load_network(EncoderConfig(source=encoder), HeadConfig(), len(found.labels))
-    except OSError as error:
-        raise not_loadable(encoder, error) from None
+    network = load_network(EncoderConfig(source=encoder), HeadConfig(), len(found.labels))
     return plan(found, facts, measure(network, facts.vocabulary, *_lengths(facts)))
 
 
@@ -57,7 +57,11 @@ def _summary(found: Survey, sizes: Plan, output: Path) -> str:
     labels = f"{len(found.labels)} label{'s' * (len(found.labels) != 1)}"
     lines = [
         f"{found.papers} papers; titles: {title}; abstracts: {abstract}; {labels}",
-        *(f"left out, a label of {papers} papers: {quoted(label)}" for label, papers in found.set_aside.items()),
+        *(
+            f"left out, a label of {papers} paper{'s' * (papers != 1)}: {quoted(label)}"
+            for label, papers in found.set_aside.items()
+        ),
+        *(f"left out, {neither(name, cell)}" for name, cell in found.others.items()),
         f"on this machine fitting takes {minutes(sizes.costs.fit)} at most, the whole run {minutes(sizes.costs.total)}",
         f"{output}: read it, change what you like, then",
         f"python -m training run {output}",

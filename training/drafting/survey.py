@@ -13,6 +13,7 @@ from training.data.cleaning import has_text
 from training.data.column_roles import ColumnChoice, Columns, find_columns, label_columns
 from training.data.flags import read_flag
 from training.data.paper_file import PaperFile, PaperRow
+from training.data.papers import paper_key
 from training.errors import DataError
 
 # An eighth of the papers is held out: a label of fewer papers would be measured on less than two.
@@ -21,13 +22,15 @@ FEWEST = 16
 _MEASURED = 2000
 # The limit of encoders of the BERT family; longer texts count as this long.
 _LONGEST = 512
+# Characters of a cell that a message shows.
+_SHOWN = 20
 
 
 class Survey(NamedTuple):
     """The contents of a file."""
 
     papers: int
-    """Rows with a text."""
+    """Rows with a text, duplicates not counted."""
     columns: Columns
     labels: dict[str, int]
     """Papers by label; every column of 0 and 1 is one."""
@@ -35,8 +38,9 @@ class Survey(NamedTuple):
     """Labels with too few papers, or too few papers without them."""
     blanks: int
     """Blank cells in the columns of `labels`."""
-    others: tuple[str, ...]
-    """Columns that are neither text nor label."""
+    others: dict[str, str | None]
+    """Columns that are neither text nor label, and what their first cell other than 0 and 1 holds; None if all are
+    blank."""
     lengths: Sequence[int]
     """Word pieces of a sample of the papers, special tokens not counted, in ascending order."""
 
@@ -58,24 +62,26 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
     enough papers.
     """
     file = PaperFile(path, choice)
-    columns, papers = _Columns(), _Sample(_MEASURED)
+    columns, papers, read = _Columns(), _Sample(_MEASURED), set[bytes]()
     for row in file:
-        columns.add(row)
-        if has_text(row.paper):
+        key = paper_key(row.paper)
+        is_new = has_text(row.paper) and key not in read  # as in a run
+        columns.add(row, is_new)
+        if is_new:
+            read.add(key)
             papers.add(row.paper)
     if not papers.seen:
         raise DataError(f"{path}: no row has a title or an abstract")
     candidates = label_columns(columns.names, find_columns(columns.names, choice))
     flagged = [name for name in candidates if columns.is_flag(name)]
     if not flagged:
-        looked_at = ", ".join(map(repr, candidates)) or "none"
-        raise DataError(f"{path}: no column holds only 0 and 1; looked at {looked_at}")
-    usable = [name for name in flagged if FEWEST <= columns.positives[name] <= columns.rows - FEWEST]
+        raise _no_labels(path, candidates, columns)
+    usable = [name for name in flagged if FEWEST <= columns.positives[name] <= papers.seen - FEWEST]
     if not usable:
         counts = ", ".join(f"{name!r} {columns.positives[name]}" for name in flagged)
         raise DataError(
             f"{path}: no label has enough papers; needed are {FEWEST} with and {FEWEST} without it, of "
-            f"{columns.rows} rows have it: {counts}"
+            f"{papers.seen} papers have it: {counts}"
         )
     return Survey(
         papers=papers.seen,
@@ -83,8 +89,16 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
         labels={name: columns.positives[name] for name in usable},
         set_aside={name: columns.positives[name] for name in flagged if name not in usable},
         blanks=sum(columns.blanks(name) for name in usable),
-        others=tuple(name for name in candidates if name not in flagged),
+        others={name: columns.other_cell(name) for name in candidates if name not in flagged},
         lengths=_lengths(papers.drawn, tokenizer),
+    )
+
+
+def _no_labels(path: Path, candidates: Sequence[str], columns: "_Columns") -> DataError:
+    looked_at = ", ".join(f"{name!r} ({columns.other_cell(name) or 'blank'})" for name in candidates) or "none"
+    return DataError(
+        f"{path}: no column holds only 0 and 1; looked at {looked_at}; expected one column per label, with 1 where a "
+        "paper has it and 0 where not"
     )
 
 
@@ -92,30 +106,36 @@ class _Columns:
     """Counts what the cells of each column are; JSON lines may leave out keys."""
 
     def __init__(self) -> None:
-        self.rows = 0
         self.positives = Counter[str]()
-        self._negatives = Counter[str]()
-        self._other = set[str]()
+        """Papers by label."""
+        self._rows = 0
+        self._flags = Counter[str]()
+        self._other: dict[str, str] = {}
         self.names: dict[str, None] = {}
 
-    def add(self, row: PaperRow) -> None:
-        """Count the cells of a row."""
-        self.rows += 1
+    def add(self, row: PaperRow, is_new: bool) -> None:
+        """Count the cells of a row; a run reads those of empty and repeated papers too, but learns from new ones."""
+        self._rows += 1
         for name, value in row.cells.items():
             self.names.setdefault(name)
             flag = None if name in self._other else read_flag(value)
             if flag is None:
-                self._other.add(name)
+                self._other.setdefault(name, f"row {row.number} holds {_short(value)!r}")
             elif flag != "blank":
-                (self.positives if flag else self._negatives)[name] += 1
+                self._flags[name] += 1
+                self.positives[name] += flag and is_new
 
     def is_flag(self, name: str) -> bool:
         """Whether all cells are 0, 1 or blank, and not all of them blank."""
-        return name not in self._other and self.positives[name] + self._negatives[name] > 0
+        return name not in self._other and self._flags[name] > 0
+
+    def other_cell(self, name: str) -> str | None:
+        """The first cell that is no flag."""
+        return self._other.get(name)
 
     def blanks(self, name: str) -> int:
         """Rows whose cell is blank or missing."""
-        return self.rows - self.positives[name] - self._negatives[name]
+        return self._rows - self._flags[name]
 
 
 class _Sample:
@@ -134,6 +154,10 @@ class _Sample:
             self.drawn.append(paper)
         elif (place := int(self._rng.integers(self.seen))) < self._size:
             self.drawn[place] = paper
+
+
+def _short(value: object) -> object:
+    return value if len(str(value)) <= _SHOWN else f"{str(value)[:_SHOWN]}\u2026"
 
 
 def _lengths(papers: Sequence[Paper], tokenizer: Tokenizer) -> list[int]:

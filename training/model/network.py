@@ -4,7 +4,7 @@ from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig
 
 from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
 from training.errors import ConfigError
@@ -13,6 +13,7 @@ from training.model.auxiliary import AuxiliaryHead
 from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
 from training.model.losses import TeacherLoss
+from training.model.pretrained import load_body
 
 
 class SubjectNetwork(nn.Module):
@@ -186,8 +187,8 @@ def load_network(
     """A network with a pretrained encoder, cut off above the highest layer that is read, and new heads.
 
     If `chunked`, papers are read in chunks. `source` is a hub id or a local folder of a model of
-    the BERT family, which tells title and abstract apart by token types; ConfigError for any other,
-    or if it has too few layers.
+    the BERT family, which tells title and abstract apart by token types; ConfigError for any other, if
+    it has too few layers, or if its files cannot be read.
     """
     config = AutoConfig.from_pretrained(encoder.source)
     if encoder.dropout is not None:
@@ -198,9 +199,7 @@ def load_network(
             "BERT family, such as bert-base-uncased"
         )
     config.num_hidden_layers = _layers_kept(features_read, config.num_hidden_layers)
-    body = AutoModel.from_pretrained(
-        encoder.source, config=config, add_pooling_layer=False, attn_implementation=encoder.attention
-    )
+    body = load_body(encoder.source, config, encoder.attention)
     body.requires_grad_(not encoder.freeze)
     network = SubjectNetwork(body, config.hidden_size, labels, head, features_read, chunked=chunked)
     if exits is not None:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from httpx2 import HTTPError
 from huggingface_hub import HfApi, try_to_load_from_cache
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 from training.errors import ConfigError
 
@@ -84,6 +85,17 @@ def pad_id(tokenizer: Tokenizer) -> int:
     """The id that fills up short texts; masked, so any will do where there is none."""
     found: int | None = tokenizer.token_to_id("[PAD]")
     return found or 0
+
+
+def load_body(source: str, config: PreTrainedConfig, attention: str | None) -> PreTrainedModel:
+    """The pretrained layers without a pooler; ConfigError if the weights are missing, damaged or of other sizes."""
+    try:
+        body: PreTrainedModel = AutoModel.from_pretrained(
+            source, config=config, add_pooling_layer=False, attn_implementation=attention
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise not_loadable(source, error) from None
+    return body
 
 
 def not_loadable(source: str, error: Exception, what: str = "encoder") -> ConfigError:

@@ -32,6 +32,7 @@ def read_categories(path: Path) -> tuple[str, ...]:
 
 def continue_from(network: SubjectNetwork, path: Path) -> None:
     """Give the network the weights of an earlier one; ConfigError unless both have the same layers and heads."""
+    read_categories(path)  # refuses a file that cannot be read
     try:
         network.load_state_dict(load_file(path))
     except RuntimeError as error:

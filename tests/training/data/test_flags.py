@@ -5,7 +5,9 @@ import pytest
 from training.data.flags import read_flag
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, "1", " 1 ", "1.0", "True", "true", "TRUE", "yes", "Y"])
+@pytest.mark.parametrize(
+    "value", [1, 1.0, True, "1", " 1 ", "1.0", "True", "true", "TRUE", "yes", "Y", "x", " X ", "✓", "1,0"]
+)
 def test_flags_that_mean_yes(value: object) -> None:
     assert read_flag(value) is True
 

@@ -44,7 +44,7 @@ def test_a_draft_names_labels_and_measures_lengths(drafted: Path) -> None:
     assert config.data.labels == ("Gardening", "Bee keeping", "Cooking & baking")
     assert config.input.max_tokens == 32
     assert '# Left out, because 0 of 160 papers have it, too few with it to learn from: "Unused"' in text
-    assert '# Left out, because it holds more than 0 and 1: "Year"' in text
+    assert """# Left out, because it holds more than 0 and 1: "Year" (row 1 holds '1990')""" in text
 
 
 def test_a_draft_is_never_written_over_a_file(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,10 +57,19 @@ def test_a_draft_is_never_written_over_a_file(drafted: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ([{"TITLE": "a", "ABSTRACT": "b", "Year": 1999}], "no column holds only 0 and 1; looked at 'Year'"),
+        (
+            [{"TITLE": "a", "ABSTRACT": "b", "Year": 1999}],
+            "no column holds only 0 and 1; looked at 'Year' (row 1 holds '1999')",
+        ),
         ([{"TITLE": "a", "X": 1}], "no label has enough papers; needed are 16 with and 16 without it"),
         ([{"Heading": "a", "X": 1}], "has neither a column of titles nor one of abstracts"),
         ([{"TITLE": "", "ABSTRACT": " ", "X": 1}], "no row has a title or an abstract"),
+        (
+            [{"TITLE": "a", "Subjects": "X; Y"}],
+            "'Subjects' (row 1 holds 'X; Y'); expected one column per label, with 1 where",
+        ),
+        ([{"TITLE": f"t{i % 20}", "X": i % 2} for i in range(80)], "of 20 papers have it: 'X' 10"),
+        ([{"TITLE": f"t{i}" if i < 20 else "n/a", "X": i % 2} for i in range(80)], "of 20 papers have it: 'X' 10"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(
@@ -70,6 +79,13 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(
     encoder = str(tiny.encoder(tmp_path / "encoder"))
     assert main(["init", str(papers), "--encoder", encoder, "--output", str(tmp_path / "run.toml")]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_noticed_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "whatever.csv", "--output", str(tmp_path / "no/run.toml")]) == 2
+    assert "no is no folder that can be written to; name another file with --output" in capsys.readouterr().err
 
 
 NAMES = (
@@ -131,6 +147,13 @@ def test_blank_cells_are_counted_and_said_to_mean_0(encoder: str, tmp_path: Path
     config = draft(path, encoder)
     assert read_config(config)[0].data.blank_is_negative
     assert re.search(r"# \d+ cells of the label columns are blank and count as 0", config.read_text())
+    assert check(config) == 0
+
+
+def test_a_blank_cell_of_a_paper_that_does_not_count_is_a_blank_cell(encoder: str, tmp_path: Path) -> None:
+    table = [*tiny.papers(90), {"ID": 90, "TITLE": "n/a", "ABSTRACT": ""} | dict.fromkeys(tiny.LABELS, "")]
+    config = draft(tiny.write_csv(tmp_path / "p.csv", table), encoder)
+    assert "# 3 cells of the label columns are blank and count as 0" in config.read_text()
     assert check(config) == 0
 
 

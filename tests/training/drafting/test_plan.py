@@ -17,7 +17,7 @@ FAST, SLOW = Speed(0.0003, 3e-7), Speed(0.003, 2e-6)
 def found(papers: int, tokens: int = 250, labels: int = 10) -> Survey:
     columns = Columns("title", "abstract", None, None, None)
     counts = {f"label {i}": papers // 3 for i in range(labels)}
-    return Survey(papers, columns, counts, {}, blanks=0, others=(), lengths=[tokens] * 50)
+    return Survey(papers, columns, counts, {}, blanks=0, others={}, lengths=[tokens] * 50)
 
 
 @pytest.mark.parametrize(
