@@ -102,8 +102,8 @@ def test_an_unknown_form_is_a_422(client: TestClient, body: bytes) -> None:
 
 
 def test_a_text_without_words_is_reported_as_a_text(client: TestClient) -> None:
-    one = client.post("/v1/projects/tiny-subjects/suggest", content="text=...", headers=FORM)
-    documents = {"documents": [{"text": "star"}, {"text": "n/a"}]}
+    one = client.post("/v1/projects/tiny-subjects/suggest", content="text=%20", headers=FORM)
+    documents = {"documents": [{"text": "star"}, {"text": "\n"}]}
     many = client.post("/v1/projects/tiny-subjects/suggest-batch", json=documents)
     for answer, pointer in ((one, "#/text"), (many, "#/documents/1/text")):
         assert (answer.status_code, answer.json()["detail"]) == (422, f"{pointer}: expected at least one word.")
