@@ -7,14 +7,14 @@ from sklearn.metrics import precision_recall_curve
 from model_store.labels import UncertainRule, assigned, closeness, log_odds
 from training.config import ThresholdsConfig
 from training.data.folds import folds
+from training.publishing.calibration import fit_lines
 
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
 
 # Bounds of thresholds, which a rare label's few positives could otherwise make extreme.
 _LOWEST, _HIGHEST = 0.05, 0.95
-# Strength of the shrinkage towards the threshold of all labels, in positive papers.
-_PRIOR_POSITIVES = 10
+_LOWEST_SLOPE = 1e-3
 
 
 def best_thresholds(targets: Targets, scores: Scores) -> list[float]:
@@ -34,22 +34,35 @@ def _best_threshold(targets: Targets, scores: Scores) -> float:
 
 
 def choose(targets: Targets, scores: Scores, config: ThresholdsConfig) -> list[float]:
-    """The threshold of each label, as configured.
+    """The threshold of each label, as configured; both arrays have shape (papers, labels).
 
-    For the best F1, the threshold of a label is shrunk towards that of all labels together, which is worth
-    `_PRIOR_POSITIVES` positive papers: the best threshold for a handful of papers is mostly chance.
-    If no threshold reaches the configured precision, the one of highest precision is returned; see `out_of_reach`.
+    For F1, it lies halfway, in log-odds, between the threshold of highest F1 of this label, on which macro-F1 depends,
+    and that of all labels together, on which micro-F1 depends. A label without positive papers gets the latter. If no
+    threshold reaches the configured precision, the one of highest precision is returned; see `out_of_reach`.
     """
     if config.at_least is not None:
         return [_precise_threshold(targets[:, i], scores[:, i], config.at_least) for i in range(targets.shape[1])]
-    positives = (targets > 0).sum(axis=0)
-    own = np.array(
-        [_best_threshold(targets[:, i], scores[:, i]) if positives[i] else 0.5 for i in range(len(positives))]
-    )
-    pooled = _best_threshold(targets.ravel(), scores.ravel()) if positives.any() else 0.5
-    share = positives / (positives + _PRIOR_POSITIVES)
-    odds = share * log_odds(own) + (1 - share) * log_odds(pooled)
-    return [float(threshold) for threshold in 1 / (1 + np.exp(-odds))]
+    if not targets.any():
+        return [0.5] * targets.shape[1]
+    lines = fit_lines(targets, scores, "platt")
+    probabilities = lines(scores)
+    pooled = log_odds(_half_of_best_f1(probabilities.ravel()))
+    own = log_odds(np.array([_half_of_best_f1(probabilities[:, i]) for i in range(targets.shape[1])]))
+    odds = np.where(targets.any(axis=0), (own + pooled) / 2, pooled)
+    # Back from calibrated log-odds to those of the scores. A slope is not positive only where scores mean nothing.
+    odds = (odds - lines.intercepts) / np.maximum(lines.slopes, _LOWEST_SLOPE)
+    return [float(threshold) for threshold in np.clip((1 + np.tanh(odds / 2)) / 2, _LOWEST, _HIGHEST)]
+
+
+def _half_of_best_f1(probabilities: Scores) -> NDArray[np.float64]:
+    """The threshold of highest F1, for calibrated probabilities of shape (papers,).
+
+    It is half of the highest F1 (Lipton, Elkan and Narayanaswamy 2014, theorem 1). This F1 is the one that the
+    probabilities predict: that of the targets would let a few papers decide where the label is rare.
+    """
+    falling = np.sort(probabilities)[::-1].astype(np.float64)
+    f1 = 2 * falling.cumsum() / (np.arange(1, len(falling) + 1) + falling.sum())
+    return np.asarray(f1.max() / 2)
 
 
 def out_of_reach(targets: Targets, scores: Scores, config: ThresholdsConfig) -> dict[int, float]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from model_store.labels import Label, assigned, decide
+from model_store.labels import Label, assigned, decide, log_odds
 from training.config import ThresholdsConfig
 from training.evaluation.metrics import micro_f1
 from training.publishing.thresholds import (
@@ -83,19 +83,50 @@ def test_where_a_precision_is_out_of_reach_the_best_one_is_taken_and_reported() 
     assert out_of_reach(targets, targets, PRECISE) == {}
 
 
-def test_the_threshold_of_a_rare_label_is_shrunk_towards_that_of_all_labels() -> None:
+def calibrated(highest: list[float], papers: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities spread evenly from 0 to `highest` of each label, and targets drawn from them."""
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0, highest, (papers, len(highest)))
+    return (rng.random(scores.shape) < scores).astype(float), scores
+
+
+def test_the_threshold_of_calibrated_probabilities_is_half_of_the_best_f1() -> None:
+    # Of probabilities spread evenly over 0 to 1, threshold t has F1 (1 - t^2) / (1.5 - t), highest at (3 - √5) / 2.
+    (threshold,) = choose(*calibrated([1.0]), ThresholdsConfig())
+    assert threshold == pytest.approx((3 - np.sqrt(5)) / 2, abs=0.01)
+
+
+def test_a_threshold_lies_halfway_between_the_best_of_its_label_and_of_all_labels() -> None:
+    targets, scores = calibrated([1.0, 0.2])
+    (pooled,) = best_thresholds(targets.reshape(-1, 1), scores.reshape(-1, 1))
+    own = best_thresholds(targets, scores)
+    halfway = [float((log_odds(threshold) + log_odds(pooled)) / 2) for threshold in own]
+    assert log_odds(np.array(choose(targets, scores, ThresholdsConfig()))) == pytest.approx(halfway, abs=0.1)
+
+
+def test_scores_that_are_not_calibrated_are_decided_alike() -> None:
+    targets, scores = calibrated([1.0, 0.3], papers=500)
+    distorted = 1 / (1 + np.exp(-(0.5 * log_odds(scores) + 0.7)))
+    expected = assigned(scores, choose(targets, scores, ThresholdsConfig()))
+    assert (assigned(distorted, choose(targets, distorted, ThresholdsConfig())) == expected).mean() > 0.99
+
+
+def test_a_few_positive_papers_do_not_make_a_threshold_extreme() -> None:
     rng = np.random.default_rng(0)
     targets = (rng.random((400, 2)) < [0.5, 0.005]).astype(float)
     scores = np.clip(targets * [0.6, 0.06] + rng.random((400, 2)) * [0.4, 0.04], 0.001, 0.999)
-    frequent, rare = best_thresholds(targets, scores)
     chosen = choose(targets, scores, ThresholdsConfig())
-    assert chosen[0] == pytest.approx(frequent, abs=0.02)
-    assert rare < chosen[1] < frequent
+    assert best_thresholds(targets, scores)[1] < chosen[1] < chosen[0]
 
 
-def test_a_label_without_papers_gets_the_threshold_of_all_labels() -> None:
-    targets, scores = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[0.8, 0.1], [0.4, 0.1]])
-    assert choose(targets, scores, ThresholdsConfig())[1] == pytest.approx(0.6)
+def test_no_paper_gets_a_label_that_no_validation_paper_has() -> None:
+    targets, scores = calibrated([1.0, 0.02], papers=500)
+    targets[:, 1] = 0
+    assert not assigned(scores, choose(targets, scores, ThresholdsConfig()))[:, 1].any()
+
+
+def test_without_any_positive_paper_thresholds_are_one_half() -> None:
+    assert choose(np.zeros((4, 2)), np.full((4, 2), 0.3), ThresholdsConfig()) == [0.5, 0.5]
 
 
 def test_thresholds_chosen_on_other_papers_do_no_better() -> None:
@@ -109,10 +140,10 @@ def test_thresholds_chosen_on_other_papers_do_no_better() -> None:
 def test_held_out_micro_f1_by_hand() -> None:
     """Five papers make five folds of one paper each, whatever the seed."""
     targets, scores = np.array([[1], [1], [1], [0], [0]]), np.array([[0.9], [0.8], [0.3], [0.4], [0.1]])
-    config = ThresholdsConfig()
+    config = ThresholdsConfig(aim="precision", at_least=0.75)
     # All papers together choose 0.2, which costs one false positive: 2 * 3 / (3 + 4).
     assert micro_f1(targets > 0, assigned(scores, choose(targets, scores, config))) == pytest.approx(6 / 7)
-    # Without the third paper the others choose 0.6 and miss it; without the fourth they choose 0.2 and accept it.
+    # Without the third paper the others choose 0.6 and miss it; without the fourth they choose 0.05 and accept it.
     decided = held_out_decisions(targets, scores, scores, config, seed=1)
     assert decided.ravel().tolist() == [True, True, False, True, False]
     assert micro_f1(targets > 0, decided) == pytest.approx(2 * 2 / (3 + 3))
@@ -122,5 +153,5 @@ def test_titles_are_decided_by_thresholds_of_other_whole_papers() -> None:
     targets, scores = np.array([[1], [1], [1], [0], [0]]), np.array([[0.9], [0.8], [0.7], [0.2], [0.1]])
     titles = np.array([[0.5], [0.3], [0.6], [0.42], [0.5]])
     # Without the third paper the others choose 0.5, without the fourth 0.4, else 0.45.
-    decided = held_out_decisions(targets, scores, titles, ThresholdsConfig(), seed=1)
+    decided = held_out_decisions(targets, scores, titles, ThresholdsConfig(aim="precision", at_least=1.0), seed=1)
     assert decided.ravel().tolist() == [True, False, True, True, True]
