@@ -9,7 +9,7 @@ from collections.abc import Callable
 from model_store.errors import ModelStoreError
 from model_store.store import Store
 from tables import TableError
-from training import stages
+from training import stages, teacher_scores
 from training.arguments import parser
 from training.comparison.compare import compare
 from training.config import read_config
@@ -115,11 +115,11 @@ def _import(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     run = TrainingRun.open(options.config, options.runs, options.sample)
     if options.baseline:
-        stages.write_baseline_scores(run, options.output)
+        teacher_scores.write_baseline_scores(run, options.output)
     elif options.artefact:
-        stages.write_artefact_scores(run, open_artefact(options.artefact, Store(options.store)), options.output)
+        teacher_scores.write_artefact_scores(run, open_artefact(options.artefact, Store(options.store)), options.output)
     else:
-        stages.write_network_scores(run, options.output)
+        teacher_scores.write_network_scores(run, options.output)
     sys.stdout.write(f"{options.output}\n")
 
 
@@ -133,8 +133,13 @@ def _execute(options: argparse.Namespace) -> None:
         stages.pretrain(run, resume=options.resume)
     if options.command in ("run", "fit"):
         stages.fit(run, resume=options.resume)
-    if not ProcessGroup.from_environment().is_main:
-        return  # the remaining stages use one process
+    if ProcessGroup.from_environment().is_main:
+        _execute_in_one_process(options, run, store)
+
+
+def _execute_in_one_process(options: argparse.Namespace, run: TrainingRun, store: Store) -> None:
+    if options.command == "ngrams" or (options.command == "run" and run.config.ngrams):
+        stages.ngrams(run, resume=options.resume)
     if options.command in ("run", "baseline"):
         figures = stages.baseline_figures(run) if options.command == "run" else stages.measure_baseline(run)
         sys.stdout.write(json.dumps({"baseline": figures}, indent=2) + "\n")

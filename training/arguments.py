@@ -101,9 +101,10 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     stages = {
         "check": "check whether a run can be fitted and published, without starting it",
-        "run": "all stages: pretrain if there is a [pretrain], then fit, baseline and publish",
+        "run": "all stages that the configuration has a section for: pretrain, fit, ngrams, baseline and publish",
         "pretrain": "further pre-training of the encoder with masked words, as [pretrain] says; `fit` starts from it",
         "fit": "fine-tune the network and save the weights of the best evaluation",
+        "ngrams": "fit the model of word pieces and pairs that [ngrams] describes",
         "baseline": "measure TF-IDF with logistic regression on the same papers",
         "publish": "quantize the fitted network, check its gates and publish it",
     }

@@ -19,7 +19,7 @@ from training.errors import ConfigError
 _READ_ON_PUBLISHING = frozenset(
     {
         "calibration", "exits.heads", "exits.micro_f1_loss", "gates", "golden", "golden_tolerance", "licence", "limits",
-        "name", "publish", "quantization", "scope", "thresholds", "uncertain_share", "version",
+        "name", "ngrams", "publish", "quantization", "scope", "thresholds", "uncertain_share", "version",
     }
 )  # fmt: skip
 _READ_ON_PRETRAINING = frozenset({"encoder", "input", "pretrain", "seed"})

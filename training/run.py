@@ -44,7 +44,7 @@ class TrainingRun:
     def start_over(self) -> None:
         """Remove the files of an earlier fit and record the inputs of this one."""
         shutil.rmtree(self.dir.checkpoints, ignore_errors=True)
-        for path in (self.dir.weights, self.dir.baseline):
+        for path in (self.dir.weights, self.dir.ngrams, self.dir.baseline):
             path.unlink(missing_ok=True)
         self.record_inputs()
 

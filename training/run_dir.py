@@ -48,6 +48,11 @@ class RunDir:
         return self.path / "network.safetensors"
 
     @property
+    def ngrams(self) -> Path:
+        """The model of word pieces and pairs."""
+        return self.path / "ngrams.safetensors"
+
+    @property
     def baseline(self) -> Path:
         """Figures of TF-IDF with logistic regression."""
         return self.path / "baseline.json"

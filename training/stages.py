@@ -1,4 +1,4 @@
-"""The stages of a run in order: pretrain → fit → baseline → publish. Each writes a file that the next one reads."""
+"""The stages of a run in order: pretrain → fit → ngrams → baseline → publish. Each writes a file for the next one."""
 
 import json
 import logging
@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from transformers import set_seed
 
-from model_store.cpus import usable_cpus
 from model_store.papers import PaperEncoder
-from model_store.store import Artefact, Store
-from training.config import EncoderConfig
+from model_store.store import Store
+from training.config import EncoderConfig, NgramsConfig
 from training.data.batches import EncodedPapers
+from training.data.corpus import read_corpus
 from training.data.papers import Papers
 from training.data.texts import read_texts
 from training.errors import ConfigError, DataError
-from training.evaluation.baseline import baseline, held_out_logits
+from training.evaluation.baseline import baseline
 from training.fitting import pretrain as pretraining
 from training.fitting import teacher
 from training.fitting.distributed import ProcessGroup, wait_for_all
 from training.fitting.fit import fit as fit_network
+from training.fitting.ngrams import fit_ngrams, save_ngrams
 from training.model.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network
-from training.model.pretrained import pad_id, read_tokenizer
+from training.model.pretrained import pad_id, read_encoder, read_tokenizer
 from training.model.weights import continue_from, save_weights
 from training.provenance import Inputs, record, require_same
 from training.publishing.edition import further_edition, main_edition
@@ -99,6 +100,28 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
         save_weights(network, weights, run.corpus.categories)
 
 
+def ngrams(run: TrainingRun, *, resume: bool) -> None:
+    """Fit the model of word pieces and pairs, and save it; with `resume`, only if it is not there yet."""
+    config = run.config
+    if config.ngrams is None:
+        raise ConfigError("the configuration has no [ngrams]")
+    if resume and run.dir.ngrams.exists():
+        _LOG.info("%s exists: the n-grams are fitted", run.dir.ngrams)
+        return
+    tokenizer = read_tokenizer(config.encoder.source)
+    papers = _ngram_papers(run, config.ngrams)
+    _LOG.info("%d papers with categories for the n-grams", len(papers))
+    model = fit_ngrams(
+        EncodedPapers(PaperEncoder(tokenizer, config.input), papers),
+        papers.targets,
+        read_encoder(config.encoder.source).vocabulary,
+        config.ngrams,
+        pad_id=pad_id(tokenizer),
+        seed=config.seed,
+    )
+    save_ngrams(model, run.dir.ngrams, config.ngrams, run.corpus.categories)
+
+
 def measure_baseline(run: TrainingRun) -> dict[str, float]:
     """Train and measure TF-IDF with logistic regression on the same papers; DataError if there are too few."""
     figures = baseline(run.corpus)
@@ -134,27 +157,6 @@ def baseline_figures(run: TrainingRun) -> dict[str, float] | None:
         return None
 
 
-def write_network_scores(run: TrainingRun, path: Path) -> None:
-    """Write the fitted network's logits on the training papers, for another run to learn from."""
-    tokenizer = read_tokenizer(run.config.encoder.source)
-    papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), run.corpus.train)
-    logits = teacher.score(load_fitted(run), papers, pad_id(tokenizer))
-    teacher.write_scores(path, run.corpus.train, run.corpus.labels, logits)
-
-
-def write_artefact_scores(run: TrainingRun, artefact: Artefact, path: Path) -> None:
-    """The same with a published artefact as the teacher."""
-    labels = [label.name for label in artefact.manifest.labels]
-    logits = teacher.score_as_served(artefact.classifier(), run.corpus.train.papers, usable_cpus())
-    teacher.write_scores(path, run.corpus.train, labels, logits)
-
-
-def write_baseline_scores(run: TrainingRun, path: Path) -> None:
-    """The same with TF-IDF as the teacher, whose errors differ from those of a network."""
-    train = run.corpus.train
-    teacher.write_scores(path, train, run.corpus.labels, held_out_logits(train, run.config.seed))
-
-
 def load_fitted(run: TrainingRun) -> SubjectNetwork:
     """The network with its fitted weights, in evaluation mode; ConfigError if it has not been fitted."""
     if not run.dir.weights.exists():
@@ -174,6 +176,18 @@ def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.f
     tokenizer = read_tokenizer(run.config.encoder.source)
     papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), run.corpus.validation)
     return teacher.score(network, papers, pad_id(tokenizer))
+
+
+def _ngram_papers(run: TrainingRun, config: NgramsConfig) -> Papers:
+    """Papers with known categories, which are their targets."""
+    train = run.corpus.train
+    if config.train:
+        data = run.config.data.model_copy(update={"train": config.train, "sample": None, "share": 1.0})
+        train = read_corpus(data, run.config.seed, run.config.auxiliary, run.corpus.categories).train
+    if train.categories is None:
+        raise ConfigError("[ngrams] learns finer categories: the run needs an [auxiliary]")
+    known = np.flatnonzero(np.isfinite(train.categories[:, 0]))
+    return Papers([train.papers[i] for i in known], train.categories[known])
 
 
 def _prepare_directory(run: TrainingRun, *, resume: bool) -> None:

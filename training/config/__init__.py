@@ -3,6 +3,7 @@
 from training.config.data_config import AuxiliaryConfig, DataConfig, Source, TextFile
 from training.config.fit_config import FitConfig, LossConfig, Precision, PretrainConfig, TeacherConfig
 from training.config.network_config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
+from training.config.ngrams_config import NgramsConfig
 from training.config.publish_config import (
     METHODS,
     ArtefactConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "HeadConfig",
     "LossConfig",
     "Method",
+    "NgramsConfig",
     "Precision",
     "PretrainConfig",
     "PublishConfig",

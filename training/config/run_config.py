@@ -8,6 +8,7 @@ from model_store.papers import InputFormat
 from training.config.data_config import AuxiliaryConfig, DataConfig
 from training.config.fit_config import FitConfig, LossConfig, PretrainConfig, TeacherConfig
 from training.config.network_config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
+from training.config.ngrams_config import NgramsConfig
 from training.config.publish_config import (
     ArtefactConfig,
     CalibrationConfig,
@@ -49,6 +50,7 @@ class RunConfig(PublishConfig):
     head: HeadConfig = HeadConfig()
     data: DataConfig
     auxiliary: AuxiliaryConfig | None = None
+    ngrams: NgramsConfig | None = None
     exits: ExitsConfig | None = None
     pretrain: PretrainConfig | None = None
     teacher: TeacherConfig | None = None

@@ -9,6 +9,7 @@ from training.config import HeadConfig
 from training.errors import ConfigError
 from training.model import exits
 from training.model.network import SubjectNetwork
+from training.model.ngrams import Ngrams
 
 
 def cut_after(network: SubjectNetwork, layer: int) -> SubjectNetwork:
@@ -24,8 +25,8 @@ def cut_after(network: SubjectNetwork, layer: int) -> SubjectNetwork:
     return cut.eval()
 
 
-def with_categories(network: SubjectNetwork) -> SubjectNetwork:
-    """The network with its auxiliary head as its only head; ConfigError if it has none."""
+def with_categories(network: SubjectNetwork, ngrams: Ngrams | None = None) -> SubjectNetwork:
+    """The network with its auxiliary head as its only head, and `ngrams` beside it; ConfigError if it has none."""
     if network.auxiliary is None:
         raise ConfigError('`labels = "categories"` needs the head that [auxiliary] trains; the run has no such section')
     linear = network.auxiliary.linear
@@ -34,6 +35,7 @@ def with_categories(network: SubjectNetwork) -> SubjectNetwork:
     )
     made.head = nn.Sequential(linear)
     made.chunks = network.chunks
+    made.ngrams = ngrams
     return made.eval()
 
 

@@ -13,6 +13,7 @@ from training.model.auxiliary import AuxiliaryHead
 from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
 from training.model.losses import TeacherLoss
+from training.model.ngrams import Ngrams
 from training.model.pretrained import load_body
 
 
@@ -31,6 +32,8 @@ class SubjectNetwork(nn.Module):
     """Joins the chunks that papers are read in; none if each is read as one."""
     exits: Exits | None
     """Heads on lower layers."""
+    ngrams: Ngrams | None
+    """A fitted model of word pieces and pairs, mixed with the head's logits."""
     token_types = True
     """Whether the encoder takes token types."""
 
@@ -61,6 +64,7 @@ class SubjectNetwork(nn.Module):
         self.auxiliary = None
         self.teacher = None
         self.exits = None
+        self.ngrams = None
 
     @property
     def labels(self) -> int:
@@ -121,7 +125,7 @@ class SubjectNetwork(nn.Module):
         else:
             output = self._encode(input_ids, attention_mask, token_type_ids)
             read, hidden = self.read(output, attention_mask), output.hidden_states
-        logits = self.head(read)
+        logits = self._logits(read, input_ids, attention_mask)
         if labels is None:
             return {"logits": logits}
         loss = self.loss(logits.float(), labels)
@@ -156,7 +160,7 @@ class SubjectNetwork(nn.Module):
         output = self.encoder(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, output_hidden_states=True
         )
-        return self.head(self.read(output, attention_mask)), output.hidden_states
+        return self._logits(self.read(output, attention_mask), input_ids, attention_mask), output.hidden_states
 
     def read(self, output: Any, attention_mask: Tensor) -> Tensor:
         """Features (papers, size) from what the encoder gave for papers, or for the chunks of one."""
@@ -165,6 +169,10 @@ class SubjectNetwork(nn.Module):
             return read
         only = read.unsqueeze(0)
         return cast("Tensor", self.chunks(only, torch.ones_like(only[..., 0], dtype=torch.bool)))
+
+    def _logits(self, read: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits = cast("Tensor", self.head(read))
+        return logits if self.ngrams is None else self.ngrams.mixed(logits, input_ids, attention_mask)
 
     def _encode(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Any:
         return self.encoder(

@@ -19,7 +19,9 @@ from training.config import FeaturesConfig
 from training.model import exits
 from training.model.chunks import ChunkJoin
 from training.model.network import SubjectNetwork
+from training.model.ngrams import Ngrams
 from training.publishing.graph_writer import FEATURES, GraphWriter
+from training.publishing.ngrams_graph import write_ngrams
 
 _ACTIVATIONS = {"gelu": "Gelu", "relu": "Relu"}
 
@@ -58,7 +60,8 @@ def _part(network: SubjectNetwork, layer: int | None, first: int, last: int) -> 
     # All states of the last layer are needed if there is a mean to be taken, or another layer to come.
     cls_only = at_end and config.pool == "cls" and layer != last
     states = graph.states(value, range(first + 1, last + 1), cls_only=cls_only)
-    graph.write_probabilities(graph.joined_features(states, config), graph.head(last))
+    logits = graph.logits(graph.joined_features(states, config), graph.head(last))
+    graph.write_probabilities(logits if network.ngrams is None else graph.mixed(logits, network.ngrams))
     if layer is not None and first <= layer <= last and (first == 0 or layer > first):
         graph.write_features(states[layer - first])
     if not at_end:
@@ -83,20 +86,20 @@ class _BertGraph:
         self.writer = GraphWriter()
         self._zero = self.writer.weight("zero", [0])
         self._one = self.writer.weight("one", [1])
-        self._mask = self._padding = ""
+        self._ids = self._mask = self._padding = ""
 
     def embeddings(self) -> str:
         """Add word, position and type embeddings; returns (rows, tokens, hidden size)."""
         write, parts = self.writer, self.bert.embeddings
         # A fixed 1 makes the runtime refuse several papers at once, whose padding would be read as text.
         shape = ["chunks" if self.network.chunks else 1, "tokens"]
-        ids, self._mask, types = (
+        self._ids, self._mask, types = (
             write.input(name, shape, TensorProto.INT64) for name in ("input_ids", "attention_mask", "token_type_ids")
         )
         if self.network.chunks:
             # The last chunk of a paper is padded.
             self._padding = write.node("Cast", self._mask, to=TensorProto.INT32)
-        tokens = write.node("Shape", ids, start=1, end=2, name="tokens")
+        tokens = write.node("Shape", self._ids, start=1, end=2, name="tokens")
         numbers = write.weight("positions", range(parts.position_embeddings.num_embeddings))
         positions = write.node("Slice", numbers, self._zero, tokens)
         word, kind, place = (
@@ -104,7 +107,7 @@ class _BertGraph:
                 "Gather", write.weight(f"embeddings_{name}_weight", table.weight), rows, name=f"embeddings_{name}"
             )
             for name, table, rows in (
-                ("words", parts.word_embeddings, ids),
+                ("words", parts.word_embeddings, self._ids),
                 ("types", parts.token_type_embeddings, types),
                 ("positions", parts.position_embeddings, positions),
             )
@@ -188,15 +191,23 @@ class _BertGraph:
         weights = write.node("Softmax", write.linear(second, inner, "chunks_outer"), axis=0)
         return write.node("ReduceSum", write.node("Mul", features, weights), self._zero)
 
-    def write_probabilities(self, features: str, head: nn.Sequential) -> None:
-        """Add a head and its sigmoid, and make this an output."""
+    def logits(self, features: str, head: nn.Sequential) -> str:
+        """Add a head; returns (1, labels)."""
         write = self.writer
         for number, module in enumerate(head):
             if isinstance(module, nn.Linear):
                 features = write.linear(module, features, f"head_{number}")
             elif isinstance(module, nn.ReLU | nn.Tanh):
                 features = write.node("Relu" if isinstance(module, nn.ReLU) else "Tanh", features)
-        write.output(write.node("Sigmoid", features), PROBABILITIES, [1, self.network.labels])
+        return features
+
+    def mixed(self, logits: str, ngrams: Ngrams) -> str:
+        """Mix the logits of the head with those of word pieces and pairs; returns (1, labels)."""
+        return write_ngrams(self.writer, ngrams, self._ids, logits)
+
+    def write_probabilities(self, logits: str) -> None:
+        """Add the sigmoid, and make it an output."""
+        self.writer.output(self.writer.node("Sigmoid", logits), PROBABILITIES, [1, self.network.labels])
 
     def write_features(self, state: _State) -> None:
         """Add the mean state of all tokens, and make it an output."""

@@ -12,9 +12,11 @@ from model_store.labels import label_ids, slug
 from training.config import ArtefactConfig
 from training.data.papers import Papers
 from training.errors import ConfigError
+from training.fitting.ngrams import load_ngrams
 from training.model.derived import cut_after, with_categories
 from training.model.imported import Network
 from training.model.network import SubjectNetwork
+from training.model.ngrams import Ngrams
 from training.publishing.bert import is_supported
 from training.publishing.category_papers import read_category_papers
 from training.run import TrainingRun
@@ -94,7 +96,7 @@ def further_edition(main: Edition, network: SubjectNetwork, run: TrainingRun, wa
 
 
 def _of_categories(main: Edition, network: SubjectNetwork, run: TrainingRun, wanted: ArtefactConfig) -> Edition:
-    categories, categorized = run.corpus.categories, with_categories(network)
+    categories, categorized = run.corpus.categories, with_categories(network, _ngrams(network, run))
     if wanted.validation is None:
         raise ConfigError(
             f'[[publish]] {wanted.name} has `labels = "categories"`, but no `validation`: name a file of papers with '
@@ -112,6 +114,13 @@ def _of_categories(main: Edition, network: SubjectNetwork, run: TrainingRun, wan
         test_primary=test.primary if test else None,
         baseline=None,
     )
+
+
+def _ngrams(network: SubjectNetwork, run: TrainingRun) -> Ngrams | None:
+    if run.config.ngrams is None:
+        return None
+    pieces = int(network.encoder.config.vocab_size)  # type: ignore[union-attr, arg-type]
+    return load_ngrams(run.dir.ngrams, pieces, run.config.ngrams, run.corpus.categories)
 
 
 def label_of_category(name: str) -> LabelText:

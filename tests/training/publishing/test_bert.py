@@ -16,6 +16,7 @@ from tests import builders
 from tests.training import tiny
 from training.config import FeaturesConfig, HeadConfig
 from training.model.network import SubjectNetwork
+from training.model.ngrams import Ngrams
 from training.publishing.bert import bert_graph, is_supported
 from training.publishing.export import export_graph
 from training.publishing.graph_writer import FEATURES
@@ -81,6 +82,23 @@ def test_papers_in_chunks_get_the_results_of_the_generic_export(pool: str, join:
             strict=True,
         ):
             np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def with_ngrams(net: SubjectNetwork) -> SubjectNetwork:
+    net.ngrams = Ngrams(40, 64, net.labels, share=0.4)
+    with torch.no_grad():
+        for parameter in net.ngrams.parameters():
+            parameter.normal_()
+    return net.eval()
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
+def test_word_pieces_and_pairs_are_mixed_with_the_head(activation: str) -> None:
+    net, papers = with_ngrams(network(hidden_act=activation)), encodings()
+    plain, mixed = network_scores(network(hidden_act=activation), papers), network_scores(net, papers)
+    assert np.abs(plain - mixed).max() > 0.1
+    np.testing.assert_allclose(tiny.scores(OnnxGraph(export_graph(net, 1)), papers), mixed, atol=1e-5)
 
 
 def test_onnxruntime_keeps_the_fused_operators(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ micro_f1_loss = 0.02
 [auxiliary]
 column = "ABSTRACT"
 fewest = 30
+[ngrams]
+buckets = 256
 [[publish]]
 name = "tiny-small"
 version = "0.2.0"
@@ -138,6 +140,12 @@ def test_categories_are_labels_of_an_artefact_of_their_own(published: Published)
     for figure in (artefact.manifest.test.primary_first, artefact.manifest.test.primary_among_five):
         assert figure is not None
     assert builders.figures(artefact.manifest).baseline is None
+
+
+def test_only_the_artefact_of_categories_has_the_model_of_word_pieces_and_pairs(published: Published) -> None:
+    for name, expected in (("tiny", False), ("tiny-small", False), ("tiny-words", True)):
+        nodes = onnx.load_model_from_string(published.open(name).files["model.onnx"]).graph.node
+        assert any("ngrams" in node.name for node in nodes) == expected
 
 
 def test_a_published_artefact_stops_the_whole_run_unless_another_one_is_named(
