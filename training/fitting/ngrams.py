@@ -41,7 +41,7 @@ def fit_ngrams(
     steps = config.epochs * len(sampler) // config.batch_size
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     # Sparse gradients are made by torch itself; unless told so, it warns that they are not checked.
-    unchecked = torch.sparse.check_sparse_tensor_invariants(enable=False)
+    unchecked = torch.sparse.check_sparse_tensor_invariants(enable=False)  # type: ignore[no-untyped-call]
     with unchecked, tqdm(total=steps, desc="n-grams", unit="batch", mininterval=5) as bar:
         for epoch in range(config.epochs):
             sampler.set_epoch(epoch)
@@ -52,7 +52,7 @@ def fit_ngrams(
                     logits, torch.from_numpy(targets[batch]), reduction="sum"
                 )
                 optimizer.zero_grad()
-                (loss / len(batch)).backward()
+                (loss / len(batch)).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
                 bar.update()

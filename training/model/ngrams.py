@@ -31,7 +31,7 @@ class Ngrams(nn.Module):
         pairs = (first * FIRST_FACTOR + second * SECOND_FACTOR) % self.buckets + self.pieces
         counts = torch.cat([attention_mask, attention_mask[:, 1:]], dim=1).to(self.bias.dtype)
         rows = self.weights(torch.cat([input_ids, pairs], dim=1))
-        total = (rows * counts.unsqueeze(-1)).sum(dim=1)
+        total: Tensor = (rows * counts.unsqueeze(-1)).sum(dim=1)
         return total / counts.sum(dim=1, keepdim=True).sqrt() + self.bias
 
     def mixed(self, logits: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
