@@ -17,5 +17,5 @@ class NgramsConfig(Section):
     buckets: int = Field(default=32_768, ge=1, description="rows that all pairs share, chosen by a hash")
     epochs: int = Field(default=2, ge=1)
     batch_size: int = Field(default=128, ge=1)
-    learning_rate: float = Field(default=0.3, gt=0)
+    learning_rate: float = Field(default=1.0, gt=0)
     share: float = Field(default=0.35, gt=0, lt=1, description="of the logits; the network's head has the rest")

@@ -9,6 +9,7 @@ import tables
 from model_store.cpus import usable_cpus
 from model_store.manifest import Manifest
 from model_store.store import LATEST, MANIFEST, Artefact, Store
+from training.data.cleaning import Counts
 from training.data.corpus import read_labelled
 from training.data.papers import LabelledPaper
 from training.errors import DataError
@@ -47,6 +48,12 @@ def open_artefact(name: str, store: Store) -> Artefact:
     return store.open(version=name)
 
 
+def labelled_papers(artefact: Artefact, path: Path) -> tuple[list[LabelledPaper], Counts]:
+    """The papers of a file with the labels of an artefact, and the counts of the cleaning; errors as of `evaluate`."""
+    names = tuple(label.name for label in artefact.manifest.labels)
+    return read_labelled(path, names, _categories(path, artefact.manifest))
+
+
 def evaluate(request: EvaluationRequest, output: Path, threads: int | None = None) -> Evaluation:
     """Predict the labels of every paper; write report.html, figures.json and mistakes.csv into `output`.
 
@@ -54,8 +61,7 @@ def evaluate(request: EvaluationRequest, output: Path, threads: int | None = Non
     artefact is damaged or computes other scores here than where it was published.
     """
     manifest = request.artefact.manifest
-    names = tuple(label.name for label in manifest.labels)
-    papers, counts = read_labelled(request.data, names, _categories(request.data, manifest))
+    papers, counts = labelled_papers(request.artefact, request.data)
     predictions = _predictions(request.artefact, papers, threads or usable_cpus())
     evaluation = _measure(request, papers, predictions, counts)
     if request.against is not None:

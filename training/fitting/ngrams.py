@@ -18,9 +18,10 @@ from training.errors import ConfigError
 from training.model.losses import rates_as_biases
 from training.model.ngrams import Ngrams
 
-# Adagrad divides by the root of the squared gradients seen so far, and starts from this much. Without it, the first
-# paper with a rare term would move the weights of all labels by the same large step.
-_FIRST_SQUARES = 1e-3
+# Adagrad divides by the root of the sum of squared gradients, which starts from this much. Starting from 0, the first
+# paper with a rare term would move the weights of all labels by the same large step. A much larger value slows down
+# what is learned about rare terms, whose gradients are small (training/LOG.md).
+_FIRST_SQUARES = 1e-6
 
 
 def fit_ngrams(
