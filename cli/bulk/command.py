@@ -51,7 +51,7 @@ def _plan(args: argparse.Namespace, terminal: Terminal, added: AddedColumns) -> 
     title, abstract = Wanted(args.title_column, args.no_title), Wanted(args.abstract_column, args.no_abstract)
     text_columns = TextColumns(title, abstract)
     sources = []
-    for number, address in enumerate(find_tables(args.input)):
+    for number, address in enumerate(find_tables(args.input, args.folder)):
         columns = _columns(address, options)
         for line in text_columns.check(columns):
             terminal.warn(f"{address}: {line}")

@@ -53,16 +53,21 @@ class Folder:
         return f"{self._root.rstrip('/')}/{name}"
 
 
-def find_tables(address: str) -> list[str]:
+def find_tables(address: str, output: str) -> list[str]:
     """The addresses of the tables: one file, those of a folder, or those that match a pattern.
 
-    Raises CliError if there are none.
+    Files in the folder `output` are left out. Raises CliError if there are none.
     """
     system, path = fsspec.core.url_to_fs(address)
     if system.isdir(path):
-        paths = [each for each in system.find(path) if _is_table(each)]
+        paths = [each for each in system.find(path) if _is_table(each, path)]
+    elif system.exists(path):
+        paths = [path]
     else:
-        paths = system.glob(path) if any(sign in path for sign in "*?[") else [path] if system.exists(path) else []
+        paths = [each for each in system.glob(path) if system.isfile(each)]
+    output_system, folder = fsspec.core.url_to_fs(output)
+    if type(output_system) is type(system):
+        paths = [each for each in paths if not each.startswith(f"{folder.rstrip('/')}/")]
     if not paths:
         raise CliError(f"{address}: there is no table")
     return sorted(path if "file" in _protocols(system) else system.unstrip_protocol(path) for path in paths)
@@ -91,12 +96,14 @@ def _protocols(system: fsspec.AbstractFileSystem) -> tuple[str, ...]:
     return (system.protocol,) if isinstance(system.protocol, str) else tuple(system.protocol)
 
 
-def _is_table(path: str) -> bool:
+def _is_table(path: str, folder: str) -> bool:
+    """Whether this file of a folder is a table, and neither hidden nor a note that this command or Spark left."""
     try:
         format_of(Path(path))
     except TableError:
         return False
-    return not PurePosixPath(path).name.startswith((".", "_"))
+    below = PurePosixPath(path.removeprefix(folder.rstrip("/")).lstrip("/"))
+    return not any(part.startswith((".", "_")) for part in below.parts)
 
 
 def _umask() -> int:

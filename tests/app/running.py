@@ -51,7 +51,8 @@ class Running:
         return httpx.Client(base_url=self.url, trust_env=False, timeout=30, **options)
 
     def _await_url(self) -> str:
-        until = time.monotonic() + 30
+        # On a busy machine, imports alone may take half a minute; a process that ended is noticed at once.
+        until = time.monotonic() + 120
         while time.monotonic() < until and self.process.poll() is None:
             if found := _URL.search(self._log.read_text()):
                 return found.group(1)
