@@ -1,6 +1,6 @@
 """Compares rules for thresholds on papers that the thresholds were not chosen on.
 
-    python -m benchmarks.thresholds arxiv-subjects/2.1.0 ../shared/data/papers_validation.csv.gz
+    python -m benchmarks.thresholds arxiv-subjects ../shared/data/papers_validation.csv.gz
 
 Prints a Markdown table: micro-F1 and macro-F1, each paper decided by calibration and thresholds of the other folds, as
 means over several divisions into folds.
