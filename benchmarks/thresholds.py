@@ -28,7 +28,7 @@ from training.publishing.thresholds import best_thresholds, choose
 _DIVISIONS = 4
 _F1 = ThresholdsConfig()
 _Matrix = NDArray[np.floating]
-_Rule = Callable[[_Matrix, _Matrix], list[float]]
+Rule = Callable[[_Matrix, _Matrix], list[float]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"| {name} | {' | '.join(f'{figure:.4f}' for figure in np.mean(found, axis=0))} |", flush=True)
 
 
-def _rules() -> dict[str, _Rule]:
+def _rules() -> dict[str, Rule]:
     return {
         "highest F1 of each label": best_thresholds,
         "half of the expected F1 of each label": _by_label,
@@ -65,11 +65,17 @@ def _together(targets: _Matrix, scores: _Matrix) -> list[float]:
     return choose(targets.reshape(-1, 1), scores.reshape(-1, 1), _F1) * targets.shape[1]
 
 
-def _figures(targets: _Matrix, scores: _Matrix, rule: _Rule, seed: int) -> list[float]:
+def decided_by_others(targets: _Matrix, scores: _Matrix, rule: Rule, seed: int) -> NDArray[np.bool_]:
+    """Decisions on each paper by calibration and thresholds of the other folds; arrays have shape (papers, labels)."""
     decided = np.zeros(targets.shape, dtype=np.bool_)
     for others, fold in folds(len(targets), seed):
         lines = fit_lines(targets[others], scores[others], "platt")
         decided[fold] = assigned(lines(scores[fold]), rule(targets[others], lines(scores[others])))
+    return decided
+
+
+def _figures(targets: _Matrix, scores: _Matrix, rule: Rule, seed: int) -> list[float]:
+    decided = decided_by_others(targets, scores, rule, seed)
     # Decisions as scores of 0 and 1, with a threshold between them.
     found = headline(targets, decided.astype(np.float64), [0.5] * targets.shape[1])
     return [found["micro_f1"], found["macro_f1"]]
