@@ -154,7 +154,10 @@ def _data(path: Path, manifest: Manifest, counts: dict[str, int]) -> Dataset:
 
 
 def _categories(path: Path, manifest: Manifest) -> dict[str, tuple[str, ...]] | None:
-    """Archives by label, from the configuration of the artefact's run; DataError if the file needs them."""
+    """Archives by label, from the configuration of the artefact's run; DataError if the file needs them.
+
+    Where the labels are not those of the run, the artefact was made of the run's finer categories: each is its own.
+    """
     config = tomllib.loads(manifest.provenance.config)
     found: dict[str, tuple[str, ...]] | None = config.get("data", {}).get("categories")
     columns = {column.strip().lower() for column in next(tables.read(path)).cells}
@@ -163,4 +166,5 @@ def _categories(path: Path, manifest: Manifest) -> dict[str, tuple[str, ...]] | 
             f"{path}: has a column 'categories', but the run that made {manifest.name} {manifest.version} has no "
             "[data.categories] to read it by; give a column of 0 and 1 per label instead, and none named 'categories'"
         )
-    return found
+    own = {label.name: (label.name,) for label in manifest.labels}
+    return found if found is None or own.keys() == found.keys() else own

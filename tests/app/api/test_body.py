@@ -51,6 +51,13 @@ def refusal_of(read: Callable[[Any], object], document: object) -> ApiError | No
     return None
 
 
+def test_a_body_of_very_many_objects_is_refused_before_it_is_parsed() -> None:
+    refusal = refusal_of(parse_json, b"[" + b"{}," * 99_999 + b"{}]")
+    assert isinstance(refusal, NotJson)
+    assert refusal.detail == "The body has 100001 opening brackets; expected at most 100000. Send fewer papers."
+    assert refusal_of(parse_json, b"[" + b"{}," * 99_998 + b"{}]") is None
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_parsed_or_refused_as_no_json(body: bytes) -> None:
     refusal = refusal_of(parse_json, body)
@@ -85,13 +92,13 @@ def test_the_id_of_an_invalid_paper_is_kept_if_it_is_valid_itself() -> None:
     [
         json.dumps({f"{i:x}": 0 for i in range(80_000)}),
         json.dumps({"papers": [{f"{i:x}": 0 for i in range(1_250)}] * 64}),
-        '{"papers": [' + ",".join(["{}"] * 340_000) + "]}",
+        '{"papers": [' + ",".join(["{}"] * 99_000) + "]}",
         '{"papers": [' + "[[" * 400 + "]]" * 400 + "]}",
     ],
 )
 def test_a_document_with_many_errors_costs_no_more_than_one_with_one(body: str) -> None:
     document = parse_json(body.encode())
-    began = time.process_time()
+    began = time.thread_time()
     for read in (read_paper, read_batch):
         refusal_of(read, document)
-    assert time.process_time() - began < 0.1
+    assert time.thread_time() - began < 0.1

@@ -73,6 +73,18 @@ WORST_TEXTS = {
 }
 
 
+STRUCTURES = {
+    "objects": "{},",
+    "objects in arrays": "[{}],",
+    "arrays in arrays": "[[]],",
+    "objects with a name": '{"a":1},',
+    "numbers": "1,",
+    "strings": '"a",',
+    "literals": "null,",
+}
+LARGEST_BODY = 1_000_000
+
+
 class Application(NamedTuple):
     """A running application and its event loop; engines are not started twice."""
 
@@ -147,6 +159,13 @@ def test_no_header_keeps_the_event_loop_busy(application: Application, headers: 
 def test_no_text_keeps_the_event_loop_busy(application: Application, text: str, path: str) -> None:
     body = json.dumps({"title": "a star", "abstract": text}).encode()
     assert_quick(application, path, body, [JSON])
+
+
+@pytest.mark.parametrize("path", ["/classify", "/classify/batch"])
+@pytest.mark.parametrize("element", STRUCTURES.values(), ids=STRUCTURES)
+def test_no_structure_keeps_the_event_loop_busy(application: Application, element: str, path: str) -> None:
+    body = '{"papers": [' + (element * (LARGEST_BODY // len(element))).rstrip(",") + "]}"
+    assert_quick(application, path, body.encode(), [JSON])
 
 
 def test_no_batch_keeps_the_event_loop_busy(application: Application) -> None:

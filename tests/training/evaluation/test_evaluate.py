@@ -224,6 +224,26 @@ def test_arxiv_s_layout_is_read_by_the_table_of_the_run(store: Store, papers: Pa
     assert (one.headline, one.slices, one.labels) == (other.headline, other.slices, other.labels)
 
 
+def test_an_artefact_of_categories_is_measured_by_the_categories_themselves(
+    store: Store, papers: Path, tmp_path: Path
+) -> None:
+    categories = {"Computer Science": "cs.LG", "Physics": "quant-ph", "Mathematics": "math.CO"}
+    labels = [label.model_copy(update={"name": categories[label.name]}) for label in builders.LABELS]
+    finer = builders.publish(tmp_path / "finer", labels=tuple(labels), **with_table())
+    lines = [
+        {
+            "title": row["TITLE"], "abstract": row["ABSTRACT"],
+            "categories": " ".join(["cs.AI", *(categories[name] for name in categories if row[name])]),
+        }
+        for row in rows()
+    ]  # fmt: skip
+    (tmp_path / "arxiv.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    measured = found(finer, tmp_path / "arxiv.jsonl", tmp_path / "out")
+    assert [(label.name, label.support) for label in measured.labels] == [
+        (categories[label.name], label.support) for label in found(store, papers, tmp_path / "same").labels
+    ]
+
+
 def test_a_file_that_the_artefact_was_made_from_is_reported(papers: Path, tmp_path: Path) -> None:
     digest = evaluate(
         EvaluationRequest(builders.publish(tmp_path / "first").open(), papers), tmp_path / "out", threads=1
