@@ -9,6 +9,7 @@ categories. Thresholds and calibration are those of other papers.
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from training.config import ThresholdsConfig
 from training.data.batches import EncodedPapers
 from training.evaluation.metrics import headline, most_probable_is_right
 from training.fitting import teacher
+from training.model.network import SubjectNetwork
 from training.model.ngrams import Ngrams
 from training.model.pretrained import pad_id, read_tokenizer
 from training.publishing.edition import further_edition, main_edition
@@ -52,13 +54,13 @@ def _logits(run: TrainingRun) -> tuple[NDArray[np.float64], NDArray[np.float64],
     network = load_fitted(run)
     wanted = next(artefact for artefact in run.config.publish if artefact.labels == "categories")
     edition = further_edition(main_edition(run, network, None), network, run, wanted)
-    categorized, tokenizer = edition.network, read_tokenizer(run.config.encoder.source)
-    ngrams: Ngrams = categorized.ngrams  # type: ignore[assignment]
+    categorized, tokenizer = cast("SubjectNetwork", edition.network), read_tokenizer(run.config.encoder.source)
+    ngrams = cast("Ngrams", categorized.ngrams)
     papers = EncodedPapers(PaperEncoder(tokenizer, run.config.input), edition.validation)
     with torch.no_grad():
         wide = [ngrams(*(torch.from_numpy(array) for array in encoding.rows()[:2])) for encoding in papers.encodings]
-    categorized.ngrams = None  # type: ignore[assignment]
-    head = teacher.score(categorized, papers, pad_id(tokenizer))  # type: ignore[arg-type]
+    categorized.ngrams = None
+    head = teacher.score(categorized, papers, pad_id(tokenizer))
     return head.astype(np.float64), torch.cat(wide).double().numpy(), edition.validation.targets
 
 

@@ -62,7 +62,8 @@ def _by_label(targets: _Matrix, scores: _Matrix) -> list[float]:
 
 
 def _together(targets: _Matrix, scores: _Matrix) -> list[float]:
-    return choose(targets.reshape(-1, 1), scores.reshape(-1, 1), _F1) * targets.shape[1]
+    (threshold,) = choose(targets.reshape(-1, 1), scores.reshape(-1, 1), _F1)
+    return [threshold] * int(targets.shape[1])
 
 
 def decided_by_others(targets: _Matrix, scores: _Matrix, rule: Rule, seed: int) -> NDArray[np.bool_]:

@@ -77,11 +77,12 @@ def test_tables_are_found_in_folders_by_patterns_and_at_addresses(tmp_path: Path
     for name in ("b.csv", "a.ris", "_run.json", "notes.docx", "deep/c.jsonl.gz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [Path(path).name for path in find_tables(str(tmp_path))] == ["a.ris", "b.csv", "c.jsonl.gz"]
-    assert [Path(path).name for path in find_tables(f"{tmp_path}/*.csv")] == ["b.csv"]
-    assert find_tables(f"file://{tmp_path}/a.ris") == [f"{tmp_path}/a.ris"]
+    out = f"{tmp_path}/out"
+    assert [Path(path).name for path in find_tables(str(tmp_path), out)] == ["a.ris", "b.csv", "c.jsonl.gz"]
+    assert [Path(path).name for path in find_tables(f"{tmp_path}/*.csv", out)] == ["b.csv"]
+    assert find_tables(f"file://{tmp_path}/a.ris", out) == [f"{tmp_path}/a.ris"]
     with pytest.raises(CliError, match="there is no table"):
-        find_tables(f"{tmp_path}/nowhere.csv")
+        find_tables(f"{tmp_path}/nowhere.csv", out)
 
 
 def test_an_object_store_is_read_and_written() -> None:
@@ -93,7 +94,9 @@ def test_an_object_store_is_read_and_written() -> None:
     assert folder.names("nowhere") == []
     assert folder.read("_done/part.json") == b"{}"
     folder.write("in.csv", b"title\nx\n")
-    assert find_tables("memory://bulk-test/out/*.csv") == ["memory:///bulk-test/out/in.csv"]
+    assert find_tables("memory://bulk-test/out/*.csv", "memory://bulk-test/labelled") == [
+        "memory:///bulk-test/out/in.csv"
+    ]
     with local_copy("memory://bulk-test/out/in.csv") as copy:
         assert (copy.name, copy.read_bytes()) == ("in.csv", b"title\nx\n")
     assert not copy.exists()

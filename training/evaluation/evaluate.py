@@ -166,5 +166,5 @@ def _categories(path: Path, manifest: Manifest) -> dict[str, tuple[str, ...]] | 
             f"{path}: has a column 'categories', but the run that made {manifest.name} {manifest.version} has no "
             "[data.categories] to read it by; give a column of 0 and 1 per label instead, and none named 'categories'"
         )
-    own = {label.name: (label.name,) for label in manifest.labels}
+    own: dict[str, tuple[str, ...]] = {label.name: (label.name,) for label in manifest.labels}
     return found if found is None or own.keys() == found.keys() else own
