@@ -4,7 +4,6 @@ from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig
 
 from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
 from training.errors import ConfigError
@@ -14,7 +13,7 @@ from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
 from training.model.losses import TeacherLoss
 from training.model.ngrams import Ngrams
-from training.model.pretrained import load_body
+from training.model.pretrained import load_body, load_config
 
 
 class SubjectNetwork(nn.Module):
@@ -198,7 +197,7 @@ def load_network(
     the BERT family, which tells title and abstract apart by token types; ConfigError for any other, if
     it has too few layers, or if its files cannot be read.
     """
-    config = AutoConfig.from_pretrained(encoder.source)
+    config = load_config(encoder.source)
     if encoder.dropout is not None:
         config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
     if getattr(config, "type_vocab_size", 0) < 2:

@@ -34,10 +34,7 @@ def read_encoder(source: str) -> EncoderFacts:
     or if it is of a kind that cannot be trained here.
     """
     require_reachable(source)
-    try:
-        config = AutoConfig.from_pretrained(source)
-    except (OSError, ValueError, KeyError) as error:
-        raise not_loadable(source, error) from None
+    config = load_config(source)
     if getattr(config, "type_vocab_size", 0) < 2:
         raise ConfigError(
             f"encoder {source!r} ({config.model_type}) cannot tell a title from an abstract, because it has no token "
@@ -85,6 +82,15 @@ def pad_id(tokenizer: Tokenizer) -> int:
     """The id that fills up short texts; masked, so any will do where there is none."""
     found: int | None = tokenizer.token_to_id("[PAD]")
     return found or 0
+
+
+def load_config(source: str) -> PreTrainedConfig:
+    """The configuration of an encoder; ConfigError if there is none."""
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(source)
+    except (OSError, ValueError, KeyError) as error:
+        raise not_loadable(source, error) from None
+    return config
 
 
 def load_body(source: str, config: PreTrainedConfig, attention: str | None) -> PreTrainedModel:
