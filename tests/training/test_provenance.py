@@ -22,7 +22,8 @@ def config(tmp_path: Path) -> Path:
 def call(capsys: pytest.CaptureFixture[str], command: str, config: Path, *options: str) -> tuple[int, str]:
     runs = config.parent / "runs"
     code = main([command, str(config), "--runs", str(runs), *options])
-    return code, capsys.readouterr().err
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    return code, "\n".join(errors)
 
 
 def edit(path: Path, before: str, after: str) -> None:

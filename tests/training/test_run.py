@@ -57,7 +57,10 @@ class TestWholeRun:
         assert builders.figures(artefact.manifest).micro_f1 == pytest.approx(micro_f1(papers.targets > 0, decisions))
 
     def test_the_network_learned_the_labels(self, folder: Path) -> None:
-        assert builders.figures(Store(folder / "store").open().manifest).micro_f1 > 0.8
+        quality = builders.figures(Store(folder / "store").open().manifest)
+        assert quality.mean_average_precision > 0.9
+        # Thresholds are not those of the highest F1 on these very papers.
+        assert quality.micro_f1 > 0.75
 
     def test_the_manifest_holds_everything_needed_to_repeat_the_run(self, folder: Path) -> None:
         provenance = Store(folder / "store").open().manifest.provenance
