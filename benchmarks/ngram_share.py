@@ -25,6 +25,7 @@ from training.fitting import teacher
 from training.model.network import SubjectNetwork
 from training.model.ngrams import Ngrams
 from training.model.pretrained import pad_id, read_tokenizer
+from training.publishing.calibration import logistic
 from training.publishing.edition import further_edition, main_edition
 from training.publishing.thresholds import choose
 from training.run import TrainingRun
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| share | micro-F1 | macro-F1 | mean average precision | most probable is right |\n|---|---|---|---|---|")
     for share in _SHARES:
         logits = (1 - share) * head + share * wide
-        figures = " | ".join(f"{figure:.4f}" for figure in _figures(targets, 1 / (1 + np.exp(-logits))))
+        figures = " | ".join(f"{figure:.4f}" for figure in _figures(targets, logistic(logits)))
         print(f"| {share:g} | {figures} |", flush=True)
 
 

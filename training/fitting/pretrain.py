@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import (
-    AutoConfig,
     AutoTokenizer,
     BertForMaskedLM,
     DataCollatorForLanguageModeling,
@@ -30,6 +29,7 @@ from training.data.batches import LengthGroupedSampler
 from training.errors import ConfigError
 from training.fitting.loop import arguments
 from training.fitting.progress import MetricsFile
+from training.model.pretrained import load_config
 
 _LOG = logging.getLogger("training")
 
@@ -210,7 +210,7 @@ def _arguments(config: PretrainConfig, papers: int, seed: int, folder: Path) -> 
 
 
 def _load(encoder: EncoderConfig) -> MaskedWordModel:
-    config = AutoConfig.from_pretrained(encoder.source)
+    config = load_config(encoder.source)
     if config.model_type != "bert":
         raise ConfigError(
             f"encoder {encoder.source!r} is of type {config.model_type!r}; further pre-training expects 'bert', "

@@ -33,9 +33,12 @@ class Lines:
 
     def __call__(self, scores: Scores) -> Scores:
         """Calibrated probabilities, shape (papers, labels) as given."""
-        odds = self.slopes * log_odds(scores) + self.intercepts
-        # The logistic function, in the form that cannot overflow.
-        return np.asarray((1 + np.tanh(odds / 2)) / 2)
+        return logistic(self.slopes * log_odds(scores) + self.intercepts)
+
+
+def logistic(odds: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of log-odds, element-wise, in the form that cannot overflow; the inverse of `log_odds`."""
+    return np.asarray((1 + np.tanh(odds / 2)) / 2)
 
 
 def fit_lines(targets: Targets, scores: Scores, method: Method) -> Lines:
@@ -77,7 +80,7 @@ def _fit_line(
     design = np.stack([odds, np.ones_like(odds)], axis=1)
     line, both = start.copy(), np.ix_(free, free)
     for _ in range(_NEWTON_STEPS):
-        predicted = (1 + np.tanh(design @ line / 2)) / 2
+        predicted = logistic(design @ line)
         weights = predicted * (1 - predicted)
         curvature = (design * weights[:, None]).T @ design
         slope = design.T @ (targets - predicted) - information @ (line - start)

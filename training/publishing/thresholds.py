@@ -7,7 +7,7 @@ from sklearn.metrics import precision_recall_curve
 from model_store.labels import UncertainRule, assigned, closeness, log_odds
 from training.config import ThresholdsConfig
 from training.data.folds import folds
-from training.publishing.calibration import fit_lines
+from training.publishing.calibration import fit_lines, logistic
 
 Scores = NDArray[np.floating]
 Targets = NDArray[np.floating]
@@ -51,7 +51,7 @@ def choose(targets: Targets, scores: Scores, config: ThresholdsConfig) -> list[f
     odds = np.where(targets.any(axis=0), (own + pooled) / 2, pooled)
     # Back from calibrated log-odds to those of the scores. A slope is not positive only where scores mean nothing.
     odds = (odds - lines.intercepts) / np.maximum(lines.slopes, _LOWEST_SLOPE)
-    return [float(threshold) for threshold in np.clip((1 + np.tanh(odds / 2)) / 2, _LOWEST, _HIGHEST)]
+    return [float(threshold) for threshold in np.clip(logistic(odds), _LOWEST, _HIGHEST)]
 
 
 def _half_of_best_f1(probabilities: Scores) -> NDArray[np.float64]:
