@@ -57,9 +57,8 @@ def measure_server(server: Running, sample: Sample, plan: Plan) -> Turn:
     bodies = [server.peer.request(paper) for paper in papers]
     titles = [server.peer.request(Paper(paper.title)) for paper in papers]
     at_start = server.resident_megabytes()
-    _scores(
-        server, papers[:1], plan.answers_s
-    )  # fails now rather than after minutes of load if the answers are of another kind
+    # If the answers are of another kind, this fails now rather than after minutes of load.
+    _scores(server, papers[:1], plan.answers_s)
     closed_loop(server.url, bodies, 1, WARM_UP_S)
     with peak_memory(server) as memory:
         closed = {clients: _closed(server, bodies, clients, plan) for clients in CLIENTS}

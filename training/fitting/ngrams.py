@@ -29,7 +29,8 @@ def fit_ngrams(
 ) -> Ngrams:
     """Minimize the cross-entropy, summed over labels, by Adagrad (Duchi et al. 2011); shows a progress bar.
 
-    `targets` are the labels to learn, shape (papers, labels). Its steps suit weights of which most are rarely needed.
+    `targets` are the labels to learn, shape (papers, labels). Adagrad takes larger steps for weights that are rarely
+    updated, such as those of rare terms.
     """
     torch.manual_seed(seed)
     model = Ngrams(pieces, config.buckets, targets.shape[1], config.share)
