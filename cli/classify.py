@@ -118,9 +118,11 @@ def _label_table(
     complete = False
     try:
         columns, rows = _columns(args, table)
-        lines = [*table.notes, *text_columns.check(columns)]
+        for line in table.notes:
+            terminal.warn(line)
+        columns_read = text_columns.check(columns)
         added.check(columns)
-        for line in lines:
+        for line in columns_read:
             terminal.warn(line)
         labelling = Labelling(labeller, threads, text_columns, added, output.writer, output.rejected)
         tally = labelling.run(rows, columns, output.earlier, progress)
@@ -131,7 +133,7 @@ def _label_table(
     if args.output or tally.bad:
         for line in _summary(args, tally, output, progress):
             terminal.warn(line)
-    for line in lines:
+    for line in (*table.notes, *columns_read):
         if line.startswith("WARNING"):
             terminal.warn(line)
     return 1 if tally.bad else 0
@@ -146,16 +148,33 @@ def _columns(args: argparse.Namespace, table: Table) -> tuple[Sequence[str], Ite
     if table.columns is not None:
         return table.columns, table.rows
     if args.input is None:
-        # A stream may be slow, so only its first row is used.
-        first = list(islice(table.rows, 1))
+        # A stream may be slow, so only the rows up to the first good one are used.
+        first = _first_rows(table.rows)
         return _columns_of(first), chain(first, table.rows)
     # A CSV needs all columns in its header; reading a table is thousands of times faster than labelling it.
     limit = _SAMPLE_ROWS if output_format(args, table) == "jsonl" else None
     return _columns_of(islice(scan(args.input, _options(args)), limit)), table.rows
 
 
+def _first_rows(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
+    """The rows up to the first good one."""
+    first: list[Row | BadRow] = []
+    for row in islice(rows, _SAMPLE_ROWS):
+        first.append(row)
+        if isinstance(row, Row):
+            break
+    return first
+
+
 def _columns_of(rows: Iterable[Row | BadRow]) -> list[str]:
-    columns = dict.fromkeys(column for row in rows if isinstance(row, Row) for column in row.cells)
+    columns, bad = dict[str, None](), None
+    for row in rows:
+        if isinstance(row, Row):
+            columns.update(dict.fromkeys(row.cells))
+        else:
+            bad = bad or row
+    if bad and not columns:
+        raise CliError(f"no row of the input can be read; {bad}")
     return list(columns)
 
 

@@ -21,6 +21,8 @@ _ACCENTS = {
     '"': "\u0308", "r": "\u030a", "H": "\u030b", "v": "\u030c", "d": "\u0323", "c": "\u0327", "k": "\u0328",
     "b": "\u0331",
 }  # fmt: skip
+# Stands for a backslash of the text while commands are replaced.
+_BACKSLASH = "\ufdd0"
 _LETTERS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "aa": "å",
     "AA": "Å", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "dj": "đ", "DJ": "Đ",
@@ -28,7 +30,7 @@ _LETTERS = {
     "textmu": "µ", "textcopyright": "©", "copyright": "©", "textregistered": "®", "texttrademark": "™",
     "textquoteleft": "‘", "textquoteright": "’", "textquotesingle": "'", "textquotedbl": '"', "textquotedblleft": "“",
     "textquotedblright": "”", "textasciitilde": "~", "textasciicircum": "^", "textunderscore": "_",
-    "textellipsis": "…", "ldots": "…", "dots": "…", "textpm": "±", "texttimes": "×",
+    "textbackslash": _BACKSLASH, "textellipsis": "…", "ldots": "…", "dots": "…", "textpm": "±", "texttimes": "×",
 }  # fmt: skip
 # \"o, \"{o}, \'\i, \v{s}, \c c; an accent that is a letter needs a brace or a space before its letter.
 _ACCENT = re.compile(
@@ -119,7 +121,7 @@ def _without_tex(text: str) -> str:
         text = _STYLE.sub("", text)
     # Remove braces that protect capitals, keep escaped ones.
     text = re.sub(r"(?<!\\)[{}]", "", text)
-    return _ESCAPED.sub(r"\1", text)
+    return _ESCAPED.sub(r"\1", text).replace(_BACKSLASH, "\\")
 
 
 def _accented(match: re.Match[str]) -> str:

@@ -204,8 +204,8 @@ class _LongLine(Exception):
 
 
 def _holds_something(cell: str) -> bool:
-    # Ctrl-Z ends files of old systems.
-    return bool(cell.strip().strip("\x1a"))
+    # Ctrl-Z ends files of old systems; NUL characters fill the end of a file after a power failure.
+    return bool(cell.strip().strip("\x1a\0"))
 
 
 def named_columns(names: list[str]) -> list[str]:

@@ -95,8 +95,12 @@ def _records(lines: Sequence[str], delimiter: str, quote: str, *, padded: bool =
 
 
 def _records_above_header(records: Sequence[Sequence[str]]) -> int:
-    """The number of records above the first one with column names; 0 if none has them."""
-    return next((i for i, record in enumerate(records[: _PREAMBLE + 1]) if is_header(record)), 0)
+    """The number of records above the first one with column names; 0 if none has them.
+
+    Below other lines, a name alone in its line may be the heading of a text, as in files from Ovid.
+    """
+    above = enumerate(records[: _PREAMBLE + 1])
+    return next((i for i, record in above if is_header(record) and (i == 0 or len(record) > 1)), 0)
 
 
 def _terminator(text: str) -> str:

@@ -1,5 +1,7 @@
 """Which columns hold titles and abstracts, by the names that databases and reference managers use."""
 
+import ast
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -31,6 +33,8 @@ NAMES: Mapping[Field, tuple[str, ...]] = {"title": TITLES, "abstract": ABSTRACTS
 _SEPARATORS = re.compile(r"[\W_]+")
 _LANGUAGE = re.compile(r"\[\w*\]\s*$")  # DSpace writes dc.title[en_US]
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# The beginning of an index from words to their places: {"We": [0], ...
+_INDEX = re.compile(r"""\s*\{\s*["'][^\s"']{1,80}["']\s*:\s*\[\s*\d""")
 # Parts of names that people give to such columns.
 _HINTS: Mapping[Field, tuple[str, ...]] = {
     "title": ("titl", "titel", "titre", "name", "heading"),
@@ -66,13 +70,33 @@ def is_header(cells: Iterable[str]) -> bool:
 def cell_text(cell: object) -> str | None:
     """The text of a cell, empty where there is none; None for a value that is not text.
 
-    Crossref gives titles as lists, OpenAlex abstracts as an index from words to their places.
+    Crossref gives titles as lists, OpenAlex abstracts as an index from words to their places. In CSV such an index is
+    a text, in parquet also a list of pairs, or an object with the words of all papers.
     """
     if cell is None or isinstance(cell, str):
-        return cell or ""
+        return _indexed_words(_written_index(cell or "")) or cell or ""
     if isinstance(cell, list) and all(isinstance(part, str) for part in cell):
         return " ".join(cell)
-    if isinstance(cell, dict) and cell and all(isinstance(places, list) for places in cell.values()):
-        words = [(place, word) for word, places in cell.items() for place in places if isinstance(place, int)]
-        return " ".join(word for _, word in sorted(words))
+    return _indexed_words(cell)
+
+
+def _indexed_words(cell: object) -> str | None:
+    """The words of an index in their order; None if the cell is no such index."""
+    if isinstance(cell, list) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in cell):
+        cell = dict(cell)
+    if not isinstance(cell, dict) or not cell or not all(isinstance(at, list | None) for at in cell.values()):
+        return None
+    words = [(place, word) for word, places in cell.items() for place in places or () if isinstance(place, int)]
+    return " ".join(word for _, word in sorted(words))
+
+
+def _written_index(text: str) -> object:
+    """The index that a text is, as JSON or as Python writes it; None for any other text."""
+    if not _INDEX.match(text):
+        return None
+    for decode in (json.loads, ast.literal_eval):
+        try:
+            return decode(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
     return None

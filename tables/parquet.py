@@ -31,10 +31,8 @@ class ParquetReader:
         """The rows, a few of them in memory at a time; binary cells that are UTF-8 become text."""
         number, types = 0, self._arrow.types
         # Binary columns of a fixed size hold digests or the like.
-        binary = [
-            field.name for field in self._file.schema_arrow
-            if types.is_binary(_value_type(field)) or types.is_large_binary(_value_type(field))
-        ]  # fmt: skip
+        kinds = types.is_binary, types.is_large_binary, types.is_binary_view
+        binary = [field.name for field in self._file.schema_arrow if any(kind(_value_type(field)) for kind in kinds)]
         try:
             for batch in self._file.iter_batches(batch_size=_BATCH):
                 for values in zip(*map(self._values, batch.columns), strict=True):

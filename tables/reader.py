@@ -14,7 +14,7 @@ from tables.errors import TableError
 from tables.json_rows import json_rows
 from tables.parquet import ParquetReader
 from tables.rows import BadRow, Row
-from tables.signatures import GZIP
+from tables.signatures import GZIP, foreign_content
 from tables.tagged import tag_format, tagged_rows
 from tables.text import UTF8, TextFile
 from tables.workbook import WorkbookReader
@@ -73,6 +73,16 @@ def format_of(path: Path) -> str:
     return FORMATS[suffix]
 
 
+def _known_format(path: Path) -> str:
+    """As `format_of`, but a file of another kind is recognized by its content, such as an old workbook (.xls)."""
+    try:
+        return format_of(path)
+    except TableError:
+        if path.is_file() and (reason := foreign_content(_beginning(path, 4096))):
+            raise TableError(f"{path} {reason}") from None
+        raise
+
+
 def open_table(path: Path, options: Options | None = None) -> Table:
     """Open a table; its rows are read later.
 
@@ -81,7 +91,7 @@ def open_table(path: Path, options: Options | None = None) -> Table:
     """
     options = options or Options()
     with _named_errors(path):
-        format_ = BY_NAME[options.format] if options.format else format_of(path)
+        format_ = BY_NAME[options.format] if options.format else _known_format(path)
         return _guarded(path, _open(path, format_, options))
 
 
@@ -100,7 +110,7 @@ def read(path: Path, options: Options | None = None) -> Iterator[Row]:
 
 
 def _open(path: Path, format_: str, options: Options) -> Table:
-    if format_ in ("parquet", "xlsx") and _begins_with(path, GZIP):
+    if format_ in ("parquet", "xlsx") and _beginning(path, len(GZIP)) == GZIP:
         raise TableError(f"{path}: is compressed with gzip; decompress it, since {format_} is not read while it is")
     if format_ == "parquet":
         parquet = ParquetReader(path)
@@ -116,9 +126,9 @@ def _open(path: Path, format_: str, options: Options) -> Table:
         raise
 
 
-def _begins_with(path: Path, signature: bytes) -> bool:
+def _beginning(path: Path, size: int) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(signature)) == signature
+        return file.read(size)
 
 
 def _open_text(file: TextFile, format_: str, options: Options) -> Table:

@@ -23,7 +23,7 @@ class TagFormat(NamedTuple):
     names: dict[str, str]
     """Names for tags; others keep their own."""
     last: str | None = "ER"
-    """The tag that ends a record; None: a blank line does."""
+    """The tag that ends a record; None: a blank line before a tag does."""
     lists: frozenset[str] = frozenset()
     """Tags of which each continued line is another value."""
 
@@ -59,7 +59,8 @@ _LIST = "; "
 def tag_format(sample: str) -> TagFormat | None:
     """The format of a file from its beginning, or None if its lines have no tags."""
     lines = [line.rstrip() for line in sample.splitlines()[:200] if line.strip()]
-    if lines and re.match(r"FN (Clarivate|Thomson|ISI)", lines[0]):
+    # Without the first line where files were cut or concatenated.
+    if lines and re.match(r"FN (Clarivate|Thomson|ISI)|PT [A-Z]$", lines[0]):
         return WEB_OF_SCIENCE
     for format_ in (RIS, NBIB, ENDNOTE):
         tags = {match[1] for line in lines if (match := format_.line.match(line))}
@@ -86,11 +87,13 @@ class _Record:
 def _records(file: TextFile, format_: TagFormat) -> Iterator[_Record]:
     """The records; one without an end ends where the next one begins, one without a beginning is a bad row."""
     record: _Record | None = None
+    after_blank = False
     for line in file.lines():
         tag, value = _split(line, format_)
-        if _ends(record, tag, value, format_) and record:
+        if record and _ends(record, tag, format_, after_blank=after_blank):
             yield record
             record = None
+        after_blank = not tag and not value
         if tag == format_.first and record is None:
             record = _Record(line.number, [(tag, [value])])
         elif record is not None:
@@ -102,13 +105,11 @@ def _records(file: TextFile, format_: TagFormat) -> Iterator[_Record]:
         yield record
 
 
-def _ends(record: _Record | None, tag: str, value: str, format_: TagFormat) -> bool:
-    """Whether the record before this line is complete."""
-    if record is None:
-        return False
+def _ends(record: _Record, tag: str, format_: TagFormat, *, after_blank: bool) -> bool:
+    """Whether the record before a line with this tag, or none, is complete."""
     if tag == format_.first:
-        return format_.last is not None or any(tag == format_.first for tag, _ in record.tags)
-    return tag == format_.last if format_.last else not tag and not value
+        return format_.last is not None or after_blank or any(tag == format_.first for tag, _ in record.tags)
+    return tag == format_.last if format_.last else bool(tag) and after_blank
 
 
 def _split(line: Line, format_: TagFormat) -> tuple[str, str]:

@@ -112,7 +112,8 @@ def _utf16_without_mark(beginning: bytes) -> str | None:
 
     Column names are mostly ASCII, where every second byte is NUL in UTF-16; otherwise their line end shows it.
     """
-    head = beginning[:512]
+    # NUL characters at the end may fill a file after a power failure.
+    head = beginning[:512].rstrip(b"\0")
     even, odd = head[::2].count(0), head[1::2].count(0)
     codec = "utf-16-le" if odd > even else "utf-16-be"
     if not head or not max(even, odd):

@@ -32,6 +32,8 @@ class _Header(NamedTuple):
 class WorkbookReader:
     """The rows of one sheet: the first that has rows of papers, otherwise the first that is not empty.
 
+    Hidden sheets come after all others.
+
     All cells become text, as they do in CSV: 2021.0 is "2021", a date is in ISO 8601, an empty cell is "".
     """
 
@@ -52,6 +54,7 @@ class WorkbookReader:
         for sheet in sheets:
             # Some programs write wrong dimensions; without them all cells are read.
             sheet.reset_dimensions()
+        sheets.sort(key=lambda sheet: sheet.sheet_state != "visible")
         headers = [(sheet, header) for sheet in sheets if (header := _header(sheet))]
         if not headers:
             raise TableError(f"{self._path} has no rows")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import ADDED, ROWS, Command, read_csv, read_lines, write_csv, write_lines
-from tests.tables.cases import FORMATS
+from tests.tables.cases import FORMATS, workbook
 from tests.tables.refused import REFUSED
 from tests.tables.sources import SOURCES
 
@@ -149,3 +149,26 @@ def test_an_unclosed_quotation_mark_is_counted_and_costs_one_row(papers: Command
     (fault,) = read_lines(tmp_path / "out.csv.errors.jsonl")
     assert (fault["row"], fault["line"]) == (1, 2)
     assert "never closed, up to line 42" in fault["reason"]
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_file_without_a_readable_row_is_refused_with_the_reason(papers: Command, tmp_path: Path, piped: bool) -> None:
+    (tmp_path / "in.ris").write_bytes("TY  - JOUR\nTI  - Flüsse\nER  - \n".encode("cp1252"))
+    source = tmp_path / "in.ris"
+    ran = papers("classify", "--format", "ris", stdin=source) if piped else papers("classify", source)
+    assert ran.status == 2
+    assert "no row of the input can be read; row 1, column 'title': holds bytes that are not UTF-8" in ran.err
+
+
+def test_a_bad_first_row_of_a_stream_hides_no_columns(papers: Command, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text('{"tit\n{"title": "a star", "abstract": "a particle"}\n')
+    ran = papers("classify", "--format", "jsonl", stdin=tmp_path / "in")
+    assert (ran.status, len(ran.out.splitlines())) == (1, 1)
+    assert "reading titles from 'title', abstracts from 'abstract'" in ran.err
+
+
+def test_the_sheet_that_is_read_is_named_before_its_columns_are_refused(papers: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.xlsx").write_bytes(workbook([["Notes"], ["x"]], [["Name", "Text"], ["a star", "a particle"]]))
+    ran = papers("classify", tmp_path / "in.xlsx")
+    assert ran.status == 2
+    assert ran.err.startswith("reading the sheet 'Sheet'\n")

@@ -164,6 +164,7 @@ def test_a_broken_entry_of_bibtex_harms_no_other(tmp_path: Path) -> None:
         (r"{Deep} {L}earning of $x_{\max}$ and na{\"\i}ve caf\'e", r"Deep Learning of $x_{\max}$ and naïve café"),
         (r"50% of \emph{all} words, 5\% \& more\_", "50% of all words, 5% & more_"),
         (r"a \textless{} b {\textendash} 5\textdegree C {\it E. coli} \textit{x}", "a < b – 5°C E. coli x"),
+        (r"\${\textbackslash}alpha {\textless} 1\$ \& \{x\}{\textbackslash}", "$\\alpha < 1$ & {x}\\"),
         (r"\v{S}koda, \c c, stra{\ss}e, {\O}re, \L{}\'od\'z", "Škoda, ç, straße, Øre, Łódź"),
     ],
 )
@@ -217,6 +218,9 @@ def test_a_delimiter_may_be_named(tmp_path: Path) -> None:
     [
         (None, ""), ("a star", "a star"), (["A title", "in parts"], "A title in parts"), (5, None), ({}, None),
         ({"stars": [1], "We": [0], "see": [2, 3]}, "We stars see see"), (b"\xff", None),
+        ({"stars": [1], "We": [0], "rivers": None}, "We stars"), ([("stars", [1]), ("We", [0])], "We stars"),
+        ('{"stars": [1], "We": [0], "caf\\u00e9": [2]}', "We stars café"), ("{'stars': [1], \"We\": [0]}", "We stars"),
+        ("{'stars': [1", "{'stars': [1"), ('{"a": 5} is text', '{"a": 5} is text'), ([("a", 5)], None),
     ],
 )  # fmt: skip
 def test_cells_of_databases_become_texts(cell: object, text: str | None) -> None:
