@@ -38,7 +38,8 @@ from app.inference.options import EngineOptions
 from app.inference.versions import Versions
 from app.observability.engine_events import EngineEvents
 from app.observability.metrics import Telemetry
-from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
+from app.server.headers import HeaderMiddleware
+from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware
 from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.remote import open_store
 

@@ -20,6 +20,7 @@ LOCAL_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 # A host name or address without scheme, port and path; `*.` at the start stands for any name below a domain.
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -41,7 +42,8 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
                 "an origin is a scheme, a host and perhaps a port, without a path or a slash at its end, such as "
                 f"https://library.example; {origin!r} is not one"
             )
-        if origin != origin.lower() or origin.endswith((":80", ":443")):
+        scheme, _, rest = origin.partition("://")
+        if origin != origin.lower() or rest.endswith(_DEFAULT_PORTS.get(scheme, "/")):
             raise ValueError(
                 f"browsers send origins in lower case and without a default port; {origin!r} never matches"
             )

@@ -60,7 +60,7 @@ class ApiKeys:
 
 def _read(path: Path) -> list[ApiKey]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows editors put a mark at the start
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"PAPERS_API_KEY_FILE is {path}, which cannot be read as text") from None
     keys: list[ApiKey] = []

@@ -1,6 +1,6 @@
 """ASGI middleware around every request: log and metrics, response headers, allowed hosts, API key.
 
-The order is in `app.main`. Admission is in `app.api.overload`, limits of size and time in `app.server.limits`.
+The order is in `app.main`. Admission is in `app.api.overload`, limits of size and time in `app.server`.
 """
 
 import asyncio

@@ -14,6 +14,7 @@ httptools (llhttp) rather than h11, by measurement (`python -m benchmarks.http_p
 """
 
 import asyncio
+import re
 from typing import Any, NamedTuple
 
 import httptools
@@ -125,7 +126,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise TooManyPipelined
         if not self.url.startswith(b"/"):
-            self.url = _origin_form(self.url)
+            self._take_absolute_form(self.url)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -187,6 +188,14 @@ class Connection(HttpToolsProtocol):
         version = self.scope["http_version"].encode()
         self._parse(b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, headers) + rest)
 
+    def _take_absolute_form(self, target: bytes) -> None:
+        """Servers must accept an absolute target, whose host replaces that of the header (RFC 9112, section 3.2.2)."""
+        parsed = httptools.parse_url(target)
+        self.url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
+        if parsed.host:
+            authority = re.split(rb"[/?#]", target.partition(b"://")[2], maxsplit=1)[0].rpartition(b"@")[2]
+            self.headers[:] = [(name, authority if name == b"host" else value) for name, value in self.headers]
+
     def _stop_after_pending_requests(self) -> None:
         self._ignores_input = True
         last_cycle, _ = self.pipeline[0]
@@ -209,12 +218,6 @@ class Connection(HttpToolsProtocol):
             telemetry.rejected.labels(problem_type(type(error)).code).inc()
             self.transport.write(_response_bytes(error))
         self.transport.close()
-
-
-def _origin_form(target: bytes) -> bytes:
-    """Path and query of an absolute-form target, which servers must accept (RFC 9112, section 3.2.2)."""
-    parsed = httptools.parse_url(target)
-    return (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
 
 
 def _response_bytes(error: ApiError) -> bytes:

@@ -1,6 +1,6 @@
-"""Limits of one request: headers, body, deadline. One ASGI middleware for each.
+"""Limits of one request: body, disconnect, deadline. One ASGI middleware for each.
 
-Limits of the connection below it are in `app.server.connections`.
+Limits of the headers are in `app.server.headers`, those of the connection below in `app.server.connections`.
 """
 
 import asyncio
@@ -10,61 +10,15 @@ from collections.abc import Awaitable, Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import ApiError, BadRequest, BodyTimeout, BodyTooLarge, HeadersTooLarge, UnsupportedMediaType
+from app.api.errors import ApiError, BodyTimeout, BodyTooLarge, UnsupportedMediaType
 from app.api.middleware import refuse
 from app.inference.errors import DeadlinePassed, QueueFull
 from app.observability.request_log import request_log_of
-from app.server.connections import MAX_HEADER_BYTES
 
-MAX_HEADERS = 100
-# The request line and every header field end in CRLF, and names in a colon and a space.
-_SEPARATORS = 4
 # How many bodies of the largest permitted size may be in memory at the same time; of smaller ones, more.
 _MAX_LARGE_BODIES = 64
-_IGNORED_HEADERS = frozenset({b"cookie", b"range"})
 # Nothing in this service reads a body that comes with another method.
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-
-
-class HeaderMiddleware:
-    """Reject headers that are too long, too many or ambiguous, and drop those that this service ignores."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            try:
-                _check_size(scope)
-                _check_framing(Headers(scope=scope), scope["http_version"])
-            except ApiError as error:
-                return await refuse(error, scope, receive, send)
-            # FastAPI parses cookies for every route, in quadratic time: one of 31 kB blocked the event loop for 1.7 s.
-            # Starlette answers an invalid range with plain text; files are sent whole (RFC 9110, section 14.2).
-            scope["headers"] = [header for header in scope["headers"] if header[0] not in _IGNORED_HEADERS]
-        return await self._app(scope, receive, send)
-
-
-def _check_size(scope: Scope) -> None:
-    fields = scope["headers"]
-    size = sum(len(name) + len(value) + _SEPARATORS for name, value in fields)
-    size += len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + _SEPARATORS
-    if size > MAX_HEADER_BYTES:
-        raise HeadersTooLarge("Request line and headers are too long.", limit=MAX_HEADER_BYTES, actual=size)
-    if len(fields) > MAX_HEADERS:
-        raise HeadersTooLarge("The request has too many headers.", limit=MAX_HEADERS, actual=len(fields))
-
-
-def _check_framing(headers: Headers, http_version: str) -> None:
-    """Reject what a proxy may interpret differently than this server (RFC 9112, sections 3.2 and 6)."""
-    coding = headers.getlist("transfer-encoding")
-    if coding and ("content-length" in headers or http_version == "1.0" or [c.lower() for c in coding] != ["chunked"]):
-        raise BadRequest("Send either Content-Length, or Transfer-Encoding: chunked with HTTP/1.1.")
-    if http_version not in ("1.0", "1.1"):
-        raise BadRequest("This server speaks HTTP/1.1 and HTTP/1.0.")
-    hosts = headers.getlist("host")
-    if len(hosts) > 1 or (not hosts and http_version == "1.1"):
-        raise BadRequest("Send exactly one Host header.")
 
 
 class BodyLimitMiddleware:
@@ -97,8 +51,10 @@ class BodyLimitMiddleware:
         return None
 
     def _check_headers(self, headers: Headers) -> None:
-        if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-            raise UnsupportedMediaType("The body is compressed; send it as it is, without Content-Encoding.")
+        if any(coding.strip().lower() not in ("", "identity") for coding in headers.getlist("content-encoding")):
+            # RFC 9110, section 12.5.3: the header says which codings would have been accepted.
+            detail = "The body is compressed; send it as it is, without Content-Encoding."
+            raise UnsupportedMediaType(detail, headers={"Accept-Encoding": "identity"})
         declared = headers.get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
             raise self._too_large(int(declared[:20]))

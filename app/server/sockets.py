@@ -15,7 +15,11 @@ def bind(host: str, port: int, write_timeout_s: float) -> list[socket.socket]:
 
     Bound here and not by uvicorn, which lets `::` accept IPv4 with several processes but not with one.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:
+        # Raised where a part between two points is empty or longer than 63 characters.
+        raise OSError("this is no host name") from None
     sockets: list[socket.socket] = []
     try:
         for family, _, _, _, address in dict.fromkeys(found):

@@ -57,6 +57,8 @@ def test_origins_may_have_a_port_and_an_ipv6_address() -> None:
     given = "http://localhost:5173, https://library.example:8443, http://[::1]:3000"
     assert len(Settings.read({"PAPERS_CORS_ORIGINS": given}).cors_origins) == 3
     assert Settings.read({"PAPERS_CORS_ORIGINS": "*"}).cors_origins == ("*",)
+    # The default ports of the other scheme each.
+    assert len(Settings.read({"PAPERS_CORS_ORIGINS": "http://a.example:443,https://a.example:80"}).cors_origins) == 2
 
 
 @pytest.mark.parametrize("host", ["http://papers.example", "papers.example:8000", "papers.example/", "a b", "*", "a.*"])

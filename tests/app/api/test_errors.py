@@ -82,6 +82,12 @@ def test_the_detail_says_what_is_wrong_with_the_declaration(
     assert said in str(problem["detail"])
 
 
+def test_a_coding_after_an_empty_one_is_refused_with_those_that_are_accepted(client: TestClient) -> None:
+    headers = [("content-type", "application/json"), ("content-encoding", "identity"), ("content-encoding", "gzip")]
+    answer = client.post("/classify", content=b"\x1f\x8b", headers=headers)
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+
+
 def test_an_empty_content_encoding_is_none(client: TestClient) -> None:
     assert post(client, '{"title": "a star"}', **{"content-encoding": ""})[0] == 200
 

@@ -82,6 +82,12 @@ def test_an_unusable_file_is_refused_without_quoting_it(tmp_path: Path, content:
     assert "k-first" not in str(refusal.value)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"library:{FIRST}\r\n", encoding="utf-8-sig")
+    assert ApiKeys(path).name_of("k-first") == "library"
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         ApiKeys(tmp_path / "nowhere")

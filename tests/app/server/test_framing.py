@@ -106,6 +106,13 @@ REFUSED = {
     "a name with an at sign": post(b"X@: a", LENGTH),
     "a DEL within a value": post(b"X: \x7f", LENGTH),
     "no Host": post(LENGTH, host=b""),
+    "a Host with a space": post(LENGTH, host=b"Host: papers example\r\n"),
+    "a Host with a path": post(LENGTH, host=b"Host: papers/classify\r\n"),
+    "a Host with user information": post(LENGTH, host=b"Host: user@papers\r\n"),
+    "a Host in Latin-1": post(LENGTH, host=b"Host: p\xe4pers\r\n"),
+    "an absolute target and two Hosts": post(
+        LENGTH, line=b"POST http://papers/classify HTTP/1.1", host=b"Host: papers\r\nHost: papers\r\n"
+    ),
     "two Hosts": post(b"Host: elsewhere", LENGTH),
     # Request lines: RFC 9112, section 3.
     "HTTP/1.2": post(LENGTH, line=b"POST /classify HTTP/1.2"),
@@ -135,6 +142,8 @@ SERVED = {
     "a trailer": chunked(b"13\r\n" + PAPER + b"\r\n0\r\nX-A: b\r\n\r\n"),
     "an empty line before the request": b"\r\n" + post(LENGTH),
     "a body with a GET": b"GET /livez HTTP/1.1\r\nHost: papers\r\nContent-Length: 19\r\n\r\n" + PAPER,
+    "a Host without a value": post(LENGTH, host=b"Host:\r\n"),
+    "an IPv6 address as Host": post(LENGTH, host=b"Host: [::1]:8000\r\n"),
     # RFC 9112, section 3.2.2.
     "an absolute target": post(LENGTH, line=b"POST http://papers.example/classify HTTP/1.1"),
     "an absolute target with port and query": post(LENGTH, line=b"POST HTTP://papers:80/classify?a=b HTTP/1.1"),
@@ -160,6 +169,21 @@ def test_malformed_and_ambiguous_requests_are_refused_and_close_the_connection(
 @pytest.mark.parametrize("request_bytes", SERVED.values(), ids=SERVED)
 def test_unusual_requests_are_served_and_leave_the_connection_intact(server: Served, request_bytes: bytes) -> None:
     assert server.statuses(request_bytes + NEXT) == [200, 200]
+
+
+def test_the_host_of_an_absolute_target_replaces_that_of_the_header(tmp_path: Path) -> None:
+    store = builders.publish(tmp_path / "artefacts")
+    settings = Settings(artefacts=store.root, threads=1, drain_notice_s=0, allowed_hosts=("papers.example", "[::1]"))
+    with served(create_app(settings), settings) as named:
+        for target, host, status in (
+            (b"http://papers.example/model", b"elsewhere", 200),
+            (b"http://user@papers.example:80?a=http://elsewhere", b"elsewhere", 200),
+            (b"http://[::1]:8000/model", b"elsewhere", 200),
+            (b"http://elsewhere/model", b"papers.example", 403),
+            (b"http://elsewhere?@papers.example", b"papers.example", 403),
+        ):
+            line = b"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % (target, host)
+            assert named.statuses(line) == [status], target
 
 
 @pytest.mark.parametrize("size", [1, 7, 50])

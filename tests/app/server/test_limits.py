@@ -11,7 +11,8 @@ from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.request_log import open_request_log
-from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware, HeaderMiddleware
+from app.server.headers import HeaderMiddleware
+from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, DisconnectMiddleware
 
 DISCONNECT: Message = {"type": "http.disconnect"}
 HOST = (b"host", b"papers")

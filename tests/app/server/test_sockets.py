@@ -59,6 +59,12 @@ def test_a_taken_port_and_a_foreign_address_are_errors() -> None:
         bind("192.0.2.1", 0, write_timeout_s=3)
 
 
+@pytest.mark.parametrize("host", ["papers..example", "a" * 64, ""])
+def test_what_is_no_host_name_is_an_error_like_any_other(host: str) -> None:
+    with pytest.raises(OSError, match=r"no host name|not known"):
+        bind(host, 0, write_timeout_s=3)
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="an option of Linux")
 def test_connections_inherit_the_bounds_of_unsent_data() -> None:
     with (
