@@ -216,7 +216,7 @@ def problem_response(
     own = error.headers if isinstance(error, ApiError) else {}
     retry_after = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     content = document.model_dump(exclude_none=True)
-    if path.startswith(_OPEN_INFERENCE):
+    if f"{path}/".startswith(_OPEN_INFERENCE):
         content[_OPEN_INFERENCE_ERROR] = document.detail
     sent = {**retry_after, **own, **(headers or {})}
     return JSONResponse(content, document.status, headers=sent, media_type=PROBLEM_JSON)

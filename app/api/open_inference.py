@@ -24,6 +24,7 @@ from app.api.schemas import PaperId, Text
 from app.api.validation import invalid_field, invalid_request, too_large
 from app.inference.engine import Prediction
 from app.inference.errors import NotReady
+from app.settings import Settings
 from model_store.manifest import Manifest
 from model_store.papers import Paper
 
@@ -82,7 +83,7 @@ class InferIn(_Message):
 
     id: PaperId | None = None
     inputs: list[TensorIn] = Field(min_length=1, max_length=len(_INPUTS))
-    outputs: list[OutputIn] = Field(default=[], max_length=len(_OUTPUTS))
+    outputs: list[OutputIn] | None = Field(default=None, max_length=len(_OUTPUTS))
 
 
 class _Texts(_Message):
@@ -150,7 +151,7 @@ async def model_ready(manifest: ServedModel, state: StateDep) -> dict[str, objec
 @router.post("/v2/models/{name}/versions/{version}/infer")
 async def infer(manifest: ServedModel, request: InferIn, state: StateDep, work: WorkDep) -> dict[str, object]:
     """The outputs for all papers of the tensors; one invalid paper fails the whole request."""
-    requested = [output.name for output in request.outputs] or list(_OUTPUTS)
+    requested = [output.name for output in request.outputs or ()] or list(_OUTPUTS)
     if unknown := set(requested) - set(_OUTPUTS):
         index = next(i for i, name in enumerate(requested) if name in unknown)
         raise invalid_field(f"#/outputs/{index}/name", f"expected one of {', '.join(_OUTPUTS)}")
@@ -170,7 +171,7 @@ def _papers(request: InferIn, state: State) -> list[Paper]:
     for i, tensor in enumerate(request.inputs):
         if tensor.name not in _INPUTS or tensor.name in texts:
             raise invalid_field(f"#/inputs/{i}/name", "expected title or abstract, each at most once")
-        texts[tensor.name] = _texts(tensor, f"#/inputs/{i}", state["settings"].max_papers)
+        texts[tensor.name] = _texts(tensor, f"#/inputs/{i}", state["settings"])
     counts = {len(column) for column in texts.values()}
     if len(counts) > 1:
         raise invalid_field("#/inputs", "title and abstract must have the same number of papers")
@@ -183,20 +184,25 @@ def _papers(request: InferIn, state: State) -> list[Paper]:
     ]
 
 
-def _texts(tensor: TensorIn, pointer: str, max_papers: int) -> list[str]:
+def _texts(tensor: TensorIn, pointer: str, settings: Settings) -> list[str]:
     """The strings of one tensor of shape [papers] or [papers, 1], flat or nested; raises InvalidRequest."""
-    if len(tensor.data) > max_papers:
-        raise too_large(f"{pointer}/data", "papers", max_papers, len(tensor.data))
+    if len(tensor.data) > settings.max_papers:
+        raise too_large(f"{pointer}/data", "papers", settings.max_papers, len(tensor.data))
     if tensor.datatype != "BYTES":
         raise invalid_field(f"{pointer}/datatype", "expected BYTES")
     if tensor.shape not in ([len(tensor.data)], [len(tensor.data), 1]) or not tensor.data:
         raise invalid_field(f"{pointer}/shape", "expected [papers] or [papers, 1], with as many papers as in `data`")
     flat = [row[0] if isinstance(row, list) and len(row) == 1 else row for row in tensor.data]
     try:
-        return _Texts(texts=flat).texts
+        texts = _Texts(texts=flat).texts
     except ValidationError as error:
         errors = [{**field, "loc": field["loc"][1:]} for field in error.errors(include_url=False, include_input=False)]
         raise invalid_request(errors, f"{pointer}/data") from None
+    limit = settings.max_title_chars if tensor.name == "title" else settings.max_abstract_chars
+    for i, text in enumerate(texts):
+        if len(text) > limit:
+            raise too_large(f"{pointer}/data/{i}", "characters", limit, len(text))
+    return texts
 
 
 def _outputs(predictions: list[Prediction], manifest: Manifest) -> dict[str, dict[str, object]]:

@@ -84,12 +84,22 @@ def test_only_requested_outputs_are_returned(inference: OpenInferenceClient) -> 
         ([tensor("title", ["a", " "])], "#/inputs/0/data/1"), ([tensor("title", ["a"] * 65)], "#/inputs/0/data"),
         ([tensor("title", ["a", "b"]), tensor("abstract", ["c"])], "#/inputs"),
         ([tensor("title", ["a"], data="a")], "#/inputs/0/data"),
+        ([tensor("abstract", ["a", "b"]), tensor("title", ["a", "a" * 2_001])], "#/inputs/1/data/1"),
+        ([tensor("title", ["a"]), tensor("abstract", [["a" * 100_001]])], "#/inputs/1/data/0"),
     ],
 )  # fmt: skip
 def test_invalid_tensors_are_a_422_that_points_there(client: TestClient, inputs: list[Any], pointer: str) -> None:
     answer = client.post(INFER, json={"inputs": inputs})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_null_means_absent_for_what_may_be_left_out(client: TestClient) -> None:
+    document = {"id": None, "parameters": None, "inputs": [tensor("title", ["star"])], "outputs": None}
+    answer = client.post(INFER, json=document)
+    assert answer.status_code == 200
+    assert [output["name"] for output in answer.json()["outputs"]] == ["probabilities", "assigned", "status", "labels"]
+    assert "id" not in answer.json()
 
 
 def test_an_unknown_output_and_a_binary_body_are_refused(client: TestClient) -> None:
@@ -121,7 +131,13 @@ def test_tensors_in_binary_form_are_refused_with_what_to_do(client: TestClient) 
 
 @pytest.mark.parametrize(
     ("path", "content", "status"),
-    [("/v2/models/resnet", None, 404), (INFER, b"{", 400), (INFER, b'{"inputs": []}', 422), ("/v2/nothing", None, 404)],
+    [
+        ("/v2/models/resnet", None, 404),
+        (INFER, b"{", 400),
+        (INFER, b'{"inputs": []}', 422),
+        ("/v2/nothing", None, 404),
+        ("/v2", b"{}", 405),
+    ],
 )
 def test_errors_have_the_member_that_clients_of_the_protocol_read(
     client: TestClient, path: str, content: bytes | None, status: int
