@@ -43,6 +43,7 @@ from app.server.limits import BodyLimitMiddleware, DeadlineMiddleware, Disconnec
 from app.settings import LOCAL_HOSTS, Settings, SettingsError
 from model_store.remote import open_store
 
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _OTLP_ENDPOINTS = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 # Shorter than any Retry-After, so that clients that honour it lose no time.
 _REJECTION_DELAY_S = 0.5
@@ -58,9 +59,7 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     Loads the artefact, verifies it and reproduces its golden papers before it returns; raises ArtefactError or
     SettingsError.
     """
-    telemetry = telemetry or Telemetry(
-        os.environ.get("PROMETHEUS_MULTIPROC_DIR"), {kind.code for kind in PROBLEMS.values()}
-    )
+    telemetry = telemetry or Telemetry(_shared_metrics(os.environ), {kind.code for kind in PROBLEMS.values()})
     versions = Versions(classifier) if classifier else _versions(settings)
     engine = Engine(_engine_options(settings), versions, EngineEvents(telemetry))
     state = _state(settings, engine, telemetry)
@@ -87,6 +86,13 @@ def create_app(settings: Settings, classifier: Classifier | None = None, telemet
     add_exception_handlers(app)
     _include_routers(app, settings, state["keys"])
     return app
+
+
+def _shared_metrics(environ: Mapping[str, str]) -> str | None:
+    folder = environ.get(_METRICS_DIR)
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"{_METRICS_DIR} is {folder!r}, expected an existing folder that this process may write to")
+    return folder
 
 
 def _include_routers(app: FastAPI, settings: Settings, keys: ApiKeys) -> None:

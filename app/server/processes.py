@@ -86,11 +86,11 @@ class Processes:
         logs.configure(self._settings.log_level, self._settings.log_format, sys.stderr)
         logs.log_uncaught_exceptions()
         try:
-            sockets = _bind(self._settings)
+            sockets, metrics = _bind(self._settings), _shared_metrics()
         except SettingsError as error:
             logs.event(logging.CRITICAL, f"cannot start: {error}")
             return 1
-        with _shared_metrics():
+        with metrics:
             for number in _BLOCKED_SIGNALS:
                 signal.signal(number, self._pass_on)
             for _ in range(self._settings.processes):
@@ -150,10 +150,20 @@ def _run_child(
     logs.log_uncaught_exceptions()
     share_one_heap()
     try:
-        app = create_app(settings)
+        _serve_child(settings, create_app, sockets, announce_ready)
     except (ModelStoreError, SettingsError) as error:
         logs.event(logging.CRITICAL, f"cannot start: {error}")
         sys.exit(1)
+    except Exception as error:
+        # multiprocessing does not call sys.excepthook: it prints a traceback, whose message may quote a text.
+        logs.failure("uncaught exception", error)
+        sys.exit(1)
+
+
+def _serve_child(
+    settings: Settings, create_app: CreateApp, sockets: Sequence[socket.socket], announce_ready: Connection
+) -> None:
+    app = create_app(settings)
     _tune_interpreter()
     serve(app, settings, sockets, lambda: announce_ready.send(True))
 
@@ -196,12 +206,16 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED_SIGNALS)
 
 
-@contextlib.contextmanager
-def _shared_metrics() -> Iterator[None]:
-    """A directory for the metrics of all processes, unless there is one; they find it in their environment."""
+def _shared_metrics() -> contextlib.AbstractContextManager[object]:
+    """A folder for the metrics of all processes, unless there is one; they find it in their environment."""
     if _METRICS_DIR in os.environ:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="papers-metrics-") as folder:
-        os.environ[_METRICS_DIR] = folder
-        yield
+        return contextlib.nullcontext()
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="papers-metrics-")
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(
+            f"several processes share a temporary folder; set TMPDIR to a writable one: {reason}"
+        ) from None
+    os.environ[_METRICS_DIR] = folder.name
+    return folder

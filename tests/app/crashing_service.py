@@ -1,4 +1,7 @@
-"""`python -m tests.app.crashing_service`: the real service in several processes, each of which SIGUSR1 ends with 7."""
+"""`python -m tests.app.crashing_service`: the real service in several processes, each of which SIGUSR1 ends with 7.
+
+With PAPERS_MODEL=defect they fail at the start by an exception that quotes a text.
+"""
 
 import os
 import signal
@@ -12,6 +15,8 @@ from app.settings import Settings
 
 
 def create_crashing_app(settings: Settings) -> FastAPI:
+    if settings.model == "defect":
+        raise RuntimeError("a submitted text")
     signal.signal(signal.SIGUSR1, lambda number, frame: os._exit(7))
     return create_app(settings)
 

@@ -1,7 +1,10 @@
 """Several processes on one port: common metrics, signals, replacement of processes that die."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 
 from model_store.store import Store
 from tests import builders
-from tests.app.running import Running, running, spawn
+from tests.app.running import Running, environment, running, spawn
 
 
 def children(service: Running) -> set[int]:
@@ -119,6 +122,45 @@ def test_a_late_crash_is_replaced_whatever_its_exit_code(tmp_path: Path, store: 
         assert service.process.poll() is None
         replaced = next(line for line in service.log() if line["message"] == "process replaced")
         assert replaced["exit_code"] == 7
+
+
+def test_an_unexpected_exception_of_a_process_is_logged_as_json_without_its_message(
+    tmp_path: Path, store: Store
+) -> None:
+    log = tmp_path / "log"
+    process = spawn(log, "tests.app.crashing_service", artefacts=store.root, processes=2, model="defect")
+    assert process.wait(60) == 1
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["error"] for line in lines if line["message"] == "uncaught exception"} == {"RuntimeError"}
+    assert "a submitted text" not in log.read_text()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_missing_folder_of_metrics_stops_the_start_with_a_sentence(
+    tmp_path: Path, store: Store, processes: int
+) -> None:
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "nowhere")}
+    process = spawn(tmp_path / "log", variables=variables, artefacts=store.root, processes=processes)
+    assert process.wait(60) == 1
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    reasons = {line["message"] for line in lines if line["level"] == "critical"}
+    assert reasons == {
+        f"cannot start: PROMETHEUS_MULTIPROC_DIR is {str(tmp_path / 'nowhere')!r}, "
+        "expected an existing folder that this process may write to"
+    }
+
+
+def test_several_processes_without_a_temporary_folder_stop_the_start_with_a_sentence(tmp_path: Path) -> None:
+    # What tempfile finds on a read-only file system: no folder at all.
+    start = (
+        "import os, sys, tempfile; from app.main import create_app; from app.settings import Settings;"
+        "from app.server.processes import Processes; tempfile.tempdir = sys.argv[1];"
+        "sys.exit(Processes(Settings.read(os.environ), create_app).run())"
+    )
+    command = [sys.executable, "-c", start, str(tmp_path / "nowhere")]
+    ended = subprocess.run(command, env=environment(processes=2), capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert json.loads(ended.stderr)["message"].startswith("cannot start: several processes share a temporary folder;")
 
 
 def test_a_broken_artefact_ends_all_processes_with_exit_code_1(tmp_path: Path, store: Store) -> None:
