@@ -3,6 +3,8 @@
 import { part } from "./element.js";
 
 const SLOT = "api-key";
+// Browsers throw for other characters in a header. They come along when a key is copied from formatted text.
+const UNSENDABLE = /[^ -\xff]/;
 
 export class Key {
   /** @type {Promise<void> | null} */
@@ -30,7 +32,12 @@ export class Key {
     return new Promise((resolve) => {
       form.onsubmit = (/** @type {Event} */ event) => {
         event.preventDefault();
-        sessionStorage.setItem(SLOT, field.value.trim());
+        const key = field.value.trim();
+        if (UNSENDABLE.test(key)) {
+          part("key-note").textContent = "This holds a character that no key has, perhaps an invisible one. Copy the key from its source again.";
+          return;
+        }
+        sessionStorage.setItem(SLOT, key);
         field.value = "";
         form.hidden = true;
         resolve();

@@ -52,7 +52,7 @@ export class Service {
   async ask(path, body, { signal, waiting } = {}) {
     for (let tries = 1; ; tries += 1) {
       const response = await this.#send(path, body, signal);
-      if (response.ok) return response.json();
+      if (response.ok) return documentOf(response, signal);
       const pause = pauseOf(response);
       if (response.status === 401) await this.#key.request();
       else if (pause && tries < MOST_TRIES) {
@@ -87,6 +87,19 @@ function pauseOf(response) {
   if (!BUSY.includes(response.status)) return 0;
   const asked = Number(response.headers.get("Retry-After"));
   return Math.min(LONGEST_PAUSE_S, Math.max(1, asked || 1));
+}
+
+/**
+ * @param {Response} response
+ * @param {AbortSignal} [signal]
+ */
+async function documentOf(response, signal) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem("The answer is incomplete or is not JSON. Reload this page; a login page may have answered in place of the service.");
+  }
 }
 
 /** @param {Response} response */

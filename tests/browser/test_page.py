@@ -225,6 +225,14 @@ def test_nothing_overflows_the_window(visit: Visit, width: int) -> None:
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("content", ["<!doctype html><title>Log in</title>", '{"labels": ['], ids=["page", "part"])
+def test_an_answer_that_is_not_json_is_explained(visit: Visit, content: str) -> None:
+    visitor = visit()
+    visitor.page.route("**/classify", lambda route: route.fulfill(status=200, body=content))
+    visitor.write("a star")
+    expect(visitor.page.locator("#decision")).to_contain_text("The answer is incomplete or is not JSON.")
+
+
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[Running]:
     store = builders.publish(tmp_path / "artefacts")
@@ -242,6 +250,9 @@ def test_a_key_is_requested_only_if_the_service_requires_one(visit: Visit, locke
     field.fill("guess")
     visitor.press("Use this key")
     expect(visitor.page.locator("#key-note")).to_have_text("The service did not accept that key.")
+    field.fill("open\u200b sesame")
+    visitor.press("Use this key")
+    expect(visitor.page.locator("#key-note")).to_contain_text("a character that no key has")
     field.fill("open sesame")
     visitor.press("Use this key")
     visitor.write("quantum star")
