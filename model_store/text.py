@@ -36,7 +36,7 @@ _BROKEN_WORD = re.compile(r"\b([^\W\d_]{2,})[-\u2010](\s+)(?=([^\W\d_]{2,}))")
 _CONJUNCTIONS = frozenset({"and", "or", "to", "vs", "versus", "und", "oder", "bis", "et", "ou"})
 
 # No longer text is a placeholder.
-_LONGEST_PLACEHOLDER = 80
+_LONGEST_PLACEHOLDER = 200
 _PLACEHOLDERS = frozenset(
     {
         "na", "n a", "nan", "nil", "none", "null", "unknown", "undefined", "missing", "empty", "blank", "tba", "tbd",
@@ -44,13 +44,14 @@ _PLACEHOLDERS = frozenset(
         "abstract", "abstract withheld", "title", "untitled", "no title", "no title available", "title not available",
         "kein abstract", "kein abstract verfügbar", "kein abstract vorhanden", "keine zusammenfassung",
         "keine zusammenfassung verfügbar", "pas de résumé", "pas de résumé disponible", "sans résumé",
-        "résumé non disponible", "résumé indisponible", "sin resumen", "resumen no disponible", "sem resumo",
-        "resumo não disponível", "abstract non disponibile", "geen abstract beschikbaar", "brak streszczenia",
+        "résumé non disponible", "résumé indisponible", "sin resumen", "sin resumen disponible",
+        "resumen no disponible", "sem resumo", "resumo não disponível", "abstract non disponibile",
+        "geen abstract beschikbaar", "brak streszczenia",
         "аннотация отсутствует", "无摘要", "暂无摘要", "抄録なし", "要旨なし", "초록 없음",
     }
 )  # fmt: skip
 _PLACEHOLDER = re.compile(
-    r"(?:there is |sorry )?no (?:abstract|summary|description)(?: text)?(?: is| was)?"
+    r"(?:there is |sorry )?no (?:author )?(?:abstract|summary|description)(?: text)?(?: is| was)?"
     r"(?: (?:available|provided|given|found|supplied|present|included|exists?))?"
     r"(?: (?:for|in|with|from|of) (?:this|the) (?:article|paper|record|document|publication|item|entry|source))?"
     r"|(?:the |an )?(?:abstract|summary|description)(?: text)?(?: (?:of|for) this \w{1,20})?"
@@ -59,6 +60,9 @@ _PLACEHOLDER = re.compile(
     r"(?: (?:for|in|from) (?:this|the) (?:article|paper|record|document|publication|item|entry|source|content))?"
     r"|this (?:article|paper|record|document|publication|item|entry)"
     r" (?:has no|contains no|does not (?:have|contain|include) an) (?:abstract|summary)"
+    # Cambridge University Press, and PubMed.
+    r"|an abstract is not available for this content so a preview has been provided\b.*"
+    r"|(?:publisher )?abstract available from (?:the )?publisher"
 )
 # What a spreadsheet writes for a formula that failed.
 _SPREADSHEET_ERROR = re.compile(r"#(?:NAME\?|N/A|REF!|VALUE!|DIV/0!|NUM!|NULL!)")
@@ -76,6 +80,7 @@ _WITHDRAWAL = re.compile(
     rf"|^\W*(?:{_PUBLICATION} )?(?:withdrawn|retracted|retraction|retraction note|withdrawal notice|retraction notice)"
     rf"(?: {_PUBLICATION})?(?:\s?[:.\])\u2013\u2014]|\s-|$)"
     r"|^\W*(?:retraction (?:note |notice )?(?:of|to|for)|(?:notice|statement) of retraction)\s?[:\"\u201c]"
+    r"|^\W*(?:retraction statement:|this retracts the article\b)"
     r"|[(\[]retracted (?:article|paper)\b"
     rf"|\b(?:authors?|we|i|publisher|editors?|editors?-in-chief) (?:has|have|had) (?:[\w-]+ )?(?:withdrawn|retracted)"
     rf" (?:this|the|our) (?:[\w-]+ )?{_PUBLICATION}\b",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from tables.known_columns import NAMES, find_column, is_header
+from tables.known_columns import NAMES, find_column, header_place
 
 # In the order in which ties are decided.
 _DELIMITERS = (",", ";", "\t", "|", "^", "~", "\x1f", "\x01")
@@ -95,12 +95,8 @@ def _records(lines: Sequence[str], delimiter: str, quote: str, *, padded: bool =
 
 
 def _records_above_header(records: Sequence[Sequence[str]]) -> int:
-    """The number of records above the first one with column names; 0 if none has them.
-
-    Below other lines, a name alone in its line may be the heading of a text, as in files from Ovid.
-    """
-    above = enumerate(records[: _PREAMBLE + 1])
-    return next((i for i, record in above if is_header(record) and (i == 0 or len(record) > 1)), 0)
+    """The number of records above the one with column names; 0 if none has them."""
+    return header_place(records[: _PREAMBLE + 1]) or 0
 
 
 def _terminator(text: str) -> str:

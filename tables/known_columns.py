@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 Field = Literal["title", "abstract"]
@@ -65,6 +65,22 @@ def is_header(cells: Iterable[str]) -> bool:
     """Whether a row of cells is the one with the column names."""
     names = list(cells)
     return any(find_column(names, field) for field in NAMES)
+
+
+def header_place(rows: Iterable[Sequence[str]]) -> int | None:
+    """The index of the row with the column names among the first rows of a table; None if no row has a known name."""
+    rows = list(rows)
+    return next((i for i, row in enumerate(rows) if is_header(row) and (i == 0 or _may_follow(row, rows, i))), None)
+
+
+def _may_follow(row: Sequence[str], rows: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a row below the first may be the header, and is not a paper or a heading with a known name in it."""
+    if all(find_column(row, field) for field in NAMES):
+        return True
+    if len(row) == 1:
+        return place == 1
+    # Lines above a table fill fewer cells than its header.
+    return len(row) != len(rows[0]) or not all(cell.strip() for cell in rows[0])
 
 
 def cell_text(cell: object) -> str | None:

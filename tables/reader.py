@@ -78,6 +78,8 @@ def _known_format(path: Path) -> str:
     try:
         return format_of(path)
     except TableError:
+        if path.is_dir():
+            raise TableError(f"{path} is a folder; name one of the tables in it") from None
         if path.is_file() and (reason := foreign_content(_beginning(path, 4096))):
             raise TableError(f"{path} {reason}") from None
         raise

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tables.delimited import named_columns
 from tables.errors import TableError
-from tables.known_columns import is_header
+from tables.known_columns import header_place, is_header
 from tables.rows import BadRow, Row
 
 # Reports have a few descriptive lines above the header.
@@ -134,7 +134,8 @@ def _header(sheet: Any) -> _Header | None:
     """The first row with column names, otherwise the first that is not empty."""
     first = list(islice(_filled(sheet, 1), _PREAMBLE + 2))
     rows = [_Header(line, cells, place < len(first)) for place, (line, cells) in enumerate(first, start=1)]
-    return next((row for row in rows[: _PREAMBLE + 1] if is_header(row.columns)), rows[0] if rows else None)
+    place = header_place(row.columns for row in rows[: _PREAMBLE + 1])
+    return rows[place or 0] if rows else None
 
 
 def _filled(sheet: Any, first_line: int) -> Iterator[tuple[int, list[str]]]:

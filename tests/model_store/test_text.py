@@ -86,7 +86,10 @@ def test_latex_is_left_as_it_is(text: str) -> None:
         "Kein Abstract verfügbar", "This article does not have an abstract.", "This record has no abstract",
         "An abstract is not available for this content.", "Abstract text not available", "[Abstract withheld]",
         "None available.", "Not provided", "Kein Abstract vorhanden", "Résumé indisponible", "暂无摘要", "抄録なし",
-        "초록 없음", "Аннотация отсутствует",
+        "초록 없음", "Аннотация отсутствует", "[No author abstract]", "Sin resumen disponible",
+        "Publisher: Abstract available from the publisher.",
+        "An abstract is not available for this content so a preview has been provided. Please use the Get access link "
+        "above for information on how to access this content.",
     ],
 )  # fmt: skip
 def test_placeholders_count_as_no_text(text: str) -> None:
@@ -99,7 +102,8 @@ def test_placeholders_count_as_no_text(text: str) -> None:
     [
         "No abstract nonsense: a polemic", "Nano", "Abstract interpretation of programs", "The unknown", "$\\pi$", "水",
         "Missing data in cohort studies", "This paper has no abstract nonsense", "None available vaccines",
-        "No abstract harmonic analysis without groups", "C#",
+        "No abstract harmonic analysis without groups", "C#", "No author abstracts them",
+        "Abstract available publishers",
     ],
 )  # fmt: skip
 def test_short_texts_are_no_placeholders(text: str) -> None:
@@ -119,6 +123,7 @@ def test_short_texts_are_no_placeholders(text: str) -> None:
         "The authors have withdrawn this manuscript.", "We have withdrawn this paper because of an error.",
         "The publisher has retracted this article.", "The Editor-in-Chief has retracted this article.",
         'Retraction notice to "A study"', "Retraction of: A study", "Retraction Note to: A study",
+        "RETRACTION STATEMENT: A study", "[This retracts the article DOI: 10.1234/x.]",
         "Statement of Retraction: A study", "A study (Retracted article. See vol. 3, 2020)",
     ],
 )  # fmt: skip

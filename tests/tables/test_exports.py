@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from tables import Row, TableError, open_table, read
-from tests.tables.cases import archive, parquet, text_columns
+from tests.tables.cases import archive, parquet, text_columns, workbook
 
 
 def test_records_of_web_of_science_need_no_first_line(tmp_path: Path) -> None:
@@ -85,3 +85,28 @@ def test_a_file_of_an_unknown_name_is_recognized_by_its_content(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TableError, match=said):
         open_table(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "papers"),
+    [
+        ("name,text,x\np1,Rivers,0\nn2,Waves,1\nt1,Seas,1\n", ["name", "text", "x"], 3),
+        ("Nr,Paper,Type\n1,Rivers,Note\n2,Waves,Abstract\n", ["Nr", "Paper", "Type"], 2),
+        ("Export,of,today\nid,title,abstract\n1,Rivers,run\n", ["id", "title", "abstract"], 1),
+        ("Export,,\nby,me,\nid,title,year\n1,Rivers,2020\n", ["id", "title", "year"], 1),
+        ("My papers\nTitle\nRivers\nWaves\n", ["Title"], 2),
+    ],
+)
+def test_a_paper_with_a_known_name_in_a_cell_is_no_header(
+    tmp_path: Path, content: str, columns: list[str], papers: int
+) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    (tmp_path / "a.xlsx").write_bytes(workbook([line.split(",") for line in content.splitlines()]))
+    for path in (tmp_path / "a.csv", tmp_path / "a.xlsx"):
+        table = open_table(path)
+        assert (table.columns, len(list(table.rows))) == (columns, papers)
+
+
+def test_a_folder_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="is a folder; name one of the tables in it"):
+        open_table(tmp_path)

@@ -4,9 +4,20 @@ from typing import Literal
 
 Flag = bool | Literal["blank"] | None
 
-# pandas writes 1.0 for a column that once had a missing value, and True for booleans. People tick cells.
-_TRUE = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "\u2713", "\u2714"})
-_FALSE = frozenset({"0", "0.0", "false", "f", "no", "n"})
+# pandas writes 1.0 for a column that once had a missing value, and True for booleans. People tick cells. Spreadsheets
+# write true and false in the language of their country, programs for screening write decisions.
+_TRUE = frozenset(
+    {
+        "1", "1.0", "true", "t", "yes", "y", "x", "\u2713", "\u2714", "included", "include",
+        "wahr", "ja", "vrai", "oui", "verdadero", "sí", "verdadeiro", "sim", "vero",
+    }
+)  # fmt: skip
+_FALSE = frozenset(
+    {
+        "0", "0.0", "false", "f", "no", "n", "excluded", "exclude",
+        "falsch", "nein", "faux", "non", "falso", "não",
+    }
+)  # fmt: skip
 _BLANK = frozenset({"", "nan", "na", "n/a", "null", "none"})
 
 EXPECTED = "expected 0 or 1, or their spellings 1.0, true, yes, x"

@@ -6,13 +6,19 @@ from training.data.flags import read_flag
 
 
 @pytest.mark.parametrize(
-    "value", [1, 1.0, True, "1", " 1 ", "1.0", "True", "true", "TRUE", "yes", "Y", "x", " X ", "✓", "1,0"]
-)
+    "value",
+    [
+        1, 1.0, True, "1", " 1 ", "1.0", "True", "true", "TRUE", "yes", "Y", "x", " X ", "✓", "1,0",
+        "WAHR", "VRAI", "Ja", "Included",
+    ],
+)  # fmt: skip
 def test_flags_that_mean_yes(value: object) -> None:
     assert read_flag(value) is True
 
 
-@pytest.mark.parametrize("value", [0, 0.0, -0.0, False, "0", "0.0", "False", "no", "N"])
+@pytest.mark.parametrize(
+    "value", [0, 0.0, -0.0, False, "0", "0.0", "False", "no", "N", "FALSCH", "FAUX", "Nein", "Excluded"]
+)
 def test_flags_that_mean_no(value: object) -> None:
     assert read_flag(value) is False
 
