@@ -147,13 +147,18 @@ def _columns(args: argparse.Namespace, table: Table) -> tuple[Sequence[str], Ite
     """The columns of a table, and its rows."""
     if table.columns is not None:
         return table.columns, table.rows
-    if args.input is None:
-        # A stream may be slow, so only the rows up to the first good one are used.
+    if _is_stream(args):
+        # It can be read only once and may be slow, so only the rows up to the first good one are used.
         first = _first_rows(table.rows)
         return _columns_of(first), chain(first, table.rows)
     # A CSV needs all columns in its header; reading a table is thousands of times faster than labelling it.
     limit = _SAMPLE_ROWS if output_format(args, table) == "jsonl" else None
     return _columns_of(islice(scan(args.input, _options(args)), limit)), table.rows
+
+
+def _is_stream(args: argparse.Namespace) -> bool:
+    """Whether the input is standard input or a pipe with a name, such as a process substitution of the shell."""
+    return args.input is None or not args.input.is_file()
 
 
 def _first_rows(rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
@@ -217,7 +222,7 @@ def _has_known_extension(path: Path) -> bool:
 
 def _total(args: argparse.Namespace, terminal: Terminal) -> int | None:
     # Counting rows takes a thousandth of the time of labelling them; with the count, the remaining time can be shown.
-    watched = args.input and terminal.err.isatty()
+    watched = terminal.err.isatty() and not _is_stream(args)
     return sum(1 for _ in scan(args.input, _options(args))) if watched else None
 
 

@@ -112,6 +112,8 @@ def read(path: Path, options: Options | None = None) -> Iterator[Row]:
 
 
 def _open(path: Path, format_: str, options: Options) -> Table:
+    if format_ in ("parquet", "xlsx") and path.is_fifo():
+        raise TableError(f"{path}: {format_} is read from its end, which a pipe does not allow; name a file")
     if format_ in ("parquet", "xlsx") and _beginning(path, len(GZIP)) == GZIP:
         raise TableError(f"{path}: is compressed with gzip; decompress it, since {format_} is not read while it is")
     if format_ == "parquet":

@@ -1,7 +1,9 @@
 """`papers classify` over tables as people have them: columns are found and told, dialects kept."""
 
 import json
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -172,3 +174,15 @@ def test_the_sheet_that_is_read_is_named_before_its_columns_are_refused(papers: 
     ran = papers("classify", tmp_path / "in.xlsx")
     assert ran.status == 2
     assert ran.err.startswith("reading the sheet 'Sheet'\n")
+
+
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_a_pipe_with_a_name_is_read_once(papers: Command, tmp_path: Path, on_terminal: bool) -> None:
+    pipe = tmp_path / "in.jsonl"
+    os.mkfifo(pipe)
+    lines = '{"title": "a star", "abstract": "a particle"}\n' * 2000  # more than one read
+    writing = Thread(target=pipe.write_text, args=(lines,), daemon=True)
+    writing.start()
+    ran = papers("classify", pipe, on_terminal=on_terminal)
+    writing.join(10)
+    assert (ran.status, len(ran.out.splitlines())) == (0, 2000)

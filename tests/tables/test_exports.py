@@ -1,6 +1,7 @@
 """Files as databases, reference managers and libraries write them, beyond the cases of docs/tables.md."""
 
 import json
+import os
 from pathlib import Path
 
 import openpyxl
@@ -110,3 +111,10 @@ def test_a_paper_with_a_known_name_in_a_cell_is_no_header(
 def test_a_folder_is_called_one(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="is a folder; name one of the tables in it"):
         open_table(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.parquet"])
+def test_a_format_that_is_read_from_its_end_cannot_come_through_a_pipe(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(TableError, match="which a pipe does not allow; name a file"):
+        open_table(tmp_path / name)
