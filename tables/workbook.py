@@ -1,6 +1,7 @@
 """Excel workbooks (.xlsx) as rows; needs openpyxl."""
 
 import datetime
+import io
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -104,7 +105,9 @@ def _open(path: Path) -> Any:
     with _damage_named(path), warnings.catch_warnings():
         # Its warnings are about styles and the like, which are not read.
         warnings.simplefilter("ignore")
-        return openpyxl.load_workbook(path, read_only=True, data_only=True)
+        # openpyxl refuses other names, such as that of standard input.
+        source = path if path.suffix.lower() in (".xlsx", ".xlsm") else io.BytesIO(path.read_bytes())
+        return openpyxl.load_workbook(source, read_only=True, data_only=True)
 
 
 def _refuse_bomb(path: Path) -> None:

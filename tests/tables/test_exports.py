@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from tables import Row, TableError, open_table, read
+from tables import Options, Row, TableError, open_table, read
 from tests.tables.cases import archive, parquet, text_columns, workbook
 
 
@@ -118,3 +118,9 @@ def test_a_format_that_is_read_from_its_end_cannot_come_through_a_pipe(tmp_path:
     os.mkfifo(tmp_path / name)
     with pytest.raises(TableError, match="which a pipe does not allow; name a file"):
         open_table(tmp_path / name)
+
+
+def test_a_workbook_of_another_name_is_read_if_the_format_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stdin").write_bytes(workbook([["Title"], ["Rivers"]]))
+    (row,) = read(tmp_path / "stdin", Options(format="xlsx"))
+    assert row.cells == {"Title": "Rivers"}
