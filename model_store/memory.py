@@ -1,9 +1,11 @@
-"""Settings of glibc's allocator that keep the resident memory of a multi-threaded process low and constant."""
+"""Settings of glibc's allocator: little resident memory for serving, few page faults for training."""
 
 import ctypes
 from typing import Any
 
 # From glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 
 
@@ -29,3 +31,17 @@ def return_freed_memory(libc: Any = None) -> bool:
         return bool((libc or ctypes.CDLL(None)).malloc_trim(0))
     except (AttributeError, OSError):
         return False
+
+
+def keep_freed_memory(libc: Any = None) -> bool:
+    """Let this process reuse freed memory instead of returning it to the system.
+
+    glibc maps large blocks, such as the tensors of a training step, and returns them when they are freed. The kernel
+    then clears every page anew, which took a sixth of a step of 24 papers with 352 word pieces. Returns whether this
+    took effect; other C libraries are not changed.
+    """
+    try:
+        mallopt = (libc or ctypes.CDLL(None)).mallopt
+    except (AttributeError, OSError):
+        return False
+    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, -1))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from transformers import set_seed
 
+from model_store.memory import keep_freed_memory
 from model_store.papers import PaperEncoder
 from model_store.store import Store
 from training.config import EncoderConfig, NgramsConfig
@@ -54,6 +55,7 @@ def pretrain(run: TrainingRun, *, resume: bool) -> None:
             for folder in (run_dir.encoder, run_dir.pretraining):
                 shutil.rmtree(folder, ignore_errors=True)
         record(run_dir.encoder_inputs, inputs)
+    keep_freed_memory()
     set_seed(run.config.seed)
     held_out = run.corpus.validation.papers
     papers = read_texts(config.texts, held_out, run.config.seed) if config.texts else run.corpus.train.papers
@@ -80,6 +82,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
     if resume and weights.exists():
         _LOG.info("%s exists: fitting is done", weights)
         return
+    keep_freed_memory()
     set_seed(config.seed)
     network = _training_network(run)
     tokenizer = read_tokenizer(config.encoder.source)

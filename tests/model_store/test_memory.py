@@ -1,4 +1,4 @@
-"""One heap for all threads, where the C library has several."""
+"""Settings of the allocator, where the C library is glibc."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_store.memory import return_freed_memory, share_one_heap
+from model_store.memory import keep_freed_memory, return_freed_memory, share_one_heap
 
 # Blocks of 64 kB, each allocated and freed in a thread of its own; prints how many heaps malloc has now.
 _PROGRAM = """
@@ -58,6 +58,33 @@ def test_freed_memory_is_returned() -> None:
     assert 4096 * int(ran.stdout) > 40_000_000
 
 
+# The same large block, allocated, filled and freed again and again; prints the page faults after the first time.
+_LARGE_BLOCKS = """
+import resource
+from model_store.memory import keep_freed_memory
+
+{call}
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+bytearray(64_000_000)
+before = faults()
+for _ in range(5):
+    bytearray(64_000_000)
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("ctypes").CDLL(None), "mallopt"), reason="the C library is not glibc")
+def test_large_blocks_are_reused() -> None:
+    def faults(call: str) -> int:
+        program = _LARGE_BLOCKS.format(call=call)
+        return int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+
+    assert faults("assert keep_freed_memory()") < 1000
+    # With huge pages a block takes few faults either way.
+    assert faults("") >= faults("keep_freed_memory()")
+
+
 def test_other_c_libraries_are_not_changed() -> None:
     assert not share_one_heap(SimpleNamespace())
     assert not return_freed_memory(SimpleNamespace())
+    assert not keep_freed_memory(SimpleNamespace())

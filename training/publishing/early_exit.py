@@ -18,6 +18,8 @@ from training.data.folds import folds
 Scores = NDArray[np.floating]
 # Margins that are tried for an exit: those at which these fractions of all papers would exit there.
 _SHARES = np.linspace(0.1, 0.95, 18)
+# Limits that are tried, from the allowed loss to as large a gain.
+_LIMITS = 9
 
 
 class Decisions(NamedTuple):
@@ -88,14 +90,14 @@ def choose_exits(search: ExitSearch, heads: tuple[int, ...] | None = None) -> tu
 
     With `heads` given, only margins are chosen. Margins lose more on papers that they were not chosen on, so a rule is
     accepted only if its loss in 5-fold cross-validation is within the limit; otherwise margins are chosen again with a
-    stricter limit.
+    stricter limit, which may ask for a gain.
     """
     allowed, papers = search.config.micro_f1_loss, np.arange(search.decisions.right.shape[1])
     sets = _sets_of_heads(search) if heads is None else [heads]
-    for stricter in (allowed, allowed / 2, 0.0, -allowed):
-        rule = _best_rule(search, papers, stricter, sets)
+    for stricter in np.linspace(allowed, -allowed, _LIMITS):
+        rule = _best_rule(search, papers, float(stricter), sets)
         if rule is not None:
-            figures = _cross_fitted(search, rule, stricter)
+            figures = _cross_fitted(search, rule, float(stricter))
             if figures.micro_f1_loss <= allowed:
                 return rule, figures
     return None
