@@ -24,6 +24,8 @@ def test_the_text_is_kept_verbatim_for_the_manifest(tmp_path: Path) -> None:
         ("[head]\nhiden = 10\n", r"head\.hiden: Extra inputs"),
         ("[head]\ndropout = 1.5\n", r"head\.dropout: Input should be less than 1"),
         ("[quantization]\nper_channel = 'perhaps'\n", r"quantization\.per_channel: Input should be a valid boolean"),
+        ("[head]\ndropout = nan\n", r"head\.dropout: Input should be a finite number"),
+        ("[loss]\ngamma = inf\n", r"loss\.gamma: Input should be a finite number"),
         ("broken", "is not TOML"),
         ('[[publish]]\nname = "tiny"\nversion = "0.1.0"\n', r"tiny 0\.1\.0 would be published twice"),
         ('[[publish]]\nname = "small"\nversion = "0.1.0"\ncut_after = 1\n', r"cut_after is 1; .*in \[exits\]: none"),
@@ -65,7 +67,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_config(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("name", ["full", "smoke"])
+@pytest.mark.parametrize("name", ["first-pass", "second-pass", "third-pass", "full", "smoke"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     config, _ = read_config(Path(f"training/configs/{name}.toml"))
     assert config.golden

@@ -14,9 +14,9 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 class Section(BaseModel):
-    """Immutable; unknown keys are errors."""
+    """Immutable; unknown keys are errors, and so are TOML's `inf` and `nan`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:

@@ -68,10 +68,11 @@ source = {quoted(encoder)}
 
 
 def _data(path: Path, choice: ColumnChoice, found: Survey, sizes: Plan) -> str:
+    held_out = sizes.validation_sample or round(found.papers / 8)
     return f"""\
 [data]
 # {_text_columns(found)}
-{_chosen_columns(choice)}# Held out for thresholds and figures: about {round(found.papers / 8)} papers.
+{_chosen_columns(choice)}# Held out for thresholds and figures: about {held_out} papers.
 # Or name a file: validation = "held_out.csv"
 validation_share = 0.125
 # Test papers, used for no choice and only reported on: test = "test.csv"

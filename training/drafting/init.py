@@ -32,7 +32,9 @@ def init(papers: Path, encoder: str, output: Path, choice: ColumnChoice, measure
         raise ConfigError(f"{output} exists already; name another file with --output")
     if not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
         raise ConfigError(f"{output.parent} is no folder that can be written to; name another file with --output")
-    # The encoder comes first: otherwise minutes are wasted on a large file before an unreachable hub is noticed.
+    # Names and encoder come first: otherwise minutes are wasted on a large file before these errors are noticed.
+    for name in (str(papers), encoder):
+        quoted(name)
     facts, tokenizer = read_encoder(encoder), read_tokenizer(encoder)
     found = survey(papers, tokenizer, choice)
     sizes = _plan(encoder, facts, found, measure)

@@ -88,6 +88,14 @@ def test_a_folder_that_is_not_there_is_noticed_before_anything_is_measured(
     assert "no is no folder that can be written to; name another file with --output" in capsys.readouterr().err
 
 
+def test_a_name_that_cannot_be_written_is_noticed_before_the_encoder_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["init", "caf\udce9.csv", "--encoder", "nowhere", "--output", str(tmp_path / "run.toml")]
+    assert main(arguments) == 2
+    assert "is not Unicode text" in capsys.readouterr().err
+
+
 NAMES = (
     ("物理学", "化学", "数学"),
     ("C", "C++", "C#"),
