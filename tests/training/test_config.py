@@ -30,6 +30,10 @@ def test_the_text_is_kept_verbatim_for_the_manifest(tmp_path: Path) -> None:
         ('[[publish]]\nname = "tiny"\nversion = "0.1.0"\n', r"tiny 0\.1\.0 would be published twice"),
         ('[[publish]]\nname = "small"\nversion = "0.1.0"\ncut_after = 1\n', r"cut_after is 1; .*in \[exits\]: none"),
         (
+            '[[publish]]\nname = "long"\nversion = "0.1.0"\nmax_tokens = 64\n',
+            "max_tokens of long is 64; expected at most the 32",
+        ),
+        (
             '[[publish]]\nname = "fine"\nversion = "0.1.0"\nlabels = "categories"\n',
             r"needs the head that \[auxiliary\]",
         ),

@@ -95,6 +95,11 @@ class ArtefactConfig(Section):
     cut_after: int | None = Field(
         default=None, ge=1, description="leave out the layers above this one, which must be among the exits"
     )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=8,
+        description="word pieces that it reads of a paper, at most those of [input]; absent: as many",
+    )
     labels: Literal["labels", "categories"] = Field(
         default="labels", description='"categories": those of the auxiliary head'
     )

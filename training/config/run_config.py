@@ -70,6 +70,11 @@ class RunConfig(PublishConfig):
             if wanted.cut_after is not None and wanted.cut_after not in exits:
                 there = ", ".join(map(str, exits)) or "none"
                 raise ValueError(f"cut_after is {wanted.cut_after}; expected one of the layers in [exits]: {there}")
+            if wanted.max_tokens is not None and wanted.max_tokens > self.input.max_tokens:
+                raise ValueError(
+                    f"max_tokens of {wanted.name} is {wanted.max_tokens}; expected at most the {self.input.max_tokens} "
+                    "of [input]"
+                )
             if wanted.labels == "categories" and (self.auxiliary is None or wanted.validation is None):
                 raise ValueError(
                     f'{wanted.name} has `labels = "categories"`: it needs the head that [auxiliary] trains, and '

@@ -52,7 +52,7 @@ def describe(
         version=edition.version,
         created=now(),
         labels=findings.labels,
-        input=config.input,
+        input=edition.input,
         uncertain=uncertain_rule(targets, findings.scores, thresholds, config.uncertain_share),
         calibration=findings.calibration,
         aim=ThresholdAim(aim=config.thresholds.aim, at_least=config.thresholds.at_least),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.labels import label_ids, slug
+from model_store.papers import InputFormat
 from training.config import ArtefactConfig
 from training.data.papers import Papers
 from training.errors import ConfigError
@@ -38,6 +39,7 @@ class Edition:
     name: str
     version: str
     limits: tuple[str, ...]
+    input: InputFormat
     labels: tuple[LabelText, ...]
     network: Network
     validation: Papers
@@ -70,6 +72,7 @@ def main_edition(run: TrainingRun, network: SubjectNetwork, baseline: dict[str, 
         name=config.name,
         version=config.version,
         limits=config.limits,
+        input=config.input,
         labels=tuple(LabelText(id_, name) for id_, name in zip(label_ids(corpus.labels), corpus.labels, strict=True)),
         network=network,
         validation=corpus.validation,
@@ -86,6 +89,7 @@ def further_edition(main: Edition, network: SubjectNetwork, run: TrainingRun, wa
         name=wanted.name,
         version=wanted.version,
         limits=main.limits if wanted.limits is None else wanted.limits,
+        input=main.input.model_copy(update={"max_tokens": wanted.max_tokens or main.input.max_tokens}),
         exit_layers=(),
     )
     if wanted.labels == "categories":

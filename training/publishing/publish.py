@@ -67,7 +67,7 @@ def publish(run: TrainingRun, edition: Edition, tokenizer: Tokenizer, store: Sto
     gates are strict, for a missed gate.
     """
     store.check_free(edition.name, edition.version)
-    config, encoder = run.config, PaperEncoder(tokenizer, run.config.input)
+    config, encoder = run.config, PaperEncoder(tokenizer, edition.input)
     encodings = encoder.encode(edition.validation.papers)
     layer = _scope_layer(config, edition)
     targets = edition.validation.targets

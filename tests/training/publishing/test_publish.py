@@ -63,6 +63,7 @@ buckets = 256
 name = "tiny-small"
 version = "0.2.0"
 cut_after = 1
+max_tokens = 24
 [[publish]]
 name = "tiny-words"
 version = "0.3.0"
@@ -123,8 +124,9 @@ def test_test_papers_are_reported_beside_validation_papers(published: Published)
     assert "40 test papers" in published.open("tiny").card()
 
 
-def test_a_cut_network_has_one_layer_and_no_exits(published: Published) -> None:
+def test_a_cut_network_has_one_layer_and_no_exits_and_reads_less(published: Published) -> None:
     artefact = published.open("tiny-small")
+    assert [published.open(name).manifest.input.max_tokens for name in ("tiny", "tiny-small")] == [32, 24]
     assert artefact.manifest.exits == ()
     assert layers(artefact) == [1]
     assert builders.figures(artefact.manifest).micro_f1 > 0.9
