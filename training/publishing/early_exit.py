@@ -17,7 +17,7 @@ from training.data.folds import folds
 
 Scores = NDArray[np.floating]
 # Margins that are tried for an exit: those at which these fractions of all papers would exit there.
-_SHARES = np.linspace(0.1, 0.95, 18)
+_SHARES = np.linspace(0.1, 0.95, 35)
 # Limits that are tried, from the allowed loss to as large a gain.
 _LIMITS = 9
 
