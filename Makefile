@@ -54,11 +54,9 @@ openapi: .venv/.installed ## regenerate openapi.json after a change of the API
 train: .venv/.installed runs/categories_validation.csv.gz ## train, quantize and publish the bundled artefacts (hours on two cores; resumes)
 	$(DEV) -m training check training/configs/first-pass.toml --runs runs/first-pass
 	$(DEV) -m training fit training/configs/first-pass.toml --runs runs/first-pass --resume
-	mkdir -p runs/second-pass runs/third-pass
+	mkdir -p runs/second-pass
 	test -e runs/second-pass/teacher.npz || $(DEV) -m training score training/configs/second-pass.toml --baseline --output runs/second-pass/teacher.npz
 	$(DEV) -m training fit training/configs/second-pass.toml --runs runs/second-pass --resume
-	test -e runs/third-pass/teacher.npz || $(DEV) -m training score training/configs/third-pass.toml --baseline --output runs/third-pass/teacher.npz
-	$(DEV) -m training fit training/configs/third-pass.toml --runs runs/third-pass --resume
 	test -e runs/teacher.npz || $(DEV) -m training score training/configs/full.toml --baseline --output runs/teacher.npz
 	$(DEV) -m training run training/configs/full.toml --resume
 

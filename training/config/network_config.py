@@ -26,10 +26,8 @@ class FeaturesConfig(Section):
     )
     layers: int = Field(default=1, ge=1, description="how many layers are read, counted down from `top`")
     join: Literal["concat", "mean", "max"] = Field(default="concat", description="how several layers are joined")
-    pool: Literal["cls", "mean", "cls+mean", "cls+mean_below"] = Field(
-        default="cls",
-        description="a layer's CLS vector, the mean over all tokens, both side by side, or the CLS vector beside the "
-        "mean of the layer below",
+    pool: Literal["cls", "mean", "cls+mean"] = Field(
+        default="cls", description="a layer's CLS vector, the mean over all tokens, or both side by side"
     )
     chunks: Literal["mean", "max", "attention"] = Field(
         default="mean", description="how chunks are joined if `input.chunks` is set (section 5.3.1)"
@@ -47,8 +45,8 @@ class ExitsConfig(Section):
     """Heads on lower layers, for early exits.
 
     Deep supervision as in BranchyNet (Teerapittayanon et al. 2016) and DeeBERT (Xin et al. 2020), with the last head as
-    teacher of the others (FastBERT, Liu et al. 2020). An exit's head reads the CLS state of its layer and the mean
-    state of the layer below, so that a paper that exits needs its last layer for the CLS token alone.
+    teacher of the others (FastBERT, Liu et al. 2020). An exit's head reads the CLS state and the mean of all states of
+    its layer.
     """
 
     layers: tuple[int, ...] = Field(min_length=1, description="after which layers, counted from 1")

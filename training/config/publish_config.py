@@ -59,10 +59,7 @@ class ScopeConfig(Section):
     """The detector of texts unlike the training papers; without this section no text is out of scope."""
 
     layer: int | None = Field(
-        default=None,
-        ge=0,
-        description="whose hidden states are compared, 0 the embeddings; absent: the middle one, "
-        "or the one below the first exit",
+        default=None, ge=0, description="whose hidden states are compared, 0 the embeddings; absent: the middle one"
     )
     false_alarms: float = Field(default=0.02, gt=0, lt=0.5, description="false positive rate on papers in scope")
     outliers: bool = Field(

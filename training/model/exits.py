@@ -6,18 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from training.config import ExitsConfig, FeaturesConfig, HeadConfig
-from training.model.features import pooled
+from training.model.features import mean_state
 
-FEATURES = FeaturesConfig(pool="cls+mean_below")
-"""What the head of an exit reads."""
+FEATURES = FeaturesConfig(pool="cls+mean")
+"""What the head of an exit reads of its layer."""
 
 
 class Exits(nn.Module):
     """One head for each of the configured layers.
 
-    A head reads the CLS state beside a mean state: in lower layers the CLS state alone says little, since the encoder
-    was not pretrained to gather the text there. The mean is that of the layer below, so that the layer of the exit
-    itself is needed for the CLS token alone.
+    A head reads the CLS state beside the mean state: in lower layers the CLS state alone says little, since the
+    encoder was not pretrained to gather the text there.
     """
 
     def __init__(self, config: ExitsConfig, head: HeadConfig, hidden_size: int, labels: int) -> None:
@@ -45,7 +44,7 @@ class Exits(nn.Module):
     def logits(self, hidden: Sequence[Tensor], attention_mask: Tensor) -> dict[int, Tensor]:
         """Logits (papers, labels) by layer, from hidden states (papers, tokens, size) of embeddings and layers."""
         return {
-            int(layer): head(pooled(hidden, int(layer), attention_mask, FEATURES)) for layer, head in self.heads.items()
+            int(layer): head(exit_features(hidden[int(layer)], attention_mask)) for layer, head in self.heads.items()
         }
 
     def loss(self, hidden: Sequence[Tensor], attention_mask: Tensor, last: Tensor, labels: Tensor) -> Tensor:
@@ -61,3 +60,8 @@ class Exits(nn.Module):
             for logits in self.logits(hidden, attention_mask).values()
         ]
         return self._config.weight * torch.stack(losses).sum()
+
+
+def exit_features(states: Tensor, attention_mask: Tensor) -> Tensor:
+    """CLS and mean state side by side, (papers, 2 * size), from the states of one layer (papers, tokens, size)."""
+    return torch.cat([states[:, 0], mean_state(states, attention_mask)], dim=-1)

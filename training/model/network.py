@@ -178,7 +178,7 @@ class SubjectNetwork(nn.Module):
             input_ids=input_ids,
             attention_mask=attention_mask,
             token_type_ids=token_type_ids,
-            output_hidden_states=features.need_hidden_states(self._features) or self.exits is not None,
+            output_hidden_states=self._features.layers > 1 or self.exits is not None,
         )
 
 

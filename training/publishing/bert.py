@@ -2,7 +2,7 @@
 
 A generic export repeats what torch does, with its masks and its attention in a dozen nodes. This graph is
 written for serving, where every run reads one paper: nothing is padded, so no mask is needed, and attention
-and Gelu are one operator each. Where nothing but the CLS state is read of a last layer, that layer computes
+and Gelu are one operator each. Where the head reads only the last layer's CLS state, that layer computes
 keys and values of all tokens, but everything else for the CLS token alone.
 """
 
@@ -42,34 +42,30 @@ def bert_graph(network: SubjectNetwork, layer: int | None = None) -> bytes:
 
 
 def bert_parts(network: SubjectNetwork, layer: int | None, exit_layers: Sequence[int]) -> list[bytes]:
-    """The graph in parts, each of which ends in the head of an exit, in their order, or in that of the network.
+    """The graph cut after the layers in `exit_layers`, in their order.
 
-    All parts but the last also have the output `next_hidden` (1, tokens, hidden size), the states of the layer below
-    their exit, which are the only input of the next part, `hidden`. The layer of an exit is thus in two parts: a paper
-    that exits there needs it for the CLS token alone, any other for all tokens.
+    Each part has the probabilities of its own head. All parts but the last also have the output
+    `next_hidden` (1, tokens, hidden size), which is the only input of the next, `hidden`.
     """
-    first = _BertGraph(network)
-    ends = [*exit_layers, len(first.bert.encoder.layer)]
-    parts = [_part(first, first.embeddings(), 0, ends[0], layer)]
-    for exit_layer, end in pairwise(ends):
-        graph = _BertGraph(network)
-        parts.append(_part(graph, graph.hidden_input(), exit_layer - 1, end))
-    return parts
+    layers = len(cast("BertModel", network.encoder).encoder.layer)
+    return [_part(network, layer, first, last) for first, last in pairwise([0, *exit_layers, layers])]
 
 
-def _part(graph: "_BertGraph", value: str, first: int, last: int, layer: int | None = None) -> bytes:
-    """The graph from `value`, the states of layer `first`, 0 being the embeddings, to the head on layer `last`."""
-    at_end, network = last == len(graph.bert.encoder.layer), graph.network
+def _part(network: SubjectNetwork, layer: int | None, first: int, last: int) -> bytes:
+    """The graph from the states of layer `first`, 0 being the embeddings, to the head on layer `last`."""
+    graph = _BertGraph(network)
+    value = graph.embeddings() if first == 0 else graph.hidden_input()
+    at_end = last == len(graph.bert.encoder.layer)
     config = network.features_config if at_end else exits.FEATURES
-    # All states of the last layer are needed if their mean is to be taken.
-    cls_only = config.pool in ("cls", "cls+mean_below") and layer != last
+    # All states of the last layer are needed if there is a mean to be taken, or another layer to come.
+    cls_only = at_end and config.pool == "cls" and layer != last
     states = graph.states(value, range(first + 1, last + 1), cls_only=cls_only)
     logits = graph.logits(graph.joined_features(states, config), graph.head(last))
     graph.write_probabilities(logits if network.ngrams is None else graph.mixed(logits, network.ngrams))
-    if layer is not None:
+    if layer is not None and first <= layer <= last and (first == 0 or layer > first):
         graph.write_features(states[layer - first])
     if not at_end:
-        graph.write_hidden(states[-2])
+        graph.write_hidden(states[-1])
     return graph.writer.model()
 
 
@@ -168,16 +164,15 @@ class _BertGraph:
 
     def joined_features(self, states: Sequence[_State], config: FeaturesConfig) -> str:
         """Add the features that a head reads; returns (1, features)."""
-        vectors = [self._vector(states, at, config) for at in range(len(states) - config.layers, len(states))]
+        vectors = [self._vector(state, config) for state in states[-config.layers :]]
         features = vectors[0] if len(vectors) == 1 else self._joined(vectors, config)
         return features if self.network.chunks is None else self._joined_chunks(self.network.chunks, features)
 
-    def _vector(self, states: Sequence[_State], at: int, config: FeaturesConfig) -> str:
-        """Add the vector of one of the states, as `features.pooled` computes it."""
+    def _vector(self, state: _State, config: FeaturesConfig) -> str:
         if config.pool == "cls":
-            return self._cls(states[at])
-        mean = self._mean(states[at - 1 if config.pool == "cls+mean_below" else at].value, rows=True)
-        return mean if config.pool == "mean" else self.writer.node("Concat", self._cls(states[at]), mean, axis=-1)
+            return state.value if state.cls_only else self._cls(state.value)
+        mean = self._mean(state.value, rows=True)
+        return mean if config.pool == "mean" else self.writer.node("Concat", self._cls(state.value), mean, axis=-1)
 
     def _joined(self, vectors: Sequence[str], config: FeaturesConfig) -> str:
         if config.join == "concat":
@@ -222,11 +217,10 @@ class _BertGraph:
         """Make the states of all tokens an output."""
         self.writer.output(state.value, NEXT_HIDDEN, [1, "tokens", self.bert.config.hidden_size])
 
-    def _cls(self, state: _State) -> str:
-        if state.cls_only:
-            return state.value
-        row = self.writer.node("Slice", state.value, self._zero, self._one, self._one)
-        return self.writer.node("Squeeze", row, self._one)
+    def _cls(self, value: str) -> str:
+        return self.writer.node(
+            "Squeeze", self.writer.node("Slice", value, self._zero, self._one, self._one), self._one
+        )
 
     def _mean(self, value: str, *, rows: bool) -> str:
         """Add the mean of states over the tokens that are not padding: of each row, or of all together."""

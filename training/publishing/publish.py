@@ -97,8 +97,7 @@ def _scope_layer(config: RunConfig, edition: Edition) -> int:
     first_exit = min(edition.exit_layers, default=edition.layers)
     layer = None if config.scope is None else config.scope.layer
     if layer is None:
-        # The layer of an exit is not computed for all tokens unless the detector reads them.
-        return min(edition.layers // 2, max(first_exit - 1, 1))
+        return min(edition.layers // 2, first_exit)
     if layer > first_exit:
         what = "first exit is after layer" if edition.exit_layers else "encoder has layers up to"
         raise ConfigError(f"[scope] layer is {layer}, but the {what} {first_exit}; name that or a lower one")

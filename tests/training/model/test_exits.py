@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from tests.training import tiny
 from training.config import EncoderConfig, ExitsConfig, HeadConfig
 from training.errors import ConfigError
-from training.model.exits import FEATURES
-from training.model.features import pooled
+from training.model.exits import exit_features
 from training.model.network import SubjectNetwork, load_network
 
 pytestmark = pytest.mark.train
@@ -27,10 +26,10 @@ def _batch() -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": (ids != 0).long(), "token_type_ids": torch.zeros_like(ids)}
 
 
-def test_an_exit_reads_the_cls_state_and_the_mean_of_real_tokens_of_the_layer_below() -> None:
-    below = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [100.0, 100.0]]])
-    read = pooled([below, 10 * below], 1, torch.tensor([[1, 1, 0]]), FEATURES)
-    assert read.tolist() == [[10.0, 20.0, 2.0, 4.0]]
+def test_an_exit_reads_the_cls_state_and_the_mean_of_real_tokens() -> None:
+    states = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [100.0, 100.0]]])
+    read = exit_features(states, torch.tensor([[1, 1, 0]]))
+    assert read.tolist() == [[1.0, 2.0, 2.0, 4.0]]
 
 
 def test_exits_add_their_weighted_loss_against_labels_and_last_head(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnx
@@ -12,18 +11,15 @@ import torch
 from transformers import BertConfig, BertModel
 
 from model_store.classifier import OnnxGraph
-from model_store.graph import NEXT_HIDDEN
 from model_store.papers import Encoding, InputFormat, Paper, PaperEncoder
 from tests import builders
 from tests.training import tiny
-from training.config import ExitsConfig, FeaturesConfig, HeadConfig
-from training.model.exits import Exits
+from training.config import FeaturesConfig, HeadConfig
 from training.model.network import SubjectNetwork
 from training.model.ngrams import Ngrams
-from training.publishing.bert import bert_graph, bert_parts, is_supported
+from training.publishing.bert import bert_graph, is_supported
 from training.publishing.export import export_graph
 from training.publishing.graph_writer import FEATURES
-from training.publishing.measurement import GraphParts
 from training.publishing.publish import network_scores
 from training.publishing.torch_export import torch_graph
 
@@ -59,7 +55,7 @@ def optimized(graph: bytes, path: Path) -> onnx.GraphProto:
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-@pytest.mark.parametrize("pool", ["cls", "mean", "cls+mean_below"])
+@pytest.mark.parametrize("pool", ["cls", "mean"])
 @pytest.mark.parametrize("layer", [0, 1, LAYERS])
 def test_probabilities_and_features_are_those_of_the_network(activation: str, pool: str, layer: int) -> None:
     net = network(FeaturesConfig.model_validate({"pool": pool}), hidden_act=activation)
@@ -73,7 +69,7 @@ def test_probabilities_and_features_are_those_of_the_network(activation: str, po
         np.testing.assert_allclose(features, output.hidden_states[layer][0].mean(dim=0), atol=1e-5)
 
 
-@pytest.mark.parametrize("pool", ["cls", "mean", "cls+mean_below"])
+@pytest.mark.parametrize("pool", ["cls", "mean"])
 @pytest.mark.parametrize("join", ["mean", "max", "attention"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
 def test_papers_in_chunks_get_the_results_of_the_generic_export(pool: str, join: str) -> None:
@@ -118,43 +114,6 @@ def test_the_last_layer_is_computed_for_the_cls_token_alone_where_nothing_else_i
         nodes = {node.name: node for node in onnx.load_model_from_string(bert_graph(network(), layer)).graph.node}
         assert nodes[f"layer_{LAYERS}_attention_query_product"].input[0].startswith(first)
         assert nodes[f"layer_{LAYERS}_attention_key_product"].input[0] == f"layer_{LAYERS - 1}"
-
-
-@pytest.mark.parametrize("join", ["concat", "mean", "max"])
-@pytest.mark.parametrize("pool", ["cls", "cls+mean", "cls+mean_below"])
-def test_all_layers_can_be_read(join: str, pool: str) -> None:
-    net = network(FeaturesConfig.model_validate({"layers": LAYERS, "join": join, "pool": pool}))
-    scores = tiny.scores(OnnxGraph(bert_graph(net)), encodings())
-    np.testing.assert_allclose(scores, network_scores(net, encodings()), atol=1e-5)
-
-
-@pytest.mark.parametrize(("exit_layers", "scope_layer"), [((1,), 0), ((1,), 1), ((2,), 1), ((2,), 2), ((1, 2), 1)])
-def test_parts_give_the_scores_of_every_head(exit_layers: tuple[int, ...], scope_layer: int) -> None:
-    net, papers = with_exits(network(), exit_layers), encodings()
-    measured = GraphParts(bert_parts(net, scope_layer, exit_layers)).measure(papers, "papers")
-    for number, paper in enumerate(papers):
-        ids, mask, types = (torch.from_numpy(rows) for rows in paper.rows())
-        with torch.no_grad():
-            logits, hidden = net.outputs(ids, mask, types)
-            exits = cast("Exits", net.exits).logits(hidden, mask)
-        expected = [torch.sigmoid(head)[0] for head in (*exits.values(), logits)]
-        np.testing.assert_allclose([head[number] for head in measured.heads], torch.stack(expected), atol=1e-5)
-        np.testing.assert_allclose(measured.states.features[number], hidden[scope_layer][0].mean(dim=0), atol=1e-5)
-
-
-def with_exits(net: SubjectNetwork, layers: tuple[int, ...]) -> SubjectNetwork:
-    net.add_exits(ExitsConfig(layers=layers), HeadConfig(), LAYERS)
-    return net.eval()
-
-
-def test_an_exit_needs_its_layer_for_the_cls_token_alone_unless_the_scope_reads_it() -> None:
-    def query(scope_layer: int) -> str:
-        first, _ = bert_parts(with_exits(network(), (2,)), scope_layer, (2,))
-        nodes = {node.name: node for node in onnx.load_model_from_string(first).graph.node}
-        return str(nodes["layer_2_attention_query_product"].input[0])
-
-    assert query(1).startswith("slice")
-    assert query(2) == NEXT_HIDDEN
 
 
 def test_several_papers_at_once_are_refused() -> None:
