@@ -23,6 +23,9 @@ NEXT_HIDDEN = "next_hidden"
 # The fused operator takes eight times as long as LayerNormalization by itself (onnxruntime 1.32).
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 
+# How long a thread within a run waits for the next operator before it sleeps, by measurement (benchmarks/LOG.md).
+_SPIN_US = 20
+
 Array = NDArray[np.generic]
 
 
@@ -116,8 +119,9 @@ def session_options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Spinning threads would take processor time from other runs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A thread that sleeps between two operators is woken for each; one that spins for longer delays other runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_US))
     # The arena keeps the largest shape ever seen for good; without it memory stays level.
     options.enable_cpu_mem_arena = False
     # A pattern is one block for all values of a run, of another size for each length of paper: such blocks leave holes

@@ -47,10 +47,10 @@ _INLINE = _names("""
     styled-content sub sup tt u underline uri var xref
 """)
 _BLOCK = _names("""
-    abstract alternatives article blockquote body br break caption center dd def-item def-list disp-formula
-    disp-quote div dl dt fig figcaption figure fn footer formula graphic h1 h2 h3 h4 h5 h6 head header hr html img
-    inline-formula inline-graphic label li list list-item nav ol p para pre sec section simple-para summary table
-    table-wrap tbody td term tex tex-math tfoot th thead title tr ul
+    abstract abstracttext alternatives article articletitle blockquote body br break caption center dd def-item def-list
+    disp-formula disp-quote div dl dt fig figcaption figure fn footer formula graphic h1 h2 h3 h4 h5 h6 head header hr
+    html img inline-formula inline-graphic label li list list-item nav ol p para pre sec section simple-para summary
+    table table-wrap tbody td term tex tex-math tfoot th thead title tr ul
 """)
 _MATHML = _names("""
     maction maligngroup malignmark math menclose merror mfenced mfrac mglyph mi mlabeledtr mmultiscripts mn mo mover

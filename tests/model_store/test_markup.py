@@ -39,6 +39,7 @@ from model_store.text import collapse_whitespace
             "<mml:math><mml:mi>m</mml:mi></mml:math>",
             "$$n^2$$ steps m",
         ),
+        ('<AbstractText Label="AIM">None.</AbstractText><AbstractText>Many.</AbstractText>', "None. Many."),
         ("<ns4:p><ns4:bold>Aim:</ns4:bold> none</ns4:p>", "Aim: none"),
         ("<tex-math><?CDATA $10^{-6}$ ?></tex-math> of it", "$10^{-6}$ of it"),
         ("<style>p { color: red }</style>Text", "Text"),
