@@ -123,8 +123,9 @@ def _infinity(engine: str) -> Callable[[Path, int], Server]:
 def _mlserver(folder: Path, port: int) -> Server:
     settings = folder.with_name("mlserver")
     settings.mkdir(exist_ok=True)
+    ports = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}
     (settings / "settings.json").write_text(
-        json.dumps({"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2})
+        json.dumps({"host": "127.0.0.1", **ports, "metrics_dir": str(settings / "metrics")})
     )
     extra = {"task": "text-classification", "pretrained_model": str(folder), "pretrained_tokenizer": str(folder)}
     (settings / "model-settings.json").write_text(
