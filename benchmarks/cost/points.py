@@ -25,6 +25,8 @@ _BATCH_CLIENTS = 2
 _WARM_UP_S = 1.0
 _START_LIMIT_S = 30.0
 _LOAD_EXIT_LIMIT_S = 20.0
+# How much longer the loads of batches are: requests that are unfinished at the end do not count.
+_BATCH_LOADS = 5
 # Two separators and the token for the whole text.
 _SPECIAL_PIECES = 3
 # Titles and abstracts that are joined to texts of any length.
@@ -68,8 +70,8 @@ class Measurement:
             yield self._labels(server)
 
     def loads(self) -> int:
-        """How many loads `all_axes` puts on the service."""
-        return usable_cpus() + len(CLIENTS) + len(self._lengths()) + len(BATCHES) + 1
+        """How many loads `all_axes` puts on the service; those of batches count as often as they are longer."""
+        return usable_cpus() + len(CLIENTS) + len(self._lengths()) + len(BATCHES) * _BATCH_LOADS + 1
 
     def cores(self) -> Iterator[Point]:
         """The service on one core, on two, and so on; the load generator may use all."""
@@ -88,7 +90,7 @@ class Measurement:
         for size in BATCHES:
             batches = (papers[i : i + size] for i in range(0, len(papers) - size + 1, size))
             bodies = [json.dumps({"papers": batch}).encode() for batch in batches]
-            load = closed_loop(url, bodies, _BATCH_CLIENTS, self.seconds)
+            load = closed_loop(url, bodies, _BATCH_CLIENTS, self.seconds * _BATCH_LOADS)
             yield Point("papers in a request", size, size * load.per_second, load.errors)
 
     def _point(self, server: Running, axis: str, value: int, bodies: Sequence[bytes], clients: int) -> Point:
