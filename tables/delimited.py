@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tables.dialect import Dialect
 from tables.errors import TableError
+from tables.known_columns import is_transposed
 from tables.rows import BadRow, Row, is_unicode
 from tables.text import LONGEST_LINE, Line, TextFile
 
@@ -46,6 +47,11 @@ class DelimitedReader:
             if isinstance(cells, list) and (cells == self.columns or not any(map(_holds_something, cells))):
                 continue
             number += 1
+            if number <= _ROWS_BEFORE_GIVING_UP and isinstance(cells, list) and is_transposed(self.columns, cells):
+                raise TableError(
+                    f"{self._file.path}: has one field in each row, {self.columns[0]!r} and {cells[0]!r} below each "
+                    "other; export it with one paper in each row, or as RIS"
+                )
             row = self._row(number, cells)
             too_wide += isinstance(cells, list) and self._too_wide(cells)
             if number == too_wide == _ROWS_BEFORE_GIVING_UP:

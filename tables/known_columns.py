@@ -83,6 +83,12 @@ def _may_follow(row: Sequence[str], rows: Sequence[Sequence[str]], place: int) -
     return len(row) != len(rows[0]) or not all(cell.strip() for cell in rows[0])
 
 
+def is_transposed(columns: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether fields are below each other in the first column, a title's and an abstract's, and not side by side."""
+    first, below = (next((field for field in NAMES if find_column(cells[:1], field)), None) for cells in (columns, row))
+    return first is not None and below not in (None, first) and find_column(columns, below) is None
+
+
 def cell_text(cell: object) -> str | None:
     """The text of a cell, empty where there is none; None for a value that is not text.
 

@@ -1,7 +1,8 @@
 /** Delimited text as a table: its delimiter, where its header is, and rows brought to the header's width. */
 
-import { findColumn, isHeader, NAMES } from "./known_columns.js";
+import { findColumn, isHeader, isTransposed, NAMES } from "./known_columns.js";
 import { rows } from "./csv.js";
+import { Problem } from "./service.js";
 
 /** @typedef {import("./csv.js").Row} Row */
 /** @typedef {import("./csv.js").Dialect} Dialect */
@@ -12,6 +13,7 @@ const SEPARATOR_LINE = /^"?sep=([^"\r\n])\1*"?(?:\r\n|\r|\n|$)/i;
 // Reports have a few descriptive lines above the header.
 const MOST_LINES_ABOVE = 20;
 const SAMPLE_ROWS = 100;
+const ROWS_CHECKED = 20;
 const SAMPLE_CHARACTERS = 64 * 1024;
 
 /**
@@ -25,6 +27,9 @@ export function readDelimited(text) {
   const all = readRows(body, dialect, separator ? 2 : 1);
   const head = headerAt(all.map(({ cells }) => cells));
   const columns = named(all[head]?.cells ?? []);
+  if (all.slice(head + 1, head + 1 + ROWS_CHECKED).some(({ cells }) => isTransposed(columns, cells))) {
+    throw new Problem("The file has one field in each row; export it with one paper in each row, or as RIS.");
+  }
   return { columns, rows: fitted(all.slice(head + 1), columns.length), delimiter: dialect.delimiter };
 }
 

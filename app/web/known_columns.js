@@ -54,3 +54,14 @@ export function findColumn(columns, field) {
 export function isHeader(cells) {
   return Object.keys(NAMES).some((field) => findColumn(cells, field) >= 0);
 }
+
+/**
+ * Whether fields are below each other in the first column, a title's and an abstract's, and not side by side.
+ * @param {string[]} columns
+ * @param {string[]} row
+ */
+export function isTransposed(columns, row) {
+  const [first, below] = [columns, row].map((cells) =>
+    Object.keys(NAMES).find((field) => findColumn(cells.slice(0, 1), field) >= 0));
+  return first !== undefined && below !== undefined && first !== below && findColumn(columns, below) < 0;
+}

@@ -81,6 +81,15 @@ def test_files_that_are_no_text_are_refused_by_name(read_in_page: Any, content: 
     assert f"papers.csv {sentence}" in read_in_page(READ_FILE, ["papers.csv", content.hex()])
 
 
+def test_a_file_with_one_field_in_each_row_is_refused(read_in_page: Any) -> None:
+    content = b'"TITLE","Heart valves"\n"AUTHOR NAMES","Doe J.","Roe R."\n"ABSTRACT","We repair valves."\n'
+    assert "has one field in each row" in read_in_page(READ_FILE, ["papers.csv", content.hex()])
+
+
+def test_titles_alone_that_are_names_of_columns_are_no_fields(read_in_page: Any) -> None:
+    assert read_in_page(READ_FILE, ["papers.csv", b"title,year\nTitle,2020\n".hex()]) == [["Title", "2020"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [

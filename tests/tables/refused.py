@@ -42,6 +42,10 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "a header that no row fits": (
         Case("a.csv", b"title,us\n" + b"1,one,two\n" * 30), "has 2 cells and all rows below it have more",
     ),
+    "one field in each row, as Embase exports it on request": (
+        Case("a.csv", b'"title","Heart valves"\n"author names","Doe J.","Roe R."\n"abstract","We repair valves."\n'),
+        "has one field in each row, 'title' and 'abstract' below each other",
+    ),
     "no rows": (Case("a.csv", b"id,title\n"), "has no rows"),
     "a file that is not there": (Case("../nowhere/a.csv", b""), "cannot be read: No such file"),
     "any other ending": (Case("a.docx", b""), "unknown format; expected a name that ends in .csv"),
