@@ -16,10 +16,7 @@ def share_one_heap(libc: Any = None) -> bool:
     four threads 285 MB stayed resident instead of 145 MB, at the same speed, since a run makes few
     and large allocations. Returns whether this took effect; other C libraries have no such heaps.
     """
-    try:
-        return bool((libc or ctypes.CDLL(None)).mallopt(_M_ARENA_MAX, 1))
-    except (AttributeError, OSError):
-        return False
+    return _call(libc, "mallopt", _M_ARENA_MAX, 1)
 
 
 def return_freed_memory(libc: Any = None) -> bool:
@@ -27,10 +24,7 @@ def return_freed_memory(libc: Any = None) -> bool:
 
     glibc does that by itself only at the end of its heap. Returns whether any memory was returned.
     """
-    try:
-        return bool((libc or ctypes.CDLL(None)).malloc_trim(0))
-    except (AttributeError, OSError):
-        return False
+    return _call(libc, "malloc_trim", 0)
 
 
 def keep_freed_memory(libc: Any = None) -> bool:
@@ -40,8 +34,12 @@ def keep_freed_memory(libc: Any = None) -> bool:
     then clears every page anew, which took a sixth of a step of 24 papers with 352 word pieces. Returns whether this
     took effect; other C libraries are not changed.
     """
+    return _call(libc, "mallopt", _M_MMAP_MAX, 0) and _call(libc, "mallopt", _M_TRIM_THRESHOLD, -1)
+
+
+def _call(libc: Any, function: str, *numbers: int) -> bool:
+    """Call a function of glibc; False if it reports a failure, or the C library has no such function."""
     try:
-        mallopt = (libc or ctypes.CDLL(None)).mallopt
+        return bool(getattr(libc or ctypes.CDLL(None), function)(*numbers))
     except (AttributeError, OSError):
         return False
-    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, -1))

@@ -5,6 +5,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from tables.dialect import Dialect
 from tables.errors import TableError
@@ -19,6 +20,8 @@ _LONG = f"is longer than {LONGEST_LINE:,} characters"
 _CARRIED = 0xDC00
 _BACK = {_CARRIED + code: chr(code) for code in range(0x80)}
 _ROWS_BEFORE_GIVING_UP = 20
+# Where a table has one field in each row, a paper has no more of them.
+_ROWS_OF_A_PAPER = 20
 
 
 class DelimitedReader:
@@ -47,11 +50,8 @@ class DelimitedReader:
             if isinstance(cells, list) and (cells == self.columns or not any(map(_holds_something, cells))):
                 continue
             number += 1
-            if number <= _ROWS_BEFORE_GIVING_UP and isinstance(cells, list) and is_transposed(self.columns, cells):
-                raise TableError(
-                    f"{self._file.path}: has one field in each row, {self.columns[0]!r} and {cells[0]!r} below each "
-                    "other; export it with one paper in each row, or as RIS"
-                )
+            if isinstance(cells, list):
+                refuse_transposed(self._file.path, self.columns, number, cells)
             row = self._row(number, cells)
             too_wide += isinstance(cells, list) and self._too_wide(cells)
             if number == too_wide == _ROWS_BEFORE_GIVING_UP:
@@ -224,3 +224,12 @@ def named_columns(names: list[str]) -> list[str]:
             replacement += "_"
         made.append(name if name.strip() else replacement)
     return made
+
+
+def refuse_transposed(path: Path, columns: list[str], number: int, cells: list[str]) -> None:
+    """Raise TableError if row `number` and the header are fields of one paper, below each other."""
+    if number <= _ROWS_OF_A_PAPER and is_transposed(columns, cells):
+        raise TableError(
+            f"{path}: has one field in each row, {columns[0]!r} and {cells[0]!r} below each other; export it with one "
+            "paper in each row, or as RIS"
+        )

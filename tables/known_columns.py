@@ -5,6 +5,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import Literal
 
 Field = Literal["title", "abstract"]
@@ -85,8 +86,10 @@ def _may_follow(row: Sequence[str], rows: Sequence[Sequence[str]], place: int) -
 
 def is_transposed(columns: Sequence[str], row: Sequence[str]) -> bool:
     """Whether fields are below each other in the first column, a title's and an abstract's, and not side by side."""
-    first, below = (next((field for field in NAMES if find_column(cells[:1], field)), None) for cells in (columns, row))
-    return first is not None and below not in (None, first) and find_column(columns, below) is None
+    return any(
+        find_column(columns[:1], one) and find_column(row[:1], other) and not find_column(columns, other)
+        for one, other in permutations(NAMES, 2)
+    )
 
 
 def cell_text(cell: object) -> str | None:

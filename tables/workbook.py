@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tables.delimited import named_columns
+from tables.delimited import named_columns, refuse_transposed
 from tables.errors import TableError
 from tables.known_columns import header_place, is_header
 from tables.rows import BadRow, Row
@@ -74,6 +74,7 @@ class WorkbookReader:
         filled = _filled(self._sheet, self._header_line + 1)
         with _damage_named(self._path):
             for number, (line, cells) in enumerate(filled, start=1):
+                refuse_transposed(self._path, self.columns, number, cells)
                 yield self._row(number, line, cells)
 
     def close(self) -> None:

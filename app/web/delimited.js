@@ -13,7 +13,8 @@ const SEPARATOR_LINE = /^"?sep=([^"\r\n])\1*"?(?:\r\n|\r|\n|$)/i;
 // Reports have a few descriptive lines above the header.
 const MOST_LINES_ABOVE = 20;
 const SAMPLE_ROWS = 100;
-const ROWS_CHECKED = 20;
+// Where a table has one field in each row, a paper has no more of them.
+const ROWS_OF_A_PAPER = 20;
 const SAMPLE_CHARACTERS = 64 * 1024;
 
 /**
@@ -27,7 +28,7 @@ export function readDelimited(text) {
   const all = readRows(body, dialect, separator ? 2 : 1);
   const head = headerAt(all.map(({ cells }) => cells));
   const columns = named(all[head]?.cells ?? []);
-  if (all.slice(head + 1, head + 1 + ROWS_CHECKED).some(({ cells }) => isTransposed(columns, cells))) {
+  if (all.slice(head + 1, head + 1 + ROWS_OF_A_PAPER).some(({ cells }) => isTransposed(columns, cells))) {
     throw new Problem("The file has one field in each row; export it with one paper in each row, or as RIS.");
   }
   return { columns, rows: fitted(all.slice(head + 1), columns.length), delimiter: dialect.delimiter };

@@ -61,7 +61,7 @@ export function isHeader(cells) {
  * @param {string[]} row
  */
 export function isTransposed(columns, row) {
-  const [first, below] = [columns, row].map((cells) =>
-    Object.keys(NAMES).find((field) => findColumn(cells.slice(0, 1), field) >= 0));
-  return first !== undefined && below !== undefined && first !== below && findColumn(columns, below) < 0;
+  return [["title", "abstract"], ["abstract", "title"]].some(([one, other]) =>
+    findColumn(columns.slice(0, 1), one) >= 0 && findColumn(row.slice(0, 1), other) >= 0
+      && findColumn(columns, other) < 0);
 }

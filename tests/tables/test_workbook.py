@@ -30,6 +30,12 @@ def test_papers_on_other_sheets_are_not_left_out_in_silence(tmp_path: Path) -> N
         ]
 
 
+def test_one_field_in_each_row_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, [["TITLE", "Heart valves"], ["SOURCE", "Surgery"], ["ABSTRACT", "We repair valves."]])
+    with pytest.raises(TableError, match="has one field in each row, 'TITLE' and 'ABSTRACT' below each other"):
+        list(read(path))
+
+
 def test_a_header_alone_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="has no rows"):
         list(read(written(tmp_path, [HEADER])))

@@ -94,10 +94,10 @@ def choose_exits(search: ExitSearch, heads: tuple[int, ...] | None = None) -> tu
     """
     allowed, papers = search.config.micro_f1_loss, np.arange(search.decisions.right.shape[1])
     sets = _sets_of_heads(search) if heads is None else [heads]
-    for stricter in np.linspace(allowed, -allowed, _LIMITS):
-        rule = _best_rule(search, papers, float(stricter), sets)
+    for stricter in np.linspace(allowed, -allowed, _LIMITS).tolist():
+        rule = _best_rule(search, papers, stricter, sets)
         if rule is not None:
-            figures = _cross_fitted(search, rule, float(stricter))
+            figures = _cross_fitted(search, rule, stricter)
             if figures.micro_f1_loss <= allowed:
                 return rule, figures
     return None
