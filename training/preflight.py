@@ -42,7 +42,7 @@ def check_run(config: RunConfig, corpus: Corpus) -> None:
 
     Raises ConfigError, or DataError where a teacher's scores do not fit the papers.
     """
-    encoder = read_encoder(config.encoder.source)
+    encoder = read_encoder(config.encoder.source, token_types=config.input.token_types)
     _check_lengths(config, encoder)
     _check_layers(config, encoder)
     tokenizer = read_tokenizer(config.encoder.source)

@@ -117,7 +117,7 @@ def ngrams(run: TrainingRun, *, resume: bool) -> None:
     model = fit_ngrams(
         EncodedPapers(PaperEncoder(tokenizer, config.input), papers),
         papers.targets,
-        read_encoder(config.encoder.source).vocabulary,
+        read_encoder(config.encoder.source, token_types=config.input.token_types).vocabulary,
         config.ngrams,
         pad_id=pad_id(tokenizer),
         seed=config.seed,

@@ -116,6 +116,16 @@ def test_encoders_of_other_kinds_are_refused(
     assert "expected one of the BERT family" in said
 
 
+def test_an_encoder_without_token_types_needs_an_input_without_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny.config(tmp_path)
+    tiny.without_token_types(tmp_path / "encoder")
+    assert "or `token_types = false` in [input]" in refusal(capsys, config)
+    config.write_text(config.read_text().replace("[input]", "[input]\ntoken_types = false"))
+    assert main(["check", str(config), "--runs", str(tmp_path / "runs"), "--store", str(tmp_path / "store")]) == 0
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertConfig, BertModel, BertTokenizerFast, RobertaConfig, RobertaModel
 
 from model_store.graph import Graph
 from model_store.papers import Encoding
@@ -30,6 +31,17 @@ def encoder(folder: Path, words: Iterable[str] = tuple(builders.WORDS)) -> Path:
     )  # fmt: skip
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     BertTokenizerFast(tokenizer_object=tokenizer, vocab=vocabulary).save_pretrained(folder)
+    return folder
+
+
+def without_token_types(folder: Path) -> Path:
+    """Replace such an encoder by a random RoBERTa with the same tokenizer."""
+    config = RobertaConfig(
+        vocab_size=BertConfig.from_pretrained(folder).vocab_size, hidden_size=32, num_hidden_layers=2,
+        num_attention_heads=2, intermediate_size=64, max_position_embeddings=64, type_vocab_size=1,
+    )  # fmt: skip
+    torch.manual_seed(5)
+    RobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from training.errors import ConfigError
-from training.model.pretrained import not_loadable, require_reachable
+from training.model.pretrained import has_token_types, not_loadable, require_reachable
 
 _WHAT = "model"
 _SIGMOID = "multi_label_classification"
@@ -52,7 +52,7 @@ def read_classifier(source: str, *, sigmoid: bool = False) -> Classifier:
         names=_names(config),
         outputs=config.num_labels,
         positions=_positions(model, getattr(config, "max_position_embeddings", None)),
-        token_types=getattr(config, "type_vocab_size", 0) > 1,
+        token_types=has_token_types(config),
     )
 
 

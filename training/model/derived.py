@@ -20,7 +20,14 @@ def cut_after(network: SubjectNetwork, layer: int) -> SubjectNetwork:
     encoder = copy.deepcopy(network.encoder)
     encoder.encoder.layer = encoder.encoder.layer[:layer]  # type: ignore[union-attr, index]
     encoder.config.num_hidden_layers = layer  # type: ignore[union-attr]
-    cut = SubjectNetwork(encoder, _hidden_size(network), network.labels, HeadConfig(), exits.FEATURES)
+    cut = SubjectNetwork(
+        encoder,
+        _hidden_size(network),
+        network.labels,
+        HeadConfig(),
+        exits.FEATURES,
+        token_types=network.token_types,
+    )
     cut.head = cast("nn.Sequential", copy.deepcopy(heads[str(layer)]))
     return cut.eval()
 
@@ -31,7 +38,12 @@ def with_categories(network: SubjectNetwork, ngrams: Ngrams | None = None) -> Su
         raise ConfigError('`labels = "categories"` needs the head that [auxiliary] trains; the run has no such section')
     linear = network.auxiliary.linear
     made = SubjectNetwork(
-        network.encoder, _hidden_size(network), linear.out_features, HeadConfig(), network.features_config
+        network.encoder,
+        _hidden_size(network),
+        linear.out_features,
+        HeadConfig(),
+        network.features_config,
+        token_types=network.token_types,
     )
     made.head = nn.Sequential(linear)
     made.chunks = network.chunks

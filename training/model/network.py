@@ -13,7 +13,7 @@ from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
 from training.model.losses import TeacherLoss
 from training.model.ngrams import Ngrams
-from training.model.pretrained import load_body, load_config
+from training.model.pretrained import has_token_types, load_body, load_config
 
 
 class SubjectNetwork(nn.Module):
@@ -33,7 +33,7 @@ class SubjectNetwork(nn.Module):
     """Heads on lower layers."""
     ngrams: Ngrams | None
     """A fitted model of word pieces and pairs, mixed with the head's logits."""
-    token_types = True
+    token_types: bool
     """Whether the encoder takes token types."""
 
     def __init__(
@@ -45,9 +45,11 @@ class SubjectNetwork(nn.Module):
         features_read: FeaturesConfig = FeaturesConfig(),  # noqa: B008  # frozen
         *,
         chunked: bool = False,
+        token_types: bool = True,
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.token_types = token_types
         self._features = features_read
         self._hidden_size = hidden_size
         self._features_size = features.size(features_read, hidden_size)
@@ -156,9 +158,7 @@ class SubjectNetwork(nn.Module):
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Logits of papers, or of the one whose chunks these are, and the hidden states of all layers."""
-        output = self.encoder(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, output_hidden_states=True
-        )
+        output = self._encode(input_ids, attention_mask, token_type_ids, hidden_states=True)
         return self._logits(self.read(output, attention_mask), input_ids, attention_mask), output.hidden_states
 
     def read(self, output: Any, attention_mask: Tensor) -> Tensor:
@@ -173,12 +173,15 @@ class SubjectNetwork(nn.Module):
         logits = cast("Tensor", self.head(read))
         return logits if self.ngrams is None else self.ngrams.mixed(logits, input_ids, attention_mask)
 
-    def _encode(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Any:
+    def _encode(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None, *, hidden_states: bool = False
+    ) -> Any:
+        types = {"token_type_ids": token_type_ids} if self.token_types else {}
         return self.encoder(
             input_ids=input_ids,
             attention_mask=attention_mask,
-            token_type_ids=token_type_ids,
-            output_hidden_states=self._features.layers > 1 or self.exits is not None,
+            output_hidden_states=hidden_states or self._features.layers > 1 or self.exits is not None,
+            **types,
         )
 
 
@@ -194,21 +197,23 @@ def load_network(
     """A network with a pretrained encoder, cut off above the highest layer that is read, and new heads.
 
     If `chunked`, papers are read in chunks. `source` is a hub id or a local folder of a model of
-    the BERT family, which tells title and abstract apart by token types; ConfigError for any other, if
-    it has too few layers, or if its files cannot be read.
+    the BERT family; ConfigError if it has too few layers, or if its files cannot be read.
     """
     config = load_config(encoder.source)
     if encoder.dropout is not None:
         config.hidden_dropout_prob = config.attention_probs_dropout_prob = encoder.dropout
-    if getattr(config, "type_vocab_size", 0) < 2:
-        raise ConfigError(
-            f"encoder {encoder.source!r} ({config.model_type}) does not tell two segments apart; expected one of the "
-            "BERT family, such as bert-base-uncased"
-        )
     config.num_hidden_layers = _layers_kept(features_read, config.num_hidden_layers)
     body = load_body(encoder.source, config, encoder.attention)
     body.requires_grad_(not encoder.freeze)
-    network = SubjectNetwork(body, config.hidden_size, labels, head, features_read, chunked=chunked)
+    network = SubjectNetwork(
+        body,
+        config.hidden_size,
+        labels,
+        head,
+        features_read,
+        chunked=chunked,
+        token_types=has_token_types(config),
+    )
     if exits is not None:
         network.add_exits(exits, head, config.num_hidden_layers)
     return network

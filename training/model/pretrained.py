@@ -27,18 +27,19 @@ class EncoderFacts(NamedTuple):
     vocabulary: int
 
 
-def read_encoder(source: str) -> EncoderFacts:
+def read_encoder(source: str, *, token_types: bool = True) -> EncoderFacts:
     """Read the configuration of an encoder; no weights are loaded.
 
-    Raises ConfigError, in one sentence, if there is no such encoder, if the hub cannot be reached,
-    or if it is of a kind that cannot be trained here.
+    `token_types` is whether papers have token types, which the encoder must know then. Raises ConfigError, in one
+    sentence, if there is no such encoder, if the hub cannot be reached, or if it is of a kind that cannot be trained
+    here.
     """
     require_reachable(source)
     config = load_config(source)
-    if getattr(config, "type_vocab_size", 0) < 2:
+    if token_types and not has_token_types(config):
         raise ConfigError(
-            f"encoder {source!r} ({config.model_type}) cannot tell a title from an abstract, because it has no token "
-            f"types for two segments; {_BERT_FAMILY}"
+            f"encoder {source!r} ({config.model_type}) has no token types to tell a title from an abstract; "
+            f"{_BERT_FAMILY}, or `token_types = false` in [input] with the encoder's own special tokens"
         )
     try:
         # On the meta device no memory is allocated: this only checks whether the class accepts these arguments.
@@ -91,6 +92,11 @@ def load_config(source: str) -> PreTrainedConfig:
     except (OSError, ValueError, KeyError) as error:
         raise not_loadable(source, error) from None
     return config
+
+
+def has_token_types(config: PreTrainedConfig) -> bool:
+    """Whether an encoder distinguishes two segments by token types; RoBERTa and MPNet do not."""
+    return getattr(config, "type_vocab_size", 0) > 1
 
 
 def load_body(source: str, config: PreTrainedConfig, attention: str | None) -> PreTrainedModel:
