@@ -22,6 +22,7 @@ from training.evaluation.evaluate import open_artefact
 from training.fitting.distributed import ProcessGroup, destroy_process_group
 from training.importing.importing import Import, import_model
 from training.importing.paper_layout import Wanted
+from training.importing.published import write_encoder
 from training.preflight import check_run, check_version
 from training.review.review import ERRORS, NEXT, ReviewRequest, review
 from training.run import TrainingRun
@@ -53,6 +54,7 @@ def _handler(command: str) -> Callable[[argparse.Namespace], None]:
         "review": _review,
         "import": _import,
         "score": _score,
+        "encoder": _encoder,
     }
     return handlers.get(command, _execute)
 
@@ -120,6 +122,14 @@ def _score(options: argparse.Namespace) -> None:
         teacher_scores.write_artefact_scores(run, open_artefact(options.artefact, Store(options.store)), options.output)
     else:
         teacher_scores.write_network_scores(run, options.output)
+    sys.stdout.write(f"{options.output}\n")
+
+
+def _encoder(options: argparse.Namespace) -> None:
+    if options.run:
+        stages.write_encoder(TrainingRun.open(options.run, options.runs), options.output)
+    else:
+        write_encoder(open_artefact(options.artefact, Store(options.store)), options.output)
     sys.stdout.write(f"{options.output}\n")
 
 

@@ -45,6 +45,10 @@ _HOLDOUT = """\
 Draw papers with categories that a run leaves out of training (data.held_out), for the thresholds and the calibration
 of an artefact whose labels are categories ([[publish]] validation).
 """
+_ENCODER = """\
+Write an encoder that has been fine-tuned as a folder in the Hugging Face layout, for `source` in [encoder] or for
+`init --encoder`. The weights of an artefact are those of its graph, which are rounded to int8.
+"""
 _COMPARE = """\
 Run variants of a configuration with several seeds on the same papers, and compare their figures.
 
@@ -113,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
     _add_import(commands)
     what = "write a teacher's scores of the training papers, from which another run can learn"
     _add_score(commands.add_parser("score", help=what, description=what.capitalize() + "."))
+    _add_encoder(commands)
     what = "run variants of a configuration with several seeds and compare them"
     _add_comparison(commands.add_parser("compare", help=what, description=_COMPARE, formatter_class=shape))
     _add_review(commands)
@@ -166,6 +171,17 @@ def _add_score(command: argparse.ArgumentParser) -> None:
         "--sample", type=int, metavar="N", help="score N training papers only, drawn as data.sample does"
     )
     command.add_argument("--output", type=Path, default=Path("teacher.npz"), help="default: %(default)s")
+
+
+def _add_encoder(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "write the encoder of an artefact or of a fitted run as a folder that another run can start from"
+    command = commands.add_parser("encoder", help=what, description=_ENCODER)
+    of = command.add_mutually_exclusive_group(required=True)
+    of.add_argument("--artefact", metavar="ARTEFACT", help=_WHICH)
+    of.add_argument("--run", type=Path, metavar="CONFIG", help="a fitted run's TOML file")
+    command.add_argument("--runs", type=Path, default=Path("runs"), help="where runs keep files (default: %(default)s)")
+    command.add_argument("--store", type=Path, default=STORE, help="where artefacts are (default: %(default)s)")
+    command.add_argument("--output", type=Path, default=Path("encoder"), help="folder (default: %(default)s)")
 
 
 def _add_run(stage: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from transformers import set_seed
+from transformers import AutoTokenizer, set_seed
 
 from model_store.memory import keep_freed_memory
 from model_store.papers import PaperEncoder
@@ -169,9 +169,15 @@ def load_fitted(run: TrainingRun) -> SubjectNetwork:
     weights = load_file(run.dir.weights)
     auxiliary = weights.get("auxiliary.linear.weight")
     if run.config.auxiliary and auxiliary is not None:
-        network.add_auxiliary_head(len(auxiliary), run.config.auxiliary.weight)
+        network.add_auxiliary_head(len(auxiliary), run.config.auxiliary)
     network.load_state_dict(weights)
     return network.eval()
+
+
+def write_encoder(run: TrainingRun, folder: Path) -> None:
+    """Write the fitted encoder and its tokenizer in the Hugging Face layout; ConfigError if the run is not fitted."""
+    load_fitted(run).encoder.save_pretrained(folder)  # type: ignore[operator]
+    AutoTokenizer.from_pretrained(run.config.encoder.source, use_fast=True).save_pretrained(folder)
 
 
 def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.float32]:
@@ -220,7 +226,7 @@ def _training_network(run: TrainingRun) -> SubjectNetwork:
         if network.exits is not None:
             network.exits.start_at(rates_as_biases(train.targets))
     if config.auxiliary and train.categories is not None:
-        network.add_auxiliary_head(train.categories.shape[1], config.auxiliary.weight)
+        network.add_auxiliary_head(train.categories.shape[1], config.auxiliary)
     if config.fit.continue_from:
         continue_from(network, config.fit.continue_from)
     if config.teacher:

@@ -86,3 +86,7 @@ class AuxiliaryConfig(Section):
     )
     weight: float = Field(default=0.25, gt=0, description="of a wrong category, in units of a wrong label")
     fewest: int = Field(default=50, ge=1, description="a category is learned if it has at least this many papers")
+    hidden: int | None = Field(
+        default=None, ge=1, description="size of a hidden layer between features and categories; absent: none"
+    )
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="before and after the hidden layer")

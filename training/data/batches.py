@@ -32,7 +32,11 @@ class EncodedPapers(Dataset[dict[str, object]]):
         return len(self.encodings)
 
     def __getitem__(self, index: int) -> dict[str, object]:
-        return {"encoding": self.encodings[index]} | {name: rows[index] for name, rows in self._targets.items()}
+        return {"encoding": self.encodings[index], **self.targets(index)}
+
+    def targets(self, index: int) -> dict[str, Tensor]:
+        """What is to be learned of a paper."""
+        return {name: rows[index] for name, rows in self._targets.items()}
 
     @property
     def lengths(self) -> list[int]:

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from torch import nn
 
 from training.config import FitConfig
-from training.model.network import SubjectNetwork
 
 
-def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, object]]:
+def parameter_groups(network: nn.Module, fit: FitConfig) -> list[dict[str, object]]:
     """Optimizer groups with a learning rate that falls from the head down to the embeddings.
 
     Sun et al. 2019, section 5.4.2: layer l learns at ξ^(L - l) times the base rate; the embeddings,
@@ -22,7 +21,7 @@ def parameter_groups(network: SubjectNetwork, fit: FitConfig) -> list[dict[str, 
     return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 
 
-def _by_depth(network: SubjectNetwork) -> Iterator[tuple[str, nn.Parameter, int]]:
+def _by_depth(network: nn.Module) -> Iterator[tuple[str, nn.Parameter, int]]:
     """Trainable parameters with their distance below the top layer: heads and top layer 0, embeddings most."""
     layers = max((_layer(name) for name, _ in network.named_parameters()), default=-1) + 1
     for name, parameter in network.named_parameters():

@@ -36,16 +36,16 @@ def with_categories(network: SubjectNetwork, ngrams: Ngrams | None = None) -> Su
     """The network with its auxiliary head as its only head, and `ngrams` beside it; ConfigError if it has none."""
     if network.auxiliary is None:
         raise ConfigError('`labels = "categories"` needs the head that [auxiliary] trains; the run has no such section')
-    linear = network.auxiliary.linear
+    auxiliary = network.auxiliary
     made = SubjectNetwork(
         network.encoder,
         _hidden_size(network),
-        linear.out_features,
+        auxiliary.linear.out_features,
         HeadConfig(),
         network.features_config,
         token_types=network.token_types,
     )
-    made.head = nn.Sequential(linear)
+    made.head = nn.Sequential(*auxiliary.inner, auxiliary.linear)
     made.chunks = network.chunks
     made.ngrams = ngrams
     return made.eval()

@@ -1,6 +1,6 @@
 """Features: the vectors of one layer or several that the head reads, of the CLS token or of all tokens."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -14,10 +14,9 @@ def size(config: FeaturesConfig, hidden_size: int) -> int:
     return hidden_size * vectors * (2 if config.pool == "cls+mean" else 1)
 
 
-def read(output: Any, attention_mask: Tensor, config: FeaturesConfig) -> Tensor:
-    """Features (texts, size) from the encoder's output; it must have `hidden_states` if several layers are read."""
-    layers = output.hidden_states[-config.layers :] if config.layers > 1 else (output.last_hidden_state,)
-    vectors = [_pooled(layer, attention_mask, config) for layer in layers]
+def read(hidden: Sequence[Tensor], attention_mask: Tensor, config: FeaturesConfig) -> Tensor:
+    """Features (texts, size) from the states of layers, each (texts, tokens, hidden); the last is the highest."""
+    vectors = [_pooled(layer, attention_mask, config) for layer in hidden[-config.layers :]]
     if config.join == "concat":
         return torch.cat(vectors, dim=-1)
     stacked = torch.stack(vectors)
@@ -32,6 +31,9 @@ def _pooled(layer: Tensor, attention_mask: Tensor, config: FeaturesConfig) -> Te
 
 
 def mean_state(layer: Tensor, attention_mask: Tensor) -> Tensor:
-    """The mean of the states (texts, tokens, hidden) over the tokens that are not padding, shape (texts, hidden)."""
+    """The mean of the states (texts, tokens, hidden) over the tokens that are not padding, shape (texts, hidden).
+
+    A mask may hold other numbers than 0 and 1: these are the tokens' weights in the mean.
+    """
     mask = attention_mask.unsqueeze(-1).to(layer.dtype)
     return (layer * mask).sum(dim=1) / mask.sum(dim=1)

@@ -1,11 +1,12 @@
 """The network: a pretrained encoder and a small head on its features. Ends in raw logits."""
 
+from collections.abc import Sequence
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
+from training.config import AuxiliaryConfig, EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
 from training.errors import ConfigError
 from training.model import features
 from training.model.auxiliary import AuxiliaryHead
@@ -78,11 +79,18 @@ class SubjectNetwork(nn.Module):
             raise ConfigError("[exits] needs papers that are read in one piece; leave out `chunks` in [input]")
         if not all(1 <= layer < layers for layer in config.layers):
             raise ConfigError(f"[exits] names layers {list(config.layers)}; expected layers from 1 to {layers - 1}")
+        lowest = layers - self._features.layers + 1
+        if self._features.layers > 1 and max(config.layers) > lowest:
+            # A graph is cut after an exit; the part that follows has no states of the layers below.
+            raise ConfigError(
+                f"[exits] names layers {list(config.layers)}, but the last head reads the layers from {lowest} up; "
+                f"expected exits up to layer {lowest}"
+            )
         self.exits = Exits(config, head, self._hidden_size, self.labels)
 
-    def add_auxiliary_head(self, categories: int, weight: float) -> None:
+    def add_auxiliary_head(self, categories: int, config: AuxiliaryConfig) -> None:
         """Add an auxiliary head that learns this number of finer categories."""
-        self.auxiliary = AuxiliaryHead(self._features_size, categories, weight)
+        self.auxiliary = AuxiliaryHead(self._features_size, categories, config)
 
     def start_at(self, biases: Tensor) -> None:
         """Let the labels' logits start at `biases`, shape (labels,)."""
@@ -120,34 +128,69 @@ class SubjectNetwork(nn.Module):
         empty mask are padding, or (chunks, tokens) of a single paper, none of them padding. `teacher` are
         the teacher's logits, shape (papers, labels).
         """
-        hidden: tuple[Tensor, ...] = ()
-        if self.exits is None:
-            read = self.features(input_ids, attention_mask, token_type_ids)
+        hidden: Sequence[Tensor] = ()
+        if self.chunks is not None and input_ids.ndim == 3:
+            read = self._features_of_chunks(input_ids, attention_mask, token_type_ids)
         else:
-            output = self._encode(input_ids, attention_mask, token_type_ids)
-            read, hidden = self.read(output, attention_mask), output.hidden_states
+            hidden = self._hidden(input_ids, attention_mask, token_type_ids)
+            read = self.read(hidden, attention_mask)
         logits = self._logits(read, input_ids, attention_mask)
         if labels is None:
             return {"logits": logits}
-        loss = self.loss(logits.float(), labels)
-        if self.teacher is not None and teacher is not None:
-            loss = torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
+        loss = self._loss(logits, labels, teacher)
+        return {"loss": loss + self._others(hidden, attention_mask, read, logits, labels, categories), "logits": logits}
+
+    def score_states(
+        self,
+        hidden: Sequence[Tensor],
+        weights: Tensor,
+        labels: Tensor | None = None,
+        categories: Tensor | None = None,
+        teacher: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The same as `forward`, from states that the encoder computed before, without `ngrams`.
+
+        The states of a layer have shape (papers, vectors, size). The first vector is the CLS state; a mean of states is
+        that of all vectors, weighted by `weights`, shape (papers, vectors).
+        """
+        read = self.read(hidden, weights)
+        logits = cast("Tensor", self.head(read))
+        if labels is None:
+            return {"logits": logits}
+        loss = self._loss(logits, labels, teacher)
+        return {"loss": loss + self._others(hidden, weights, read, logits, labels, categories), "logits": logits}
+
+    def _loss(self, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+        loss = cast("Tensor", self.loss(logits.float(), labels))
+        if self.teacher is None or teacher is None:
+            return loss
+        return torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
+
+    def _others(
+        self,
+        hidden: Sequence[Tensor],
+        attention_mask: Tensor,
+        read: Tensor,
+        logits: Tensor,
+        labels: Tensor,
+        categories: Tensor | None,
+    ) -> Tensor:
+        """The loss of the heads beside that of the labels."""
+        loss = logits.new_zeros((), dtype=torch.float32)
         if self.exits is not None:
             loss = loss + self.exits.loss(hidden, attention_mask, logits.float(), labels)
         if self.auxiliary is not None and categories is not None:
             loss = loss + self.auxiliary(read, categories) / labels.shape[1]
-        return {"loss": loss, "logits": logits}
+        return loss
 
-    def features(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Features of papers, shape (papers, size)."""
-        if self.chunks is None or input_ids.ndim == 2:
-            return self.read(self._encode(input_ids, attention_mask, token_type_ids), attention_mask)
+    def _features_of_chunks(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Features of papers, shape (papers, size), from inputs (papers, chunks, tokens)."""
         real = attention_mask[..., 0].bool()
-        output = self._encode(input_ids[real], attention_mask[real], token_type_ids[real])
-        read = features.read(output, attention_mask[real], self._features)
+        hidden = self._hidden(input_ids[real], attention_mask[real], token_type_ids[real])
+        read = features.read(hidden, attention_mask[real], self._features)
         placed = read.new_zeros(*real.shape, read.shape[-1])
         placed[real] = read
-        return cast("Tensor", self.chunks(placed, real))
+        return cast("Tensor", cast("ChunkJoin", self.chunks)(placed, real))
 
     @property
     def features_config(self) -> FeaturesConfig:
@@ -158,12 +201,12 @@ class SubjectNetwork(nn.Module):
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Logits of papers, or of the one whose chunks these are, and the hidden states of all layers."""
-        output = self._encode(input_ids, attention_mask, token_type_ids, hidden_states=True)
-        return self._logits(self.read(output, attention_mask), input_ids, attention_mask), output.hidden_states
+        hidden = self.hidden_states(input_ids, attention_mask, token_type_ids)
+        return self._logits(self.read(hidden, attention_mask), input_ids, attention_mask), hidden
 
-    def read(self, output: Any, attention_mask: Tensor) -> Tensor:
-        """Features (papers, size) from what the encoder gave for papers, or for the chunks of one."""
-        read = features.read(output, attention_mask, self._features)
+    def read(self, hidden: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
+        """Features (papers, size) from the states of layers, of papers or of the chunks of one."""
+        read = features.read(hidden, attention_mask, self._features)
         if self.chunks is None:
             return read
         only = read.unsqueeze(0)
@@ -173,15 +216,25 @@ class SubjectNetwork(nn.Module):
         logits = cast("Tensor", self.head(read))
         return logits if self.ngrams is None else self.ngrams.mixed(logits, input_ids, attention_mask)
 
+    def hidden_states(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """The states of the embeddings and of all layers, each (papers, tokens, size)."""
+        output = self._encode(input_ids, attention_mask, token_type_ids, hidden_states=True)
+        return cast("tuple[Tensor, ...]", output.hidden_states)
+
+    def _hidden(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
+        """The same, or the states of the last layer alone where no other is read."""
+        several = self._features.layers > 1 or self.exits is not None
+        output = self._encode(input_ids, attention_mask, token_type_ids, hidden_states=several)
+        return output.hidden_states if several else (output.last_hidden_state,)
+
     def _encode(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None, *, hidden_states: bool = False
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None, *, hidden_states: bool
     ) -> Any:
         types = {"token_type_ids": token_type_ids} if self.token_types else {}
         return self.encoder(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            output_hidden_states=hidden_states or self._features.layers > 1 or self.exits is not None,
-            **types,
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=hidden_states, **types
         )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.training import tiny
-from training.config import EncoderConfig, FitConfig, HeadConfig
+from training.config import AuxiliaryConfig, EncoderConfig, FitConfig, HeadConfig
 from training.fitting.parameter_groups import parameter_groups
 from training.model.network import SubjectNetwork, load_network
 
@@ -27,7 +27,7 @@ def test_learning_rates_fall_from_the_head_to_the_embeddings(network: SubjectNet
 
 
 def test_the_auxiliary_head_learns_at_the_head_s_rate(network: SubjectNetwork) -> None:
-    network.add_auxiliary_head(categories=5, weight=0.5)
+    network.add_auxiliary_head(5, AuxiliaryConfig(weight=0.5))
     groups = parameter_groups(network, FitConfig(learning_rate=1e-4, head_learning_rate=1e-3, layer_decay=0.5))
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
     assert {rates[id(p)] for name, p in network.named_parameters() if name.startswith("auxiliary.")} == {1e-3}

@@ -48,7 +48,7 @@ def hidden(net: SubjectNetwork) -> list[torch.Tensor]:
 
 
 def read(net: SubjectNetwork) -> torch.Tensor:
-    return net.features(IDS, MASK, torch.zeros_like(IDS))
+    return net.read(net.hidden_states(IDS, MASK, torch.zeros_like(IDS)), MASK)
 
 
 def test_by_default_the_head_reads_the_last_layer_s_cls_vector(tmp_path: Path) -> None:

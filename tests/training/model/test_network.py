@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.training import tiny
-from training.config import EncoderConfig, HeadConfig
+from training.config import AuxiliaryConfig, EncoderConfig, HeadConfig
 from training.model.network import SubjectNetwork, load_network
 
 IDS = torch.tensor([[2, 19, 20, 3], [2, 21, 22, 3]])
@@ -52,7 +52,7 @@ def test_the_auxiliary_head_adds_to_the_loss_only_where_categories_are_known(net
     network.eval()
     labels, mask = torch.tensor([[1.0, 0, 0]] * 2), torch.ones_like(IDS)
     plain = network(IDS, mask, torch.zeros_like(IDS), labels)
-    network.add_auxiliary_head(categories=5, weight=0.5)
+    network.add_auxiliary_head(5, AuxiliaryConfig(weight=0.5))
     unknown = network(IDS, mask, torch.zeros_like(IDS), labels, torch.full((2, 5), torch.nan))
     known = network(IDS, mask, torch.zeros_like(IDS), labels, torch.tensor([[1.0, 0, 0, 0, 0], [torch.nan] * 5]))
     assert unknown["loss"] == plain["loss"]
