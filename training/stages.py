@@ -91,7 +91,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
     _prepare_directory(run, resume=resume)
     fit_network(
         network,
-        EncodedPapers(encoder, _training_papers(run)),
+        EncodedPapers(encoder, _training_papers(run).with_titles_alone(config.fit.titles_alone, config.seed)),
         EncodedPapers(encoder, run.corpus.validation),
         config.fit,
         pad_id=pad_id(tokenizer),

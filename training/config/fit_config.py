@@ -68,6 +68,12 @@ class FitConfig(Section):
     epochs: int = Field(default=4, ge=1)
     batch_size: int = Field(default=24, ge=1)
     max_tokens: int = Field(default=512, ge=8, le=512, description="word pieces while training; serving may read more")
+    titles_alone: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the training papers that are read without their abstracts, so that titles are learned",
+    )
     learning_rate: float = Field(default=2e-5, gt=0)
     head_learning_rate: float | None = Field(default=None, gt=0, description="absent: as `learning_rate`")
     layer_decay: float = Field(

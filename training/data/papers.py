@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +51,18 @@ class Papers:
             None if self.categories is None else self.categories[index],
             None if self.teacher is None else self.teacher[index],
         )
+
+    def with_titles_alone(self, share: float, seed: int) -> "Papers":
+        """The same, but about this share of the papers, drawn by the seed, without their abstracts.
+
+        Papers without a title stay as they are.
+        """
+        drawn = np.random.default_rng(seed).random(len(self)) < share
+        papers = [
+            Paper(paper.title) if alone and paper.title.strip() else paper
+            for paper, alone in zip(self.papers, drawn, strict=True)
+        ]
+        return replace(self, papers=papers)
 
 
 def paper_key(paper: Paper) -> bytes:
