@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, set_seed
+from transformers import set_seed
 
 from model_store.memory import keep_freed_memory
 from model_store.papers import PaperEncoder
@@ -176,8 +176,7 @@ def load_fitted(run: TrainingRun) -> SubjectNetwork:
 
 def write_encoder(run: TrainingRun, folder: Path) -> None:
     """Write the fitted encoder and its tokenizer in the Hugging Face layout; ConfigError if the run is not fitted."""
-    load_fitted(run).encoder.save_pretrained(folder)  # type: ignore[operator]
-    AutoTokenizer.from_pretrained(run.config.encoder.source, use_fast=True).save_pretrained(folder)
+    pretraining.save_encoder(load_fitted(run).encoder, run.config.encoder.source, folder)
 
 
 def validation_logits(run: TrainingRun, network: SubjectNetwork) -> NDArray[np.float32]:
@@ -257,5 +256,5 @@ def _save_encoder(model: pretraining.MaskedWordModel, run: TrainingRun) -> None:
     partial = run.dir.encoder.with_name("encoder.partial")
     for folder in (partial, run.dir.encoder):
         shutil.rmtree(folder, ignore_errors=True)
-    pretraining.save_encoder(model, run.config.encoder.source, partial)
+    pretraining.save_encoder(model.bert, run.config.encoder.source, partial)
     partial.rename(run.dir.encoder)

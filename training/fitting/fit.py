@@ -48,7 +48,7 @@ def fit(
     Several processes divide each batch among them; ConfigError if that is not possible evenly.
     """
     if network.frozen and network.chunks is None:
-        learned: _Learned = _frozen(network, train, validation, config, pad_id, folder)
+        learned = _frozen(network, train, validation, config, pad_id, folder)
     else:
         learned = _Learned(network, train, validation, Collator(pad_id), config.precision)
     trainer = _SubjectTrainer(

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -155,9 +156,9 @@ def pretrain(
     return model
 
 
-def save_encoder(model: MaskedWordModel, source: str, folder: Path) -> None:
-    """Write the encoder without its head, and the tokenizer of `source`, in the Hugging Face layout."""
-    model.bert.save_pretrained(folder)
+def save_encoder(encoder: Any, source: str, folder: Path) -> None:
+    """Write an encoder without heads, and the tokenizer of `source`, in the Hugging Face layout."""
+    encoder.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source, use_fast=True).save_pretrained(folder)
 
 

@@ -135,10 +135,7 @@ class SubjectNetwork(nn.Module):
             hidden = self._hidden(input_ids, attention_mask, token_type_ids)
             read = self.read(hidden, attention_mask)
         logits = self._logits(read, input_ids, attention_mask)
-        if labels is None:
-            return {"logits": logits}
-        loss = self._loss(logits, labels, teacher)
-        return {"loss": loss + self._others(hidden, attention_mask, read, logits, labels, categories), "logits": logits}
+        return self._scored(hidden, attention_mask, read, logits, labels, categories, teacher)
 
     def score_states(
         self,
@@ -154,34 +151,29 @@ class SubjectNetwork(nn.Module):
         that of all vectors, weighted by `weights`, shape (papers, vectors).
         """
         read = self.read(hidden, weights)
-        logits = cast("Tensor", self.head(read))
-        if labels is None:
-            return {"logits": logits}
-        loss = self._loss(logits, labels, teacher)
-        return {"loss": loss + self._others(hidden, weights, read, logits, labels, categories), "logits": logits}
+        return self._scored(hidden, weights, read, self.head(read), labels, categories, teacher)
 
-    def _loss(self, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
-        loss = cast("Tensor", self.loss(logits.float(), labels))
-        if self.teacher is None or teacher is None:
-            return loss
-        return torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
-
-    def _others(
+    def _scored(
         self,
         hidden: Sequence[Tensor],
-        attention_mask: Tensor,
+        weights: Tensor,
         read: Tensor,
         logits: Tensor,
-        labels: Tensor,
+        labels: Tensor | None,
         categories: Tensor | None,
-    ) -> Tensor:
-        """The loss of the heads beside that of the labels."""
-        loss = logits.new_zeros((), dtype=torch.float32)
+        teacher: Tensor | None,
+    ) -> dict[str, Tensor]:
+        """The logits, and the loss of all heads if there are labels."""
+        if labels is None:
+            return {"logits": logits}
+        loss = self.loss(logits.float(), labels)
+        if self.teacher is not None and teacher is not None:
+            loss = torch.lerp(loss, self.teacher(logits.float(), teacher), self.teacher.weight)
         if self.exits is not None:
-            loss = loss + self.exits.loss(hidden, attention_mask, logits.float(), labels)
+            loss = loss + self.exits.loss(hidden, weights, logits.float(), labels)
         if self.auxiliary is not None and categories is not None:
             loss = loss + self.auxiliary(read, categories) / labels.shape[1]
-        return loss
+        return {"loss": loss, "logits": logits}
 
     def _features_of_chunks(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Features of papers, shape (papers, size), from inputs (papers, chunks, tokens)."""
