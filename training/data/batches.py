@@ -76,6 +76,21 @@ class Collator:
         }
 
 
+def batches_by_length(
+    papers: EncodedPapers, rows: Sequence[int], size: int, pad_id: int
+) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+    """The encoder's inputs for batches of at most `size` of these rows, with the rows of each batch.
+
+    Papers of similar length are in one batch, so that there is little padding.
+    """
+    lengths, collate = papers.lengths, Collator(pad_id)
+    order = sorted(rows, key=lengths.__getitem__)
+    for start in range(0, len(order), size):
+        batch = order[start : start + size]
+        collated = collate([papers[row] for row in batch])
+        yield batch, {name: collated[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+
+
 def _padded(arrays: Sequence[NDArray[np.int64]], value: int) -> Tensor:
     """Arrays (rows, tokens) of any sizes as one tensor (arrays, rows, tokens)."""
     batch = np.full((len(arrays), *np.max([array.shape for array in arrays], axis=0)), value, dtype=np.int64)

@@ -5,7 +5,7 @@ state, and the mean of the others, which counts as often as there are others.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from training.data.batches import Collator, EncodedPapers
+from training.data.batches import EncodedPapers, batches_by_length
 from training.fitting.distributed import ProcessGroup
 from training.model.features import mean_state
 from training.model.network import SubjectNetwork
@@ -102,15 +102,13 @@ def _states(
     network: SubjectNetwork, papers: EncodedPapers, rows: range, pad_id: int, device: torch.device
 ) -> NDArray[np.float16]:
     """States (papers, layers, 2, size) of the papers in `rows`."""
-    lowest, collate, lengths = lowest_layer(network), Collator(pad_id), papers.lengths
-    by_length = sorted(rows, key=lengths.__getitem__)
+    lowest = lowest_layer(network)
     found: dict[int, NDArray[np.float16]] = {}
-    for batch in _batches(by_length):
-        inputs = collate([papers[paper] for paper in batch])
-        ids, mask, types = (inputs[name].to(device) for name in ("input_ids", "attention_mask", "token_type_ids"))
+    for batch, inputs in batches_by_length(papers, rows, _BATCH, pad_id):
         with torch.inference_mode():
-            hidden = network.hidden_states(ids, mask, types)[lowest:]
-            others = mask.clone()
+            placed = {name: tensor.to(device) for name, tensor in inputs.items()}
+            hidden = network.hidden_states(**placed)[lowest:]
+            others = placed["attention_mask"].clone()
             others[:, 0] = 0
             states = torch.stack(
                 [torch.stack([layer[:, 0].float(), mean_state(layer.float(), others)], dim=1) for layer in hidden],
@@ -118,11 +116,6 @@ def _states(
             )
         found.update(zip(batch, states.half().cpu().numpy(), strict=True))
     return np.stack([found[row] for row in rows])
-
-
-def _batches(papers: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(papers), _BATCH):
-        yield papers[start : start + _BATCH]
 
 
 def _paths(folder: Path, papers: int) -> list[Path]:

@@ -15,7 +15,7 @@ from model_store.errors import PaperError
 from model_store.labels import log_odds
 from model_store.papers import Paper
 from model_store.text import collapse_whitespace
-from training.data.batches import Collator, EncodedPapers
+from training.data.batches import EncodedPapers, batches_by_length
 from training.data.papers import Papers
 from training.errors import DataError
 from training.model.network import SubjectNetwork
@@ -27,15 +27,13 @@ def score(network: SubjectNetwork, papers: EncodedPapers, pad_id: int) -> NDArra
     """Logits of all papers, shape (papers, labels); shows a progress bar."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network.to(device).eval()
-    order = np.argsort(papers.lengths, kind="stable")  # papers of similar length need little padding
     logits = np.empty((len(papers), network.labels), dtype=np.float32)
-    batches = np.array_split(order, -(-len(order) // _BATCH))
-    collate = Collator(pad_id)
+    batches = batches_by_length(papers, range(len(papers)), _BATCH, pad_id)
+    total = -(-len(papers) // _BATCH)
     with torch.inference_mode():
-        for batch in tqdm(batches, desc="score", unit="batch", mininterval=5):
-            rows = collate([papers[int(i)] for i in batch])
-            inputs = {name: rows[name].to(device) for name in ("input_ids", "attention_mask", "token_type_ids")}
-            logits[batch] = network(**inputs)["logits"].float().cpu().numpy()
+        for batch, inputs in tqdm(batches, desc="score", total=total, unit="batch", mininterval=5):
+            placed = {name: tensor.to(device) for name, tensor in inputs.items()}
+            logits[batch] = network(**placed)["logits"].float().cpu().numpy()
     return logits
 
 
