@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import BertConfig, BertModel
 
 from tests.training import tiny
-from training.config import EncoderConfig, ExitsConfig, HeadConfig
+from training.config import EncoderConfig, ExitsConfig, FeaturesConfig, HeadConfig
 from training.errors import ConfigError
 from training.model.exits import exit_features
 from training.model.network import SubjectNetwork, load_network
@@ -60,3 +61,13 @@ def test_the_last_head_does_not_learn_from_an_exit(tmp_path: Path) -> None:
 def test_an_exit_belongs_below_the_last_layer(tmp_path: Path, layer: int) -> None:
     with pytest.raises(ConfigError, match=r"expected layers from 1 to 1"):
         _network(tmp_path, layers=(layer,))
+
+
+def test_an_exit_above_the_lowest_layer_that_the_last_head_reads_is_refused() -> None:
+    """The part of the graph after the exit would lack the states of the layers below it."""
+    encoder = BertModel(BertConfig(vocab_size=40, hidden_size=32, num_hidden_layers=3, num_attention_heads=2))
+    network = SubjectNetwork(encoder, 32, 3, HeadConfig(), FeaturesConfig(layers=3))
+    with pytest.raises(ConfigError, match="the last head reads the layers from 1 up; expected exits up to layer 1"):
+        network.add_exits(ExitsConfig(layers=(1, 2)), HeadConfig(), 3)
+    network.add_exits(ExitsConfig(layers=(1,)), HeadConfig(), 3)
+    assert network.exits is not None
