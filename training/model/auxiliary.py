@@ -5,6 +5,7 @@ import math
 from torch import Tensor, nn
 
 from training.config import AuxiliaryConfig
+from training.model.hidden_layer import hidden_layer
 
 
 class AuxiliaryHead(nn.Module):
@@ -12,7 +13,8 @@ class AuxiliaryHead(nn.Module):
 
     def __init__(self, features: int, categories: int, config: AuxiliaryConfig) -> None:
         super().__init__()
-        self.inner = _inner(features, config)
+        layers = [] if config.hidden is None else hidden_layer(features, config.hidden, config.dropout)
+        self.inner = nn.Sequential(*layers)
         self.linear = nn.Linear(config.hidden or features, categories)
         # Categories are rare: starting at a probability of 0.01 spares the first steps (Lin et al. 2017, section 3.3).
         nn.init.constant_(self.linear.bias, math.log(0.01 / 0.99))
@@ -25,11 +27,3 @@ class AuxiliaryHead(nn.Module):
             self.linear(self.inner(features)).float(), categories.nan_to_num(), weight=known.float(), reduction="sum"
         )
         return self._weight * loss / len(categories)
-
-
-def _inner(features: int, config: AuxiliaryConfig) -> nn.Sequential:
-    if config.hidden is None:
-        return nn.Sequential()
-    return nn.Sequential(
-        nn.Dropout(config.dropout), nn.Linear(features, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
-    )

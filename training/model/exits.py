@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from training.config import ExitsConfig, FeaturesConfig, HeadConfig
 from training.model.features import mean_state
+from training.model.hidden_layer import hidden_layer
 
 FEATURES = FeaturesConfig(pool="cls+mean")
 """What the head of an exit reads of its layer."""
@@ -25,11 +26,7 @@ class Exits(nn.Module):
         self.heads = nn.ModuleDict(
             {
                 str(layer): nn.Sequential(
-                    nn.Dropout(head.dropout),
-                    nn.Linear(2 * hidden_size, head.hidden),
-                    nn.ReLU(),
-                    nn.Dropout(head.dropout),
-                    nn.Linear(head.hidden, labels),
+                    *hidden_layer(2 * hidden_size, head.hidden, head.dropout), nn.Linear(head.hidden, labels)
                 )
                 for layer in config.layers
             }

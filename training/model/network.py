@@ -12,6 +12,7 @@ from training.model import features
 from training.model.auxiliary import AuxiliaryHead
 from training.model.chunks import ChunkJoin
 from training.model.exits import Exits
+from training.model.hidden_layer import hidden_layer
 from training.model.losses import TeacherLoss
 from training.model.ngrams import Ngrams
 from training.model.pretrained import has_token_types, load_body, load_config
@@ -55,11 +56,7 @@ class SubjectNetwork(nn.Module):
         self._hidden_size = hidden_size
         self._features_size = features.size(features_read, hidden_size)
         self.head = nn.Sequential(
-            nn.Dropout(head.dropout),
-            nn.Linear(self._features_size, head.hidden),
-            nn.ReLU(),
-            nn.Dropout(head.dropout),
-            nn.Linear(head.hidden, labels),
+            *hidden_layer(self._features_size, head.hidden, head.dropout), nn.Linear(head.hidden, labels)
         )
         self.chunks = ChunkJoin(features_read.chunks, self._features_size) if chunked else None
         self.loss = nn.BCEWithLogitsLoss()
