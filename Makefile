@@ -57,7 +57,10 @@ train: .venv/.installed runs/categories_validation.csv.gz ## train, quantize and
 	mkdir -p runs/second-pass
 	test -e runs/second-pass/teacher.npz || $(DEV) -m training score training/configs/second-pass.toml --baseline --output runs/second-pass/teacher.npz
 	$(DEV) -m training fit training/configs/second-pass.toml --runs runs/second-pass --resume
-	test -e runs/teacher.npz || $(DEV) -m training score training/configs/full.toml --baseline --output runs/teacher.npz
+	mkdir -p runs/third-pass
+	test -e runs/third-pass/teacher.npz || $(DEV) -m training score training/configs/third-pass.toml --baseline --output runs/third-pass/teacher.npz
+	$(DEV) -m training fit training/configs/third-pass.toml --runs runs/third-pass --resume
+	test -e runs/all-MiniLM-L6-v2-fine-tuned || $(DEV) -m training encoder --run training/configs/third-pass.toml --runs runs/third-pass --output runs/all-MiniLM-L6-v2-fine-tuned
 	$(DEV) -m training run training/configs/full.toml --resume
 
 runs/categories_validation.csv.gz: | .venv/.installed

@@ -71,7 +71,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_config(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("name", ["first-pass", "second-pass", "full", "heads", "smoke"])
+@pytest.mark.parametrize("name", ["first-pass", "second-pass", "third-pass", "full", "smoke"])
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     config, _ = read_config(Path(f"training/configs/{name}.toml"))
     assert config.golden

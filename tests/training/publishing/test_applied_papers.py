@@ -27,7 +27,7 @@ def applied_papers() -> list[dict[str, Any]]:
 
 
 def test_the_bundled_artefact_accepts_applied_papers_and_rejects_other_fields() -> None:
-    """At two false alarms in a hundred papers of the usual mix."""
+    """At the false alarms of its configuration, about one in a hundred papers of the usual mix."""
     classifier = Store(Path("model_store/artefacts")).open().classifier()
 
     def out_of_scope(papers: Sequence[Paper]) -> float:
