@@ -1,5 +1,6 @@
 """`python -m app`: the service with settings from the environment."""
 
+import argparse
 import os
 import signal
 import sys
@@ -34,4 +35,11 @@ def main(missing: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Takes no arguments, so that an option which would have no effect is refused.
+    argparse.ArgumentParser(
+        prog="python -m app",
+        description="Start the service and run until a signal.",
+        epilog="Settings are environment variables such as PAPERS_PORT, see docs/operations.md. "
+        "`papers serve` takes some of them as options.",
+    ).parse_args()
     sys.exit(main())

@@ -61,6 +61,17 @@ def test_an_unknown_setting_stops_the_start_with_its_name(tmp_path: Path) -> Non
     assert said == "PAPERS_PROT is not a setting of this service; did you mean PAPERS_PORT?\n"
 
 
+@pytest.mark.parametrize(
+    ("argument", "code", "said"),
+    [("--port=9000", 2, "error: unrecognized arguments: --port=9000"), ("--help", 0, "such as PAPERS_PORT")],
+)
+def test_arguments_are_refused_and_help_names_the_settings(argument: str, code: int, said: str) -> None:
+    command = [sys.executable, "-m", "app", argument]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
 def test_a_broken_artefact_stops_the_start_with_one_sentence(tmp_path: Path, store: Store) -> None:
     (store.root / "tiny-subjects/1.0.0/model.onnx").write_bytes(b"")
     code, said = started(tmp_path, artefacts=store.root, log_format="human")
