@@ -60,7 +60,9 @@ class _Probabilities(nn.Module):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         # With eager attention the exporter makes a shorter and faster graph than with the fused one.
-        self._network = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager")
+        self._network = AutoModelForSequenceClassification.from_pretrained(
+            folder, attn_implementation="eager", trust_remote_code=True
+        )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}

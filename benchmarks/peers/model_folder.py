@@ -5,9 +5,10 @@ can take part. The int8 weights are multiplied by their scales; only activations
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import onnx
@@ -32,11 +33,21 @@ _LAYER = {
 _NORMS = {"attention_norm": "attention.output.LayerNorm", "": "output.LayerNorm"}
 
 
+class _Code(NamedTuple):
+    file: Path
+    class_name: str
+
+
+# For a head that no class of transformers has.
+_CODE = _Code(Path(__file__).parent / "servers" / "modeling_papers.py", "PapersClassifier")
+
+
 def write_model_folder(artefact: Artefact, folder: Path) -> Path:
     """Write config.json, model.safetensors and tokenizer files for `ElectraForSequenceClassification`.
 
     ELECTRA's encoder is BERT's, token types included, and its classifier can hold our head, which BERT's own (Tanh)
-    cannot. Raises KeyError for an artefact whose graph is not the one that `training.publishing.bert` writes.
+    cannot. A head that reads several layers comes with code of its own, to be loaded with `trust_remote_code`. Raises
+    KeyError for an artefact whose graph is not the one that `training.publishing.bert` writes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # A network with early exits is stored in several graphs.
@@ -45,7 +56,16 @@ def write_model_folder(artefact: Artefact, folder: Path) -> Path:
     state = _electra(weights)
     save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, folder / "model.safetensors")
     labels = [label.name for label in artefact.manifest.labels]
-    (folder / "config.json").write_text(json.dumps(_config(models, weights, labels), indent=2))
+    config = _config(models, weights, labels)
+    if layers := _head_layers(weights):
+        config |= {
+            "architectures": [_CODE.class_name],
+            "auto_map": {"AutoModelForSequenceClassification": f"{_CODE.file.stem}.{_CODE.class_name}"},
+            "head_layers": layers,
+            "head_hidden": weights["head_1_weight"].shape[1],
+        }
+        shutil.copy(_CODE.file, folder)
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
     (folder / "tokenizer.json").write_bytes(artefact.files[TOKENIZER])
     length = artefact.manifest.input.max_tokens
     settings = {"tokenizer_class": "BertTokenizerFast", "model_max_length": length, "do_lower_case": True}
@@ -99,21 +119,29 @@ def _electra(weights: Mapping[str, NDArray[np.float32]]) -> Weights:
 
 
 def _classifier(weights: Mapping[str, NDArray[np.float32]]) -> Weights:
-    """Our head, padded with zeros to the encoder's width; Platt's lines become part of the last layer."""
-    hidden, inner = weights["head_1_weight"].shape
+    """Our head; Platt's lines become part of the last layer. On a CLS state alone it takes the place of ELECTRA's."""
     labels = len(weights["head_4_bias"])
     slopes = weights.get("calibration_slopes", np.ones(labels, np.float32))
     intercepts = weights.get("calibration_intercepts", np.zeros(labels, np.float32))
-    dense, bias = np.zeros((hidden, hidden), np.float32), np.zeros(hidden, np.float32)
-    dense[:inner], bias[:inner] = _K * weights["head_1_weight"].T, _K * weights["head_1_bias"]
-    out = np.zeros((labels, hidden), np.float32)
-    out[:, :inner] = slopes[:, None] * weights["head_4_weight"].T / _K
+    dense, bias = weights["head_1_weight"].T, weights["head_1_bias"]
+    out = slopes[:, None] * weights["head_4_weight"].T
+    last_bias = slopes * weights["head_4_bias"] + intercepts
+    if _head_layers(weights):
+        return {"dense.weight": dense, "dense.bias": bias, "out_proj.weight": out, "out_proj.bias": last_bias}
+    # Padded with zeros to the encoder's width.
+    inner, width = dense.shape
     return {
-        "classifier.dense.weight": dense,
-        "classifier.dense.bias": bias,
-        "classifier.out_proj.weight": out,
-        "classifier.out_proj.bias": slopes * weights["head_4_bias"] + intercepts,
+        "classifier.dense.weight": np.pad(_K * dense, ((0, width - inner), (0, 0))),
+        "classifier.dense.bias": np.pad(_K * bias, (0, width - inner)),
+        "classifier.out_proj.weight": np.pad(out / _K, ((0, 0), (0, width - inner))),
+        "classifier.out_proj.bias": last_bias,
     }
+
+
+def _head_layers(weights: Mapping[str, NDArray[np.float32]]) -> int:
+    """Layers of which the head reads the CLS state and the mean state; 0 if it reads the last CLS state alone."""
+    width = int(weights["embeddings_words_weight"].shape[1])
+    return len(weights["head_1_weight"]) // (2 * width)
 
 
 def _config(

@@ -26,7 +26,7 @@ from model_store.papers import Paper
 from model_store.store import Store
 from tests import builders
 from tests.training import tiny
-from training.config import EncoderConfig, HeadConfig, QuantizationConfig
+from training.config import EncoderConfig, FeaturesConfig, HeadConfig, QuantizationConfig
 from training.data.papers import Papers
 from training.evaluation.metrics import micro_f1
 from training.model.network import load_network
@@ -40,16 +40,17 @@ pytestmark = [
 ]
 
 
-def test_peers_get_the_network_of_the_artefact(tmp_path: Path) -> None:
+@pytest.mark.parametrize("features", [FeaturesConfig(), FeaturesConfig(layers=2, pool="cls+mean")])
+def test_peers_get_the_network_of_the_artefact(tmp_path: Path, features: FeaturesConfig) -> None:
     source = EncoderConfig(source=str(tiny.encoder(tmp_path / "encoder")))
-    network = load_network(source, HeadConfig(hidden=20), len(builders.LABELS)).eval()
+    network = load_network(source, HeadConfig(hidden=20), len(builders.LABELS), features).eval()
     graph = quantize(export_graph(network), QuantizationConfig())
     store = Store(tmp_path / "store")
     manifest = builders.manifest()
     store.publish(manifest, builders.files(model=graph))
     artefact = store.open(manifest.name, manifest.version)
     folder = write_model_folder(artefact, tmp_path / "peer")
-    served = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    served = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True).eval()
     ids = torch.tensor([[2, 5, 6, 3, 7, 3]])
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": (ids > 5).long()}
     with torch.inference_mode():

@@ -9,7 +9,7 @@ class TorchClassifier:
 
     def __init__(self, folder: str, *, int8: bool = False) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        network = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True).eval()
         self._labels = [network.config.id2label[i] for i in range(network.config.num_labels)]
         if int8:
             network = torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear}, dtype=torch.qint8)
