@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -33,13 +33,9 @@ _LAYER = {
 _NORMS = {"attention_norm": "attention.output.LayerNorm", "": "output.LayerNorm"}
 
 
-class _Code(NamedTuple):
-    file: Path
-    class_name: str
-
-
-# For a head that no class of transformers has.
-_CODE = _Code(Path(__file__).parent / "servers" / "modeling_papers.py", "PapersClassifier")
+# The module and the class for a head that no class of transformers has.
+_CODE = Path(__file__).parent / "servers" / "modeling_papers.py"
+_CLASS = "PapersClassifier"
 
 
 def write_model_folder(artefact: Artefact, folder: Path) -> Path:
@@ -59,12 +55,12 @@ def write_model_folder(artefact: Artefact, folder: Path) -> Path:
     config = _config(models, weights, labels)
     if layers := _head_layers(weights):
         config |= {
-            "architectures": [_CODE.class_name],
-            "auto_map": {"AutoModelForSequenceClassification": f"{_CODE.file.stem}.{_CODE.class_name}"},
+            "architectures": [_CLASS],
+            "auto_map": {"AutoModelForSequenceClassification": f"{_CODE.stem}.{_CLASS}"},
             "head_layers": layers,
             "head_hidden": weights["head_1_weight"].shape[1],
         }
-        shutil.copy(_CODE.file, folder)
+        shutil.copy(_CODE, folder)
     (folder / "config.json").write_text(json.dumps(config, indent=2))
     (folder / "tokenizer.json").write_bytes(artefact.files[TOKENIZER])
     length = artefact.manifest.input.max_tokens
