@@ -35,6 +35,6 @@ export const EXAMPLES = [
   {
     name: "A hard case",
     title: "On the shape of things that spread",
-    abstract: "Rumours, patents and mould have little in common, yet their growth can look alike. We collect forty records of spreading and compare them by eye and by a simple index of roughness. No single account fits them all.",
+    abstract: "Rumours, rust and rabbits have little in common, yet the curves of their growth look alike. We collect forty records of spreading, fit the same differential equation to each, and compare the residuals. The equation describes early growth well and saturation badly, and no single correction helps in all cases.",
   },
 ];

@@ -55,6 +55,13 @@ def test_every_example_is_classified(visit: Visit) -> None:
     expect(visitor.page.locator("#decision strong")).not_to_be_empty()
 
 
+def test_the_hard_example_is_uncertain_with_the_bundled_artefact(visit: Visit, tmp_path: Path) -> None:
+    with running(tmp_path) as bundled:
+        visitor = visit(url=bundled.url)
+        visitor.press("A hard case")
+        visitor.expect_decision(UNCERTAIN)
+
+
 def test_evidence_is_marked_by_words_and_signs(visit: Visit) -> None:
     visitor = visit()
     visitor.write("𝒳 proof of the theorem algebra.", "We star the network. The and of.")
