@@ -18,7 +18,7 @@ test: .venv/.installed ## all checks and tests but the slow ones
 	$(MAKE) --no-print-directory check
 	$(DEV) -m pytest -m "not slow and not image"
 
-test-slow: .venv/.installed ## soak, overload and chaos: minutes each
+test-slow: .venv/.installed ## soak, killed workers, real instances: minutes each
 	$(DEV) -m pytest -m slow
 
 test-image: .venv/.installed ## build the image and test it under a Docker engine, which is started if none answers

@@ -1,6 +1,6 @@
 """Random methods, paths, headers, queries and bodies: the service answers every request, and never with its own fault.
 
-`FUZZ_SECONDS=3600 make fuzz` goes on for an hour; without the variable this takes a few seconds.
+`make fuzz` goes on for an hour, or for FUZZ_SECONDS; as part of `make test-slow` this takes a few seconds.
 """
 
 import json
