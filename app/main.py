@@ -122,11 +122,16 @@ def _state(settings: Settings, engine: Engine, telemetry: Telemetry) -> State:
     return State(
         settings=settings,
         engine=engine,
-        explainer=Explainer(engine, settings.max_explained_sentences, settings.max_waiting_explanations),
+        explainer=Explainer(engine, _explained_sentences(settings), settings.max_waiting_explanations),
         keys=keys,
         reloader=Reloader(keys, engine),
         telemetry=telemetry,
     )
+
+
+def _explained_sentences(settings: Settings) -> int:
+    """The most sentences of which an explanation, with the whole paper and its title, still fits into the queue."""
+    return max(1, min(settings.max_explained_sentences, settings.max_queue - 2))
 
 
 def _middleware(state: State) -> list[Middleware]:
@@ -143,7 +148,7 @@ def _middleware(state: State) -> list[Middleware]:
         Middleware(
             AdmissionMiddleware,
             rejection=engine.refusal,
-            paths=_paths(routes.classification) | _compatible_work_paths(state),
+            takes_papers=_work_path(state).fullmatch,
             max_body_bytes=settings.max_body_bytes,
             delay_s=_REJECTION_DELAY_S,
         ),
@@ -180,7 +185,9 @@ def _tracing(settings: Settings, environ: Mapping[str, str]) -> TelemetryConfig:
 
     def is_excluded(scope: MutableMapping[str, Any]) -> bool:
         # A span records path and query as sent; those outside this API may contain a submitted text.
-        is_ours = get_route_path(scope) in paths and _TRACEABLE_QUERY.fullmatch(scope["query_string"])
+        # No middleware has run yet that would set the path prefix.
+        route_path = get_route_path({**scope, "root_path": settings.root_path})
+        is_ours = route_path in paths and _TRACEABLE_QUERY.fullmatch(scope["query_string"])
         return scope["type"] == "http" and not is_ours
 
     return {
@@ -200,11 +207,15 @@ def _compatible_apis(settings: Settings) -> list[APIRouter]:
     ]
 
 
-def _compatible_work_paths(state: State) -> frozenset[str]:
-    """The paths of compatible APIs that classify papers, with the model's name filled in."""
-    name = state["engine"].current.manifest.name
-    paths = _paths(*_compatible_apis(state["settings"]))
-    return frozenset(re.sub(r"{(project_id|name)}", name, path) for path in paths if path.endswith(_WORK))
+def _work_path(state: State) -> re.Pattern[str]:
+    """Matches the paths that classify papers; in those of compatible APIs, with the model's name and any version."""
+    compatible = {path for path in _paths(*_compatible_apis(state["settings"])) if path.endswith(_WORK)}
+    name = re.escape(state["engine"].current.manifest.name)
+    patterns = [
+        re.sub(r"{(project_id|name)}", name, path).replace("{version}", "[^/]+")
+        for path in _paths(routes.classification) | compatible
+    ]
+    return re.compile("|".join(patterns))
 
 
 def _api_paths() -> frozenset[str]:

@@ -13,8 +13,6 @@ import model_store
 from model_store.cpus import usable_cpus
 
 PREFIX = "PAPERS_"
-# Encoders of the BERT family read at most this many word pieces, so no paper needs a larger reservation.
-MAX_PAPER_TOKENS = 512
 LOCAL_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 
 # A host name or address without scheme, port and path; `*.` at the start stands for any name below a domain.
@@ -146,9 +144,6 @@ class Settings(BaseModel):
     def _check_queue_holds_a_batch(self) -> Self:
         if self.max_papers > self.max_queue:
             raise ValueError(f"PAPERS_MAX_PAPERS is {self.max_papers}, expected at most PAPERS_MAX_QUEUE")
-        needed = self.max_papers * MAX_PAPER_TOKENS
-        if needed > self.max_queue_tokens:
-            raise ValueError(f"PAPERS_MAX_QUEUE_TOKENS is {self.max_queue_tokens}, a full batch may need {needed}")
         return self
 
     @model_validator(mode="after")

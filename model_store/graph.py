@@ -108,7 +108,9 @@ class ExitingGraph:
             outputs = graph.run_part(inputs)
             scores = np.asarray(outputs[PROBABILITIES], dtype=np.float32)[0]
             distance = float(outputs[DISTANCE][0]) if DISTANCE in outputs else distance
-            if exit_.is_taken(closeness(scores, thresholds), title_only=encoding.title_only):
+            # The last part has no next one, even where its scores are no numbers, which are near to every threshold.
+            is_last = NEXT_HIDDEN not in outputs
+            if is_last or exit_.is_taken(closeness(scores, thresholds), title_only=encoding.title_only):
                 break
             inputs = {**inputs, HIDDEN: outputs[NEXT_HIDDEN]}
         return GraphOutput(scores, distance, exit_.layer)

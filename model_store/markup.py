@@ -23,7 +23,7 @@ _DECLARATION = re.compile(r"<!--[^<>]*-->|<\?xml[^<>]*>|<!DOCTYPE[^<>]*>|<!\[CDA
 _FORMULA_INSTRUCTION = re.compile(r"<\?CDATA\b|\?>")
 # The heading that publishers put before the text itself.
 _HEADING = re.compile(
-    r"<(?P<tag>(?:\w{1,15}:)?(?:title|h[1-6]|b|bold|strong))>\s*(?:abstract|summary)\s*[:.]?\s*</(?P=tag)>",
+    r"<(?P<tag>(?:\w{1,15}:)?(?:title|h[1-6]|b|bold|strong))>\s*+(?:abstract|summary)\s*+(?:[:.]\s*+)?</(?P=tag)>",
     re.IGNORECASE,
 )
 # The document that Springer wraps around each formula.

@@ -16,7 +16,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from model_store.artefact import LARGEST_MANIFEST, MANIFEST, Artefact, check_names, check_size, parse_manifest
+from model_store.artefact import (
+    LARGEST_MANIFEST,
+    MANIFEST,
+    Artefact,
+    check_accepted,
+    check_names,
+    check_size,
+    parse_manifest,
+)
 from model_store.errors import (
     ArtefactDamaged,
     ArtefactError,
@@ -94,20 +102,24 @@ class RemoteStore(Store):
         return found
 
     def _fetched(self, release: Release, sha256: str | None) -> Artefact:
-        if not self._copy(release):
+        if not self._copy(release, sha256):
             try:
                 return self._open(release, sha256)
             except (ArtefactMissing, ArtefactDamaged):
                 # The copy was complete once. Somebody who cleans up may have deleted a file.
                 self._move_away(release.folder)
-                self._copy(release)
+                self._copy(release, sha256)
         return self._open(release, sha256)
 
-    def _copy(self, release: Release) -> bool:
-        """Copy a release unless it is there already; returns whether it was copied."""
+    def _copy(self, release: Release, sha256: str | None) -> bool:
+        """Copy a release unless it is there already; returns whether it was copied.
+
+        Raises ArtefactDamaged if its manifest is not the only one that is accepted, before anything is copied.
+        """
         source = f"{self._top}/{release.name}/{release.version}"
         with self._sentence(), self._files.open(f"{source}/{MANIFEST}", "rb") as file:
             raw = file.read(LARGEST_MANIFEST + 1)
+        check_accepted(Path(self.place) / release.name / release.version / MANIFEST, raw, sha256)
         if _is_copy(release.folder, raw):
             return False
         manifest = parse_manifest(Path(self.place) / release.name / release.version, raw)

@@ -61,12 +61,12 @@ def graph(pull: float = 12.0) -> bytes:
     return _model(nodes, inputs, [_probabilities(), _value("distance", FLOAT)], [*_table(pull), *_constants(1.0)])
 
 
-def parts() -> dict[str, bytes]:
+def parts(pull: float = 12.0) -> dict[str, bytes]:
     """The same network in two parts: log-odds after the first are half of those after the second."""
     hidden, next_hidden = (_value(name, FLOAT, "tokens", len(LABELS)) for name in ("hidden", "next_hidden"))
     nodes = [*_looked_up("next_hidden"), *_averaged("next_hidden"), *_unknown_share()]
     first_outputs = [_probabilities(), _value("distance", FLOAT), next_hidden]
-    constants = [*_table(12.0), *_constants(0.5)]
+    constants = [*_table(pull), *_constants(0.5)]
     return {
         GRAPH: _model(nodes, [_value("input_ids", INTEGER, "tokens")], first_outputs, constants),
         "model.2.onnx": _model(_averaged("hidden"), [hidden], [_probabilities()], _constants(1.0)),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers
@@ -33,22 +33,22 @@ class AdmissionMiddleware:
         self,
         app: ASGIApp,
         rejection: Callable[[], ServiceError | None],
-        paths: Collection[str],
+        takes_papers: Callable[[str], object],
         max_body_bytes: int,
         delay_s: float,
     ) -> None:
-        """`rejection` returns the error for one more paper, or None; `paths` are those of routes that take papers."""
+        """`rejection` returns the error for one more paper, or None; `takes_papers` says whether a path does."""
         self._app = app
         self._rejection = rejection
-        self._paths = paths
+        self._takes_papers = takes_papers
         self._max_body_bytes = max_body_bytes
         self._delay_s = delay_s
         self._delayed = 0
         self._counts = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_papers = scope["type"] == "http" and scope["method"] == "POST" and get_route_path(scope) in self._paths
-        error = self._rejection() if has_papers else None
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        error = self._rejection() if is_post and self._takes_papers(get_route_path(scope)) else None
         if error is None:
             return await self._app(scope, receive, send)
         self._count(error, request_log_of(scope))

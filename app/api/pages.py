@@ -134,7 +134,7 @@ async def problem_type(code: str, request: Request) -> Response:
         raise NotFound("There is no such problem type.")
     if "text/html" in request.headers.get("accept", ""):
         page = _PROBLEM_TYPE.format_map({name: html.escape(text) for name, text in texts.items()})
-        return HTMLResponse(page, headers={"Content-Security-Policy": _SWAGGER_UI_CSP})
+        return HTMLResponse(page, headers={"Content-Security-Policy": _CSP})
     return JSONResponse(texts)
 
 

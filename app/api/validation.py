@@ -95,7 +95,7 @@ def _detail(error: Mapping[str, Any]) -> str:
 
 
 def _pointer(base: str, location: Sequence[int | str]) -> str:
-    parts = [str(part) for part in location]
-    while parts and not (parts[-1].isdecimal() or _NAME.fullmatch(parts[-1])):
+    parts = list(location)
+    while parts and isinstance(parts[-1], str) and not _NAME.fullmatch(parts[-1]):
         parts.pop()
-    return "/".join([base, *parts])
+    return "/".join([base, *map(str, parts)])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.explain.sentences import Passage, passages, without
 from app.inference.engine import Answer, Engine, Prediction, Scores
-from app.inference.errors import InferenceError, QueueFull
+from app.inference.errors import InferenceError, QueueFull, RequestTooLarge
 from app.inference.observer import Scored
 from model_store.errors import PaperError
 from model_store.labels import log_odds
@@ -65,7 +65,15 @@ class Explainer:
         # In a thread: splitting a text of the greatest length takes a tenth of a second.
         parts = await asyncio.to_thread(passages, paper, self._max_sentences)
         papers = [paper, *(without(paper, part) for part in parts)]
-        classifier, (full, *rest) = await self._engine.score(papers, deadline)
+        try:
+            classifier, (full, *rest) = await self._engine.score(papers, deadline)
+        except RequestTooLarge as error:
+            detail = f"The paper is too long to explain: scoring it without each of its {len(parts)} passages is"
+            raise RequestTooLarge(
+                f"{detail} more work ({error.actual}) than the queue holds ({error.limit}); send a shorter one.",
+                limit=error.limit,
+                actual=error.actual,
+            ) from None
         answer = self._engine.answer(Scores(classifier, [full]))
         if not isinstance(answer.outcomes[0], Prediction) or not isinstance(full, Scored):
             return Explanation(answer, [])

@@ -117,7 +117,7 @@ class Admission:
             return _too_large("papers", self._max_papers, papers)
         # One paper alone is never too large: it has already passed the limits on its length.
         if papers > 1 and cost > self.max_cost:
-            return _too_large("word pieces", self.max_cost, round(cost))
+            return _too_large("word pieces or as much other work", self.max_cost, round(cost))
         if self.papers + papers > self._max_papers:
             return self._full("Too many papers are waiting", self._max_papers, self.papers + papers)
         if self.papers and self.cost + cost > self.max_cost:

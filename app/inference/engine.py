@@ -145,14 +145,14 @@ class Engine:
     async def drain(self, notice_s: float = 0.0) -> bool:
         """Accept no new work and wait until the accepted work is done; whether it was, within the drain time-out.
 
-        Waits at least `notice_s`, during which new requests still get a 503 instead of a refused
+        The time-out begins after `notice_s`, during which new requests still get a 503 instead of a refused
         connection. uvicorn's own graceful shutdown closes the port first, so new requests get no answer.
         """
         self.health.draining = True
         self._observer.draining(self._admission.papers)
+        await asyncio.sleep(notice_s)
         try:
             async with asyncio.timeout(self._options.drain_timeout_s):
-                await asyncio.sleep(notice_s)
                 await self._admission.empty()
         except TimeoutError:
             if self._admission.papers:

@@ -211,7 +211,9 @@ def score(classifier: Classifier, paper: Paper, created: float, failed: Callable
         failed(error)
         return InferenceFailed("The network failed on this paper.")
     if not np.isfinite(output.scores).all():
-        return InferenceFailed("The network gave no numbers for this paper.")
+        no_numbers = InferenceFailed("The network gave no numbers for this paper.")
+        failed(no_numbers)
+        return no_numbers
     return Scored(encoding, output, began - created, encoded - began, time.monotonic() - encoded)
 
 

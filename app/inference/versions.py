@@ -1,15 +1,18 @@
 """The artefact in service, and its replacement by another version."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
-from typing import Literal, Self
+from concurrent.futures import Future
+from typing import Literal, Self, TypeVar
 
 from app.inference.classifier import Classifier
 from app.inference.errors import ReloadRefused
 from app.inference.observer import ReloadOutcome
 from model_store.store import Store
 
+_T = TypeVar("_T")
 _MAX_THREADS_PER_RUN = 4
 
 
@@ -52,9 +55,11 @@ class Versions:
         """
         if self._store is None:
             return None
-        if self._store.resolve(self._name, self._wanted).version == self.current.manifest.version:
+        version = self._store.resolve(self._name, self._wanted).version
+        if version == self.current.manifest.version:
             return None
-        return _load(self._store, self._name, self._wanted, self._workers, self._sha256)
+        # This version and no other: where it cannot be copied, "latest" would mean an earlier copy.
+        return _load(self._store, self._name, version, self._workers, self._sha256)
 
 
 class ArtefactReloader:
@@ -89,7 +94,7 @@ class ArtefactReloader:
 
     async def _run(self) -> Literal["switched", "unchanged"] | ReloadRefused:
         try:
-            successor = await asyncio.to_thread(self._versions.successor)
+            successor = await _in_daemon_thread(self._versions.successor)
         except Exception as error:
             # The outermost frame of this task. The error is returned, not raised, since no caller may be waiting.
             self._on_finished("refused", error)
@@ -113,6 +118,25 @@ def threads_per_run(workers: int) -> int:
     some 16 ms on one core, and each operator of the network ends with a barrier.
     """
     return min(workers, _MAX_THREADS_PER_RUN)
+
+
+async def _in_daemon_thread(function: Callable[[], _T]) -> _T:
+    """The result of a function, called in a thread that does not delay the end of the process.
+
+    asyncio.to_thread would: the event loop and the interpreter wait for the threads of its executor.
+    """
+    future = Future[_T]()
+    future.set_running_or_notify_cancel()  # from now on it cannot be cancelled
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except Exception as error:
+            # The outermost frame of a thread; the error is raised again where the result is awaited.
+            future.set_exception(error)
+
+    threading.Thread(target=call, name="reload", daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 def _load(store: Store, name: str | None, wanted: str, workers: int, sha256: str | None) -> Classifier:

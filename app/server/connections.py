@@ -183,9 +183,9 @@ class Connection(HttpToolsProtocol):
             self.send_400_response("")
             return
         headers = b"".join(b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade")
+        version = self.parser.get_http_version().encode()  # uvicorn has not written it into the scope yet
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        version = self.scope["http_version"].encode()
         self._parse(b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, headers) + rest)
 
     def _take_absolute_form(self, target: bytes) -> None:

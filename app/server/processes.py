@@ -62,8 +62,9 @@ def run(settings: Settings, create_app: CreateApp) -> int:
 class _Child:
     process: SpawnProcess
     ready: Connection
-    """Readable once the process serves."""
+    """Readable once the process serves, or has ended."""
     is_first: bool
+    is_ready: bool = False
 
 
 class Processes:
@@ -95,9 +96,15 @@ class Processes:
                 signal.signal(number, self._pass_on)
             for _ in range(self._settings.processes):
                 self._start(sockets, is_first=True)
-            announce(sockets)
+            announced = False
             while self._children:
-                wait([child.process.sentinel for child in self._children])
+                starting = [child for child in self._children if not child.is_ready]
+                wait([*(child.process.sentinel for child in self._children), *(child.ready for child in starting)])
+                for child in starting:
+                    child.is_ready = child.ready.poll() and _has_message(child.ready)
+                if not announced and any(child.is_ready for child in self._children):
+                    announced = True
+                    announce(sockets)
                 for child in [child for child in self._children if not child.process.is_alive()]:
                     self._replace(child, sockets)
         return self._exit_code
@@ -118,19 +125,20 @@ class Processes:
 
     def _replace(self, child: _Child, sockets: Sequence[socket.socket]) -> None:
         self._children.remove(child)
-        code, was_ready = child.process.exitcode or 0, child.ready.poll() and _has_message(child.ready)
+        code = child.process.exitcode or 0
         child.ready.close()
         mark_process_dead(child.process.pid, os.environ[_METRICS_DIR])  # type: ignore[no-untyped-call]
         if self._stopping:
             return
-        if code > 0 and child.is_first and not was_ready:
+        if code > 0 and child.is_first and not child.is_ready:
             # The artefact or a setting is unusable, so the other processes would fail as well.
             self._exit_code = code
             self._pass_on(signal.SIGTERM, None)
             return
         logs.event(logging.ERROR, "process replaced", pid=child.process.pid, exit_code=code)
         time.sleep(_PAUSE_S)
-        self._start(sockets, is_first=False)
+        if not self._stopping:
+            self._start(sockets, is_first=False)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self._stopping = self._stopping or number != signal.SIGHUP

@@ -92,10 +92,13 @@ def test_a_loopback_address_is_local(host: str, local: bool) -> None:
     assert Settings(host=host).is_local is local
 
 
-@pytest.mark.parametrize("given", [{"PAPERS_MAX_PAPERS": "300"}, {"PAPERS_MAX_QUEUE_TOKENS": "100"}])
-def test_a_queue_smaller_than_one_batch_is_refused(given: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="PAPERS_MAX_"):
-        Settings.read(given)
+def test_a_queue_smaller_than_one_batch_is_refused() -> None:
+    with pytest.raises(SettingsError, match="PAPERS_MAX_PAPERS is 300, expected at most PAPERS_MAX_QUEUE"):
+        Settings.read({"PAPERS_MAX_PAPERS": "300"})
+
+
+def test_the_room_for_a_full_batch_is_made_by_the_engine() -> None:
+    assert Settings.read({"PAPERS_MAX_PAPERS": "200"}).max_papers == 200
 
 
 def test_health_windows_out_of_order_are_refused() -> None:

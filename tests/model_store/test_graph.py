@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from model_store.classifier import Classifier
 from model_store.errors import ArtefactDamaged
+from model_store.graph import ExitingGraph
 from model_store.labels import closeness
 from model_store.manifest import Manifest
 from model_store.papers import Paper
@@ -52,6 +53,13 @@ def test_a_margin_is_the_distance_of_the_closest_call(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("title_margin", "layer"), [(None, 6), (0.0, 2)])
 def test_a_title_alone_exits_early_only_if_it_may(tmp_path: Path, title_margin: float | None, layer: int) -> None:
     assert exiting(tmp_path, 0.0, title_margin).classify(Paper("star")).output.layer == layer
+
+
+def test_scores_that_are_no_numbers_come_from_the_last_part() -> None:
+    graph = ExitingGraph(builders.manifest(exits=builders.exits(0.5)), builders.parts(pull=float("nan")))
+    output = graph(builders.classifier().encode([CLEAR])[0])
+    assert np.isnan(output.scores).any()
+    assert output.layer == 6
 
 
 def test_a_paper_gets_the_same_answer_in_any_batch(tmp_path: Path) -> None:

@@ -171,6 +171,15 @@ def test_a_new_version_with_wrong_bytes_leaves_the_old_copy(server: ObjectStore,
     assert store.open(version="1.0.0").manifest.version == "1.0.0"
 
 
+def test_a_manifest_that_is_not_accepted_is_refused_before_anything_is_copied(
+    server: ObjectStore, tmp_path: Path
+) -> None:
+    store = remote(server, tmp_path)
+    with pytest.raises(ArtefactDamaged, match="the one that is accepted is 0000"):
+        store.open(sha256="0" * 64)
+    assert not any(path.endswith("model.onnx") for path in server.reads)
+
+
 def test_an_unknown_version_and_an_empty_bucket_are_reported(server: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(ArtefactMissing, match=r"no artefact of version '7\.0\.0'"):
         remote(server, tmp_path).open(version="7.0.0")

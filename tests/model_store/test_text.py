@@ -161,6 +161,7 @@ PATHOLOGICAL = {
     "dropped elements": "<annotation>" * (LIMIT // 12) + "</annotation>",
     "comments": "<!--" * (LIMIT // 4),
     "headings": "<title> abstract " * (LIMIT // 17),
+    "spaces after the word of a heading": "<b>abstract" + " " * LIMIT + "x",
     "LaTeX documents": "\\documentclass" * (LIMIT // 14),
     "names": "<" + "a" * LIMIT,
     "prefixes": "<a:" * (LIMIT // 3),

@@ -52,7 +52,7 @@ def ask(
     async def exchange() -> list[str]:
         scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": list(headers)}
         open_request_log(scope)
-        middleware = AdmissionMiddleware(application, lambda: rejection, {"/classify"}, 100, delay_s)
+        middleware = AdmissionMiddleware(application, lambda: rejection, "/classify".__eq__, 100, delay_s)
         await middleware(scope, receive, send)
         return request_log_of(scope).problems
 
@@ -102,19 +102,21 @@ def test_with_room_or_without_work_every_request_is_admitted() -> None:
 
 
 async def counted(store: Store) -> None:
-    settings = short_timeouts(store, max_queue=1, max_papers=1, stall_timeout_s=2.0)
+    settings = short_timeouts(store, max_queue=1, max_papers=1, stall_timeout_s=2.0, open_inference_api=True)
     async with in_process(settings, slow(store, 1.5)) as papers:
         busy = asyncio.create_task(papers.classify("star"))
         await asyncio.sleep(0.1)
-        paths = ("/classify", "/classify/batch", "/explain")
+        # No body of these is valid: an answer other than 429 means that the body was read.
+        versioned = "/v2/models/tiny-subjects/versions/1.0.0/infer"
+        paths = ("/classify", "/classify/batch", "/explain", "/v2/models/tiny-subjects/infer", versioned)
         answers = await asyncio.gather(*(papers.client.post(path, json={}) for path in paths))
-        assert [answer.status_code for answer in answers] == [429] * 3
+        assert [answer.status_code for answer in answers] == [429] * 5
         document = answers[0].json()
         assert (document["instance"], document["limit"]) == (answers[0].headers["x-request-id"], 1)
         assert answers[0].headers["cache-control"] == "no-store"
         assert (await papers.client.get("/model")).status_code == 200
         assert (await busy).status_code == 200
-        assert papers.metric('papers_rejected_total{reason="queue_full"}') == 3
+        assert papers.metric('papers_rejected_total{reason="queue_full"}') == 5
         timed = 'http_server_request_duration_seconds_count{http_request_method="POST",'
         assert papers.metric(timed + 'http_response_status_code="429",http_route="/explain"}') == 1
 

@@ -103,6 +103,7 @@ def test_an_empty_content_encoding_is_none(client: TestClient) -> None:
         ({"title": "a", "abstract": "b\x00"}, "#/abstract"), ({"title": "a", "id": 7}, "#/id"),
         ({"title": "a", "id": "i" * 129}, "#/id"),
         ({"title": "a", "year": 2001}, "#/year"), ({"title": "a", "an unknown, long name": 1}, "#"),
+        ({"title": "a", "4111111111111111": 1}, "#"),
         ({"title": "a" * 2001}, "#/title"), ({"title": "a", "abstract": "a" * 100_001}, "#/abstract"),
         ({"papers": []}, "#/papers"),
     ],

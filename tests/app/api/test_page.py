@@ -32,8 +32,9 @@ def test_a_page_holds_no_script_and_no_style_and_its_policy_forbids_them(client:
 
 
 def test_the_pages_policy_allows_nothing_inline(client: TestClient) -> None:
-    for path in ("/", "/card"):
-        assert "unsafe" not in client.get(path).headers["content-security-policy"]
+    for path in ("/", "/card", "/problems/queue_full"):
+        page = client.get(path, headers={"accept": "text/html"})
+        assert "unsafe" not in page.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -133,6 +133,27 @@ def test_a_cancelled_explanation_makes_room_for_the_next(store: Store) -> None:
     asyncio.run(scene())
 
 
+def test_a_paper_whose_explanation_does_not_fit_into_the_queue_is_told_so(store: Store) -> None:
+    async def scene() -> None:
+        async with in_process(doubles.short_timeouts(store, max_papers=1, max_queue_tokens=600)) as running:
+            abstract = "A star is a star and a quantum. " * 30
+            assert (await running.client.post("/classify", json={"abstract": abstract})).status_code == 200
+            refused = await running.client.post("/explain", json={"abstract": abstract})
+            assert (refused.status_code, refused.json()["limit"]) == (413, 600)
+            assert refused.json()["detail"].startswith("The paper is too long to explain: scoring it without each of")
+
+    asyncio.run(scene())
+
+
+def test_an_explanation_has_no_more_sentences_than_the_queue_holds(store: Store) -> None:
+    async def scene() -> None:
+        async with in_process(doubles.short_timeouts(store, max_papers=4, max_queue=4)) as running:
+            answer = await running.client.post("/explain", json={"title": "A star.", "abstract": "A star. " * 30})
+            assert answer.status_code == 200
+
+    asyncio.run(scene())
+
+
 def test_an_explanation_under_way_is_finished_before_the_service_ends(store: Store) -> None:
     async def scene() -> None:
         scored = doubles.slow(store, 0.02)

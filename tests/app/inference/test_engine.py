@@ -1,6 +1,7 @@
 """Admission, deadlines, fairness: what happens when more is asked than can be done."""
 
 import asyncio
+import time
 
 from model_store.store import Store
 from tests.app.doubles import failing, short_timeouts, slow
@@ -112,6 +113,17 @@ async def one_paper_fails(store: Store) -> None:
         answer = await papers.classify("star")
         assert (answer.status_code, answer.json()["detail"]) == (500, "The network failed on this paper.")
         assert (await papers.client.get("/readyz")).status_code == 200
+
+
+async def drained_after_a_long_notice(store: Store) -> None:
+    async with in_process(short_timeouts(store, drain_timeout_s=0.2), slow(store, 0.05)) as papers:
+        begun = time.monotonic()
+        assert await papers.engine.drain(notice_s=0.5)
+        assert time.monotonic() - begun >= 0.5
+
+
+def test_the_drain_timeout_begins_after_the_notice(store: Store) -> None:
+    asyncio.run(drained_after_a_long_notice(store))
 
 
 def test_an_inference_error_affects_no_other_paper(store: Store) -> None:

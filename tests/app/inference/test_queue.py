@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 
 from app.inference.classifier import Classifier
-from app.inference.errors import Draining
-from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest
-from model_store.papers import Paper
+from app.inference.errors import Draining, InferenceFailed
+from app.inference.queue import FairQueue, PricedPaper, Result, WorkRequest, score
+from model_store.labels import GraphOutput
+from model_store.papers import Encoding, Paper
 from model_store.store import Store
 
 FAR = time.monotonic() + 3600
@@ -108,6 +110,25 @@ def test_withdrawn_papers_are_not_handed_out(runner: asyncio.Runner, classifier:
         return waiting.order(1), waiting.queue.papers()
 
     assert runner.run(scene()) == ("b", 0)
+
+
+def test_scores_that_are_no_numbers_are_an_error_that_is_reported(store: Store) -> None:
+    real = store.open().classifier()
+
+    class WithoutNumbers:
+        manifest, sha256 = real.manifest, real.sha256
+
+        def encode(self, papers: Sequence[Paper]) -> list[Encoding]:
+            return real.encode(papers)
+
+        def predict(self, encoding: Encoding) -> GraphOutput:
+            output = real.predict(encoding)
+            return output._replace(scores=np.full_like(output.scores, np.nan))
+
+    reported: list[BaseException] = []
+    result = score(WithoutNumbers(), Paper("A star"), time.monotonic(), reported.append)
+    assert isinstance(result, InferenceFailed)
+    assert reported == [result]
 
 
 def test_papers_that_still_wait_when_the_queue_closes_are_answered(

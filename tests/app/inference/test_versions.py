@@ -3,14 +3,16 @@
 import asyncio
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from app.inference.classifier import Classifier
 from app.inference.errors import ReloadRefused
 from app.inference.versions import ArtefactReloader, Versions, threads_per_run
-from model_store.errors import ArtefactDamaged
-from model_store.store import Store
+from model_store.errors import ArtefactDamaged, StoreUnavailable
+from model_store.store import LATEST, Artefact, Store
+from tests import builders
 
 
 class Loading(Versions):
@@ -85,6 +87,34 @@ def test_every_caller_gets_the_refusal_and_the_next_reload_starts_again(
 
     asyncio.run(scene())
     assert (versions.loads, reported, versions.current) == (2, [error, error], classifier)
+
+
+def test_the_end_of_the_service_does_not_wait_for_a_reload(classifier: Classifier) -> None:
+    versions = Loading(classifier, None)
+
+    async def scene() -> None:
+        reloader = ArtefactReloader(versions, lambda outcome, error: None)
+        assert await reloader.reload(time.monotonic() + 0.02) == "accepted"
+
+    begun = time.monotonic()
+    asyncio.run(scene())  # waits for the threads of its executor
+    assert time.monotonic() - begun < 5
+    versions.allowed.set()
+
+
+def test_only_the_newest_version_is_loaded_or_none(store: Store, tmp_path: Path) -> None:
+    """A remote store that lists a version and cannot copy it answers "latest" with an earlier copy."""
+    builders.publish(store.root, "1.1.0")
+
+    class Unreachable(Store):
+        def open(self, name: str | None = None, version: str = LATEST, sha256: str | None = None) -> Artefact:
+            if version == "1.1.0":
+                raise StoreUnavailable("1.1.0 cannot be copied")
+            return super().open(name, "1.0.0", sha256)
+
+    versions = Versions.open(Unreachable(store.root), LATEST)
+    with pytest.raises(StoreUnavailable):
+        versions.successor()
 
 
 @pytest.mark.parametrize(("workers", "threads"), [(1, 1), (2, 2), (4, 4), (16, 4)])

@@ -79,6 +79,9 @@ REFUSED = {
     "an empty coding": post(b"Transfer-Encoding:"),
     "a folded coding": post(b"Transfer-Encoding:\r\n chunked", body=CHUNKS),
     "chunks in HTTP/1.0": chunked(CHUNKS, line=b"POST /classify HTTP/1.0"),
+    "chunks in HTTP/1.0 with an upgrade": post(
+        CHUNKED, b"Connection: Upgrade", b"Upgrade: x", body=CHUNKS, line=b"POST /classify HTTP/1.0"
+    ),
     # Chunks: RFC 9112, section 7.1.
     "chunks that end in LF": chunked(CHUNKS.replace(b"\r\n", b"\n")),
     "a chunk size with 0x": chunked(b"0x13\r\n" + PAPER + b"\r\n0\r\n\r\n"),

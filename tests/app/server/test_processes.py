@@ -167,4 +167,12 @@ def test_a_broken_artefact_ends_all_processes_with_exit_code_1(tmp_path: Path, s
     (store.root / "tiny-subjects/1.0.0/model.onnx").write_bytes(b"")
     process = spawn(tmp_path / "log", artefacts=store.root, processes=2)
     assert process.wait(60) == 1
-    assert "cannot start: " in (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    assert "cannot start: " in log
+    assert "running on" not in log
+
+
+def test_the_address_is_logged_once_a_process_serves(pair: Running) -> None:
+    messages = [line["message"] for line in pair.log()]
+    (announced,) = [place for place, message in enumerate(messages) if message.startswith("running on")]
+    assert announced > messages.index("in service")
