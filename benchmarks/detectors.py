@@ -118,7 +118,9 @@ def measure(network: SubjectNetwork, encoder: PaperEncoder, papers: Sequence[Pap
         hidden = torch.stack(output.hidden_states)[:, 0]
         means.append(hidden.mean(dim=1).numpy())
         cls.append(hidden[:, 0].numpy())
-        energy.append(-float(torch.nn.functional.softplus(network.head(network.read(output, mask))).sum()))
+        energy.append(
+            -float(torch.nn.functional.softplus(network.head(network.read(output.hidden_states, mask))).sum())
+        )
         tokens.append(len(encoding.input_ids))
     return Measured(np.stack(means), np.stack(cls), np.array(energy), np.array(tokens))
 

@@ -5,8 +5,8 @@
 Both train the same encoder on the same papers with the same batches, epochs and learning rate, and are measured on the
 same validation papers. The usual script is transformers' Trainer as in its tutorials: one process, every text padded to
 the length that is served, in fp32, in random order. This project's script reads the shorter texts of [fit],
-groups them by length, uses bf16 where the processor has it, starts with the configured head, biases and learning rates, and runs one
-process for each processor.
+groups them by length, uses bf16 where the processor has it, starts with the configured head, biases and learning rates,
+and runs one process for each processor.
 A few steps of the usual script decide how many papers fit into the minutes. Time spent on evaluations does not count.
 The ratio is that of the times at which each first reaches the lower of the two best figures.
 """

@@ -74,6 +74,7 @@ List labels that are probably wrong, the most likely errors first, and papers th
 Every paper is scored by a model that has not learned from it: TF-IDF with logistic regression, each fifth of
 the papers by the other four, or an artefact that was trained on others. A label is suspicious if the scores
 contradict it more firmly than is usual for this label (confident learning, Northcutt et al. 2021).
+Labels are the artefact's, or all columns that hold only 0 and 1; other columns do no harm.
 label-errors.csv and label-next.csv in the output folder name papers by row, id and title.
 """
 _IMPORT = """\

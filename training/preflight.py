@@ -1,6 +1,7 @@
 """Checks before a run starts: whether it can be fitted and published."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -10,12 +11,14 @@ from model_store.store import Store
 from training.config import RunConfig
 from training.data.corpus import Corpus
 from training.data.folds import folds
+from training.data.papers import paper_key
 from training.errors import ConfigError
 from training.fitting.distributed import ProcessGroup
 from training.fitting.teacher import read_scores
-from training.model.network import load_network
+from training.model.network import SubjectNetwork, load_network
 from training.model.pretrained import EncoderFacts, read_encoder, read_tokenizer
-from training.model.weights import read_categories
+from training.model.weights import require_labels
+from training.publishing.bert import is_supported
 from training.publishing.category_papers import read_category_papers
 
 # The limit of model_store.labels.Label.
@@ -44,14 +47,14 @@ def check_run(config: RunConfig, corpus: Corpus) -> None:
     """
     encoder = read_encoder(config.encoder.source, token_types=config.input.token_types)
     _check_lengths(config, encoder)
-    _check_layers(config, encoder)
     tokenizer = read_tokenizer(config.encoder.source)
     _check_tokens(config, tokenizer, encoder)
-    _check_network(config, corpus)
+    _check_layers(config, encoder, _load_network(config, corpus))
+    check_category_papers(config, corpus.categories, corpus.train.papers)
     _check_golden(config, PaperEncoder(tokenizer, config.input))
     _check_labels(corpus)
     if config.fit.continue_from:
-        read_categories(config.fit.continue_from)
+        require_labels(config.fit.continue_from, corpus.labels)
     if config.thresholds.aim == "precision":
         _check_positives(config, corpus)
     if config.teacher:
@@ -69,11 +72,23 @@ def _check_lengths(config: RunConfig, encoder: EncoderFacts) -> None:
             )
 
 
-def _check_layers(config: RunConfig, encoder: EncoderFacts) -> None:
+def _check_layers(config: RunConfig, encoder: EncoderFacts, network: SubjectNetwork) -> None:
     layer = config.scope.layer if config.scope else None
+    if layer is None:
+        return
     kept = min(config.features.top or encoder.layers, encoder.layers)
-    if layer is not None and layer > kept:
+    if layer > kept:
         raise ConfigError(f"[scope] layer is {layer}, the encoder has {kept}; name one of them, or leave it out")
+    # As in publishing: exits are published only where the graph can be cut.
+    exits = config.exits if is_supported(network.encoder) else None
+    first_exit = min(exits.layers) if exits and exits.heads else kept
+    cuts = [wanted.cut_after for wanted in config.publish if wanted.cut_after is not None]
+    lowest = min([first_exit, *cuts])
+    if layer > lowest:
+        what = "first exit is" if lowest == first_exit else "`cut_after` of an artefact in [[publish]] is"
+        raise ConfigError(
+            f"[scope] layer is {layer}, but the {what} {lowest}; name that layer or a lower one, or leave it out"
+        )
 
 
 def _check_tokens(config: RunConfig, tokenizer: Tokenizer, encoder: EncoderFacts) -> None:
@@ -93,14 +108,26 @@ def _check_tokens(config: RunConfig, tokenizer: Tokenizer, encoder: EncoderFacts
             raise ConfigError(f"input.{key} is {token!r}, which the encoder's tokenizer does not know; name its own")
 
 
-def _check_network(config: RunConfig, corpus: Corpus) -> None:
+def _load_network(config: RunConfig, corpus: Corpus) -> SubjectNetwork:
     """Load the weights once: they may be damaged, of another size, or have fewer layers than [exits] names."""
     labels, chunked = len(corpus.labels), config.input.chunks is not None
-    load_network(config.encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
-    for wanted in config.publish:
-        for path in (wanted.validation, wanted.test):
-            if path is not None and wanted.labels == "categories":
-                read_category_papers(path, corpus.categories)
+    return load_network(config.encoder, config.head, labels, config.features, chunked=chunked, exits=config.exits)
+
+
+def check_category_papers(config: RunConfig, categories: Sequence[str], learned: Sequence[Paper]) -> None:
+    """Refuse papers of an artefact of categories that are among those learned from.
+
+    Raises ConfigError, or DataError if a file has no paper of the categories.
+    """
+    files = [(wanted.name, path) for wanted in config.publish for path in (wanted.validation, wanted.test) if path]
+    for name, path in files:
+        keys = {paper_key(paper) for paper in read_category_papers(path, categories).papers.papers}
+        if shared := keys.intersection(map(paper_key, learned)):
+            raise ConfigError(
+                f"[[publish]] {name}: {len(shared)} of the {len(keys)} papers of {path} are also training papers; "
+                "expected none, since thresholds and figures would rest on papers that were learned. Name the file in "
+                "data.held_out"
+            )
 
 
 def _check_golden(config: RunConfig, encoder: PaperEncoder) -> None:

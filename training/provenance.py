@@ -47,14 +47,13 @@ class Inputs(BaseModel):
 
     @classmethod
     def of_pretraining(cls, config: RunConfig, corpus: Corpus) -> "Inputs":
-        """The present inputs of its further pre-trained encoder."""
+        """The present inputs of its further pre-trained encoder, the papers that it must not read included."""
         document = config.model_dump(mode="json", exclude_defaults=True, include=set(_READ_ON_PRETRAINING))
-        if config.pretrain and config.pretrain.texts:
-            return cls(settings=dict(_flat(document)), files=_digests(config), labels=())
-        # Within-task: the training papers are the texts.
         whole = cls.of(config, corpus)
-        data = {key: value for key, value in whole.settings.items() if key.startswith("data.")}
-        return cls(settings=dict(_flat(document)) | data, files=whole.files, labels=())
+        unread = _unread_in_pretraining(config)
+        data = {key: value for key, value in whole.settings.items() if key.startswith("data.") and key not in unread}
+        files = {name: digest for name, digest in whole.files.items() if name.split("#")[0] not in unread}
+        return cls(settings=dict(_flat(document)) | data, files=files, labels=())
 
 
 def record(path: Path, inputs: Inputs) -> None:
@@ -109,6 +108,18 @@ def _digests(config: RunConfig) -> dict[str, str]:
     files += [config.fit.continue_from] if config.fit.continue_from else []
     files += [file.path for file in config.pretrain.texts] if config.pretrain else []
     return {str(path): _sha256(path) for path in files if path.is_file()}
+
+
+def _unread_in_pretraining(config: RunConfig) -> set[str]:
+    """Keys and files of [data] that further pre-training does not depend on: with texts, those of training papers."""
+    data, texts = config.data, config.pretrain.texts if config.pretrain else ()
+    if not texts:
+        return set()
+    keys = {"data.sample", "data.share"}
+    if data.validation is None:
+        return keys  # the validation papers, which must not be read, are split off the training papers
+    read = {data.validation, data.test, *data.held_out, *(file.path for file in texts)}
+    return keys | {"data.train"} | {str(source.path) for source in data.train if source.path not in read}
 
 
 def _encoder_files(config: RunConfig) -> list[Path]:

@@ -28,14 +28,14 @@ class TrainingRun:
     def open(cls, config_path: Path, runs: Path, sample: int | None = None) -> "TrainingRun":
         """Read the configuration and its papers, and create the run's directory below `runs`.
 
-        `sample` overrides `data.sample`. Raises ConfigError or DataError.
+        `sample` draws as many training papers as `data.sample` would, without a change of the configuration: the
+        files of the run still belong to it. Raises ConfigError or DataError.
         """
         config, text = read_config(config_path)
-        if sample is not None:
-            config = config.model_copy(update={"data": config.data.model_copy(update={"sample": sample})})
+        drawn = {} if sample is None else {"data": config.data.model_copy(update={"sample": sample})}
         run_dir = RunDir(runs / f"{config.name}-{config.version}")
         run_dir.path.mkdir(parents=True, exist_ok=True)
-        return cls(config, text, load_corpus(config), run_dir)
+        return cls(config, text, load_corpus(config.model_copy(update=drawn)), run_dir)
 
     def require_same_inputs(self) -> None:
         """ConfigError if the files of the run were made from another configuration or other data."""

@@ -17,6 +17,7 @@ from model_store.papers import PaperEncoder
 from model_store.store import Store
 from training.config import EncoderConfig, NgramsConfig
 from training.data.batches import EncodedPapers
+from training.data.cleaning import has_text
 from training.data.corpus import read_corpus
 from training.data.papers import Papers
 from training.data.texts import read_texts
@@ -31,6 +32,7 @@ from training.model.losses import LabelLoss, TeacherLoss, rates_as_biases
 from training.model.network import SubjectNetwork, load_network
 from training.model.pretrained import pad_id, read_encoder, read_tokenizer
 from training.model.weights import continue_from, save_weights
+from training.preflight import check_category_papers
 from training.provenance import Inputs, record, require_same
 from training.publishing.edition import further_edition, main_edition
 from training.publishing.publish import publish as publish_edition
@@ -57,8 +59,8 @@ def pretrain(run: TrainingRun, *, resume: bool) -> None:
         record(run_dir.encoder_inputs, inputs)
     keep_freed_memory()
     set_seed(run.config.seed)
-    held_out = run.corpus.validation.papers
-    papers = read_texts(config.texts, held_out, run.config.seed) if config.texts else run.corpus.train.papers
+    corpus = run.corpus
+    papers = read_texts(config.texts, corpus.held_out, run.config.seed) if config.texts else corpus.train.papers
     _LOG.info("further pre-training on %d papers", len(papers))
     model = pretraining.pretrain(
         run.config.encoder,
@@ -87,12 +89,14 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
     network = _training_network(run)
     tokenizer = read_tokenizer(config.encoder.source)
     encoder = PaperEncoder(tokenizer, config.training_input)
+    papers = _training_papers(run).with_titles_alone(config.fit.titles_alone, config.seed, has_text)
+    train, validation = EncodedPapers(encoder, papers), EncodedPapers(encoder, run.corpus.validation)
     # The files of an earlier fit are removed last, when nothing can stop this one any more.
     _prepare_directory(run, resume=resume)
     fit_network(
         network,
-        EncodedPapers(encoder, _training_papers(run).with_titles_alone(config.fit.titles_alone, config.seed)),
-        EncodedPapers(encoder, run.corpus.validation),
+        train,
+        validation,
         config.fit,
         pad_id=pad_id(tokenizer),
         seed=config.seed,
@@ -100,7 +104,7 @@ def fit(run: TrainingRun, *, resume: bool) -> None:
         resume=resume,
     )
     if ProcessGroup.from_environment().is_main:
-        save_weights(network, weights, run.corpus.categories)
+        save_weights(network, weights, run.corpus.labels, run.corpus.categories)
 
 
 def ngrams(run: TrainingRun, *, resume: bool) -> None:
@@ -192,6 +196,7 @@ def _ngram_papers(run: TrainingRun, config: NgramsConfig) -> Papers:
     if config.train:
         data = run.config.data.model_copy(update={"train": config.train, "sample": None, "share": 1.0})
         train = read_corpus(data, run.config.seed, run.config.auxiliary, run.corpus.categories).train
+        check_category_papers(run.config, run.corpus.categories, train.papers)
     if train.categories is None:
         raise ConfigError("[ngrams] learns finer categories: the run needs an [auxiliary]")
     known = np.flatnonzero(np.isfinite(train.categories[:, 0]))
@@ -227,7 +232,7 @@ def _training_network(run: TrainingRun) -> SubjectNetwork:
     if config.auxiliary and train.categories is not None:
         network.add_auxiliary_head(train.categories.shape[1], config.auxiliary)
     if config.fit.continue_from:
-        continue_from(network, config.fit.continue_from)
+        continue_from(network, config.fit.continue_from, run.corpus.labels)
     if config.teacher:
         network.teacher = TeacherLoss(config.teacher)
     return network

@@ -6,9 +6,9 @@ can take part. The int8 weights are multiplied by their scales; only activations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import onnx
@@ -17,6 +17,7 @@ from onnx import numpy_helper
 from safetensors.numpy import save_file
 
 from model_store.artefact import TOKENIZER, Artefact
+from training.importing.published import weights_in_blocks
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -80,18 +81,8 @@ def _initializers(models: Sequence[onnx.ModelProto]) -> Weights:
             weights[base] = ((value.astype(np.float32) - zero.astype(np.float32)) * scale).astype(np.float32)
         elif value.dtype == np.float32:
             weights[name] = value
-    return weights | dict(_from_blocks(models, stored))
-
-
-def _from_blocks(
-    models: Iterable[onnx.ModelProto], stored: Mapping[str, NDArray[Any]]
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """The weights of MatMulNBits with 8 bits: rows of outputs in blocks with one scale each, 128 standing for 0."""
-    for node in (node for model in models for node in model.graph.node if node.op_type == "MatMulNBits"):
-        depth = next(attribute.i for attribute in node.attribute if attribute.name == "K")
-        blocks, scales = stored[node.input[1]], stored[node.input[2]]
-        values = (blocks.astype(np.float32) - 128) * scales.reshape(*blocks.shape[:2], 1)
-        yield node.input[1].removesuffix("_Q8"), values.reshape(len(blocks), -1)[:, :depth].T
+    blocks = [found for model in models for found in weights_in_blocks(model.graph, stored)]
+    return weights | {name: value.T for name, value in blocks}
 
 
 def _electra(weights: Mapping[str, NDArray[np.float32]]) -> Weights:

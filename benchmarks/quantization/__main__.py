@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from tqdm import tqdm
 
 from benchmarks.quantization.model_process import EncodedText, ModelProcess, Scores
@@ -26,10 +25,11 @@ from benchmarks.quantization.schemes import Scheme, schemes
 from model_store.labels import assigned
 from model_store.papers import Encoding, PaperEncoder
 from training.evaluation.metrics import headline
-from training.model.network import SubjectNetwork, load_network
+from training.model.network import SubjectNetwork
 from training.model.pretrained import read_tokenizer
 from training.publishing.thresholds import best_thresholds
 from training.run import TrainingRun
+from training.stages import load_fitted
 
 _THREADS = (1, 2)
 _LENGTHS = (64, 128, 256, 512)
@@ -63,8 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     options = _parser().parse_args(arguments)
     run = TrainingRun.open(options.config, options.runs)
-    network = load_network(run.config.encoder, run.config.head, len(run.corpus.labels), run.config.features)
-    network.load_state_dict(load_file(run.dir.weights))
+    network = load_fitted(run)
     papers = run.corpus.validation.papers[: 16 if options.quick else options.papers]
     task = Task(
         PaperEncoder(read_tokenizer(run.config.encoder.source), run.config.input).encode(papers),
@@ -73,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tuple(options.threads),
         2 if options.quick else options.rounds,
     )
-    candidates = schemes(network.eval())
+    candidates = schemes(network)
     with tempfile.TemporaryDirectory() as folder:
         rows = _measure(candidates, task, Path(folder))
     figures = [_figures(row, rows[0], task) for row in rows]

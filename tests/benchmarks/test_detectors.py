@@ -1,8 +1,17 @@
 """Detectors of texts out of scope on made-up states."""
 
-import numpy as np
+from pathlib import Path
 
-from benchmarks.detectors import Measured, Sets, detectors
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.detectors import Measured, Sets, detectors, measure
+from model_store.papers import InputFormat, Paper, PaperEncoder
+from tests import builders
+from tests.training import tiny
+from training.config import EncoderConfig, FeaturesConfig, HeadConfig
+from training.model.network import load_network
 
 LAYERS, HIDDEN = 6, 8
 
@@ -26,3 +35,17 @@ def test_every_detector_scores_every_text_and_the_head_finds_what_it_has_learned
     assert len(found) == LAYERS + 7
     assert found["Mahalanobis, mean state of layer 3"] < 0.5
     assert found["Mahalanobis and outlier head, layer 3"] > 0.6
+
+
+def test_energy_is_that_of_the_logits(tmp_path: Path) -> None:
+    source = EncoderConfig(source=str(tiny.encoder(tmp_path / "encoder")))
+    network = load_network(source, HeadConfig(), 3, FeaturesConfig(layers=2, pool="cls+mean")).eval()
+    encoder = PaperEncoder(builders.tokenizer(), InputFormat(max_tokens=32))
+    papers = [Paper("a quantum star", "of the plasma"), Paper("proof")]
+    found = measure(network, encoder, papers)
+    assert found.means.shape == found.cls.shape == (2, 3, 32)
+    for encoding, energy, tokens in zip(encoder.encode(papers), found.energy, found.tokens, strict=True):
+        with torch.no_grad():
+            logits = network(*(torch.from_numpy(array) for array in encoding.rows()))["logits"]
+        assert energy == pytest.approx(-float(torch.nn.functional.softplus(logits).sum()), rel=1e-5)
+        assert tokens == len(encoding.input_ids)

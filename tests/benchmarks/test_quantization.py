@@ -20,11 +20,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report's folder, with the table beside it; the network is as it was born, which is all this needs."""
     folder = tmp_path_factory.mktemp("quantization")
-    path = tiny.config(folder)
+    path = tiny.config(folder, extra='[exits]\nlayers = [1]\n[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n')
     config, _ = read_config(path)
+    assert config.auxiliary is not None
+    network = load_network(config.encoder, config.head, len(tiny.LABELS), exits=config.exits)
+    network.add_auxiliary_head(5, config.auxiliary)
     place = folder / "runs/tiny-0.1.0"
     place.mkdir(parents=True)
-    save_file(load_network(config.encoder, config.head, len(tiny.LABELS)).state_dict(), place / "network.safetensors")
+    save_file(network.state_dict(), place / "network.safetensors")
     options = ["--runs", str(folder / "runs"), "--quick", "--tokens", "16", "512", "--threads", "1"]
     main([str(path), *options, "--output", str(folder / "out")])
     return folder / "out"

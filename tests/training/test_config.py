@@ -37,6 +37,15 @@ def test_the_text_is_kept_verbatim_for_the_manifest(tmp_path: Path) -> None:
             '[[publish]]\nname = "fine"\nversion = "0.1.0"\nlabels = "categories"\n',
             r"needs the head that \[auxiliary\]",
         ),
+        (
+            '[[publish]]\nname = "small"\nversion = "0.1.0"\nvalidation = "v.csv"\n',
+            '`validation` and `test` of small go with `labels = "categories"`',
+        ),
+        (
+            '[[publish]]\nname = "small"\nversion = "0.1.0"\ntest = "t.csv"\n',
+            '`validation` and `test` of small go with `labels = "categories"`',
+        ),
+        ("[ngrams]\n", r"\[ngrams\] learns the categories of \[auxiliary\]; add that section"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, extra: str, said: str) -> None:
@@ -75,3 +84,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_shipped_configurations_are_valid(name: str) -> None:
     config, _ = read_config(Path(f"training/configs/{name}.toml"))
     assert config.golden
+
+
+def test_ngrams_do_not_go_with_chunks(tmp_path: Path) -> None:
+    path = tiny.config(tmp_path, extra="[auxiliary]\n[ngrams]\n", within={"input": "chunks = 2"})
+    with pytest.raises(ConfigError, match=r"\[ngrams\] reads a paper as a whole; leave out either `chunks`"):
+        read_config(path)

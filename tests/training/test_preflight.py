@@ -3,13 +3,18 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from transformers import DistilBertConfig, ElectraConfig, PreTrainedConfig, RobertaConfig
 
+from model_store.errors import PaperError
+from model_store.papers import Paper
 from tests.training import tiny
+from training import stages
 from training.__main__ import main
+from training.run import TrainingRun
 
 
 def refusal(capsys: pytest.CaptureFixture[str], config: Path, command: str = "check") -> str:
@@ -52,12 +57,21 @@ def test_a_store_that_cannot_be_written_is_noticed(tmp_path: Path, capsys: pytes
     assert "file/store cannot be written" in capsys.readouterr().err
 
 
+CUT_AFTER_1 = '[exits]\nlayers = [1]\nheads = 0\n[[publish]]\nname = "small"\nversion = "0.1.0"\ncut_after = 1\n'
+
+
 @pytest.mark.parametrize(
     ("within", "extra", "said"),
     [
         ({"input": "max_tokens = 100"}, "", "input.max_tokens is 100, the encoder .* reads at most 64"),
         ({"input": 'sep_token = "</s>"'}, "", r"input.sep_token is '</s>', which the encoder's tokenizer"),
         ({"scope": "layer = 9"}, "", r"\[scope\] layer is 9, the encoder has 2"),
+        (
+            {"scope": "layer = 2"},
+            "[exits]\nlayers = [1]\n",
+            r"\[scope\] layer is 2, but the first exit is 1;",
+        ),
+        ({"scope": "layer = 2"}, CUT_AFTER_1, r"\[scope\] layer is 2, but the `cut_after` of an artefact .* is 1"),
         ({}, "[exits]\nlayers = [9]\n", r"\[exits\] names layers \[9\]; expected layers from 1 to 1"),
         ({"fit": 'continue_from = "absent.safetensors"'}, "", "absent.safetensors cannot be read as the weights"),
         ({}, '[teacher]\nscores = ["absent.npz"]\n', "absent.npz: cannot be read as a teacher's scores"),
@@ -83,6 +97,45 @@ def test_a_precision_that_no_threshold_can_be_chosen_for_is_refused(
         row["Mathematics"] = 1
     tiny.write_csv(tmp_path / "validation.csv.gz", rows)
     assert "label 'Physics' has 1 of 60 validation papers, too few to choose a threshold" in refusal(capsys, config)
+
+
+def categorized(path: Path, rows: tiny.Rows) -> str:
+    """The rows in arXiv's layout, with the words of an abstract as categories; returns the path in TOML."""
+    lines = ({"title": row["TITLE"], "abstract": row["ABSTRACT"], "categories": row["ABSTRACT"]} for row in rows)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return json.dumps(str(path))
+
+
+WORDS = """
+[auxiliary]
+column = "ABSTRACT"
+fewest = 30
+[[publish]]
+name = "words"
+version = "0.1.0"
+labels = "categories"
+"""
+
+
+@pytest.mark.parametrize("key", ["validation", "test"])
+def test_papers_of_categories_that_are_trained_on_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    # Training papers have seed 0.
+    rows = {name: tiny.papers(30, seed=5) + (tiny.papers(7) if name == key else []) for name in ("validation", "test")}
+    files = (f"{name} = {categorized(tmp_path / f'{name}.jsonl', some)}\n" for name, some in rows.items())
+    said = refusal(capsys, tiny.config(tmp_path, extra=WORDS + "".join(files)))
+    assert f"words: 7 of the 37 papers of {tmp_path / key}.jsonl are also training papers" in said
+    assert "Name the file in data.held_out" in said
+
+
+def test_papers_of_categories_that_the_ngrams_are_fitted_on_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = json.dumps(str(tiny.write_csv(tmp_path / "others.csv", tiny.papers(60, seed=5))))
+    validation = f"validation = {categorized(tmp_path / 'v.jsonl', tiny.papers(30, seed=5))}\n"
+    config = tiny.config(tmp_path, extra=f"{WORDS}{validation}[[ngrams.train]]\npath = {others}\n")
+    assert "words: 30 of the 30 papers" in refusal(capsys, config, "ngrams")
 
 
 def test_a_golden_paper_without_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,6 +207,15 @@ def test_a_damaged_encoder_is_one_sentence_and_costs_no_earlier_network(
     assert main(["fit", str(config), "--runs", str(tmp_path / "runs")]) == 2
     assert "encoder' is a folder, but holds no encoder in the Hugging Face layout" in capsys.readouterr().err
     assert earlier.read_bytes() == b"hours of work"
+
+
+def test_a_paper_that_cannot_be_encoded_costs_no_earlier_network(tmp_path: Path) -> None:
+    run = TrainingRun.open(tiny.config(tmp_path), tmp_path / "runs")
+    run.dir.weights.write_bytes(b"hours of work")
+    validation = replace(run.corpus.validation, papers=[Paper("")] * len(run.corpus.validation))
+    with pytest.raises(PaperError):
+        stages.fit(replace(run, corpus=replace(run.corpus, validation=validation)), resume=False)
+    assert run.dir.weights.read_bytes() == b"hours of work"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ class CorpusCache:
 
     def corpus(self, config: RunConfig) -> Corpus:
         """The papers of a run; errors as in `read_corpus`."""
-        wanted = (config.data, config.auxiliary)
+        # With [auxiliary], the weights that a run continues from say which categories there are.
+        wanted = (config.data, config.auxiliary, config.fit.continue_from)
         if self._cached is None or self._cached[0] != wanted:
             self._cached = None  # frees the memory before the next ones are read
             self._cached = (wanted, load_corpus(config.model_copy(update={"seed": self._seed})))

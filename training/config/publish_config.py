@@ -101,13 +101,23 @@ class ArtefactConfig(Section):
         default="labels", description='"categories": those of the auxiliary head'
     )
     validation: Path | None = Field(
-        default=None, description="papers with categories that were not trained on; absent: the run's validation papers"
+        default=None,
+        description="of categories: papers that thresholds are chosen by; the run must not train on them, see "
+        "data.held_out",
     )
-    test: Path | None = Field(default=None, description="papers with categories that are only reported on")
+    test: Path | None = Field(
+        default=None,
+        description="of categories: papers that are only reported on; the run must not train on them either",
+    )
     limits: tuple[str, ...] | None = Field(default=None, description="absent: those of the run")
 
     @model_validator(mode="after")
     def _head_exists(self) -> "ArtefactConfig":
         if self.cut_after is not None and self.labels == "categories":
             raise ValueError("`cut_after` goes with the labels, not with categories: exits have no head for these")
+        if self.labels != "categories" and (self.validation or self.test):
+            raise ValueError(
+                f'`validation` and `test` of {self.name} go with `labels = "categories"`: an artefact of the labels is '
+                "measured on the papers of [data]; leave them out"
+            )
         return self

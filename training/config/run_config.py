@@ -82,6 +82,14 @@ class RunConfig(PublishConfig):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _ngrams_can_be_fitted(self) -> "RunConfig":
+        if self.ngrams and self.auxiliary is None:
+            raise ValueError("[ngrams] learns the categories of [auxiliary]; add that section, or leave [ngrams] out")
+        if self.ngrams and self.input.chunks is not None:
+            raise ValueError("[ngrams] reads a paper as a whole; leave out either `chunks` in [input] or [ngrams]")
+        return self
+
     @property
     def training_input(self) -> InputFormat:
         """The layout of a paper while training: as in serving, with a length of its own."""

@@ -1,23 +1,31 @@
 """Leaves out and counts papers: empty texts, duplicates, and papers that the configuration excludes."""
 
+import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from model_store.markup import without_markup
 from model_store.papers import Paper
-from model_store.text import is_placeholder, is_withdrawn
+from model_store.text import PlainText, is_placeholder, is_withdrawn
 from training.config import Source, TextFile
 from training.data.papers import LabelledPaper, paper_key
 
 Counts = dict[str, int]
 
-_REASONS = ("empty", "unlabelled", "older", "newer", "other_labels", "in_test", "duplicates")
+_REASONS = ("empty", "unlabelled", "undated", "older", "newer", "other_labels", "in_test", "duplicates")
+# Whether a hyphen stays in a word does not matter here, so no vocabulary is needed.
+_PLAIN_TEXT = PlainText(lambda word: False)
+# Texts of these characters alone stay as they are: no markup, no heading with a colon, no line break.
+_PLAIN_ALREADY = re.compile(r"[\w ,()'/?-]*", re.ASCII)
 
 
 @dataclass
 class Cleaning:
-    """Filters the papers of one file."""
+    """Filters the papers of one file.
+
+    Where the source has `since` or `until`, a paper whose date does not begin with a year counts as undated and is left
+    out.
+    """
 
     keep_unlabelled: bool
     """Whether a paper without any label is kept, as a negative example of each."""
@@ -49,16 +57,19 @@ class Cleaning:
             return "empty"
         if not labelled.labels and not self.keep_unlabelled:
             return "unlabelled"
-        if source.since and labelled.date < source.since:
-            return "older"
-        if source.until and labelled.date >= source.until:
-            return "newer"
+        if reason := _out_of_time(labelled.date, source):
+            return reason
         return "other_labels" if wanted and not wanted & labelled.labels else None
 
 
 def has_text(paper: Paper) -> bool:
-    """Whether there is any text: "n/a" for a title and `<p/>` for an abstract count as empty."""
-    return not all(is_placeholder(without_markup(text) if "<" in text else text) for text in paper)
+    """Whether the plain-text preparation leaves anything: "n/a" for a title and `<p/>` for an abstract are empty."""
+    return any(_is_text(text) for text in paper)
+
+
+def _is_text(text: str) -> bool:
+    # Most titles need no preparation, which would make reading a file a tenth slower.
+    return not is_placeholder(text) if _PLAIN_ALREADY.fullmatch(text) else bool(_PLAIN_TEXT(text).content)
 
 
 def without_withdrawn(papers: Iterable[LabelledPaper], counts: Counts) -> list[LabelledPaper]:
@@ -70,5 +81,19 @@ def without_withdrawn(papers: Iterable[LabelledPaper], counts: Counts) -> list[L
 
 
 def in_time(date: str, file: TextFile) -> bool:
-    """Whether a date lies within the file's `since` and `until`."""
-    return not (file.since and date < file.since) and not (file.until and date >= file.until)
+    """Whether a date lies within the file's `since` and `until`; see `Cleaning`."""
+    return _out_of_time(date, file) is None
+
+
+def _out_of_time(date: str, file: TextFile) -> str | None:
+    """The reason to leave out a paper of this date.
+
+    A date may be a year or a month only. Bounds are cut to its length, so that consecutive periods share no paper.
+    """
+    if not (file.since or file.until):
+        return None
+    if not date[:4].isdecimal():
+        return "undated"
+    if file.since and date < file.since[: len(date)]:
+        return "older"
+    return "newer" if file.until and date >= file.until[: len(date)] else None

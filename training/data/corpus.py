@@ -1,12 +1,13 @@
 """The papers of a run: labels, and disjoint training, validation and test papers."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from model_store.papers import Paper
 from training.config import AuxiliaryConfig, DataConfig, Source
 from training.data.cleaning import Cleaning, Counts, without_withdrawn
 from training.data.labelled_file import LabelledFile
@@ -22,7 +23,7 @@ Facts = dict[str, int | str]
 
 @dataclass(frozen=True)
 class Corpus:
-    """The papers of a run; no paper is in two of its parts."""
+    """The papers of a run; no paper is in two of training, validation and test papers."""
 
     labels: tuple[str, ...]
     train: Papers
@@ -33,6 +34,8 @@ class Corpus:
     """Finer categories that the auxiliary head learns, in the order of its outputs."""
     test: Papers | None = None
     """Test papers: their figures are reported, but nothing is chosen by them."""
+    held_out: Sequence[Paper] = ()
+    """Papers that nothing is learned from: test and validation papers, drawn or not, and those of `data.held_out`."""
 
 
 def read_corpus(
@@ -47,13 +50,13 @@ def read_corpus(
     # In this order, since a paper belongs to the first part in which it occurs.
     test = reader.read_test(config.test) if config.test else None
     validation = reader.read(Source(path=config.validation)) if config.validation else None
-    for path in config.held_out:
-        reader.read(Source(path=path))
+    others = [paper for path in config.held_out for paper in reader.read(Source(path=path))]
     train = [paper for source in config.train for paper in reader.read(source, training=True)]
     reader.require_same_labels()
     rng = reader.rng
     if validation is None:
         train, validation = _split(train, config.validation_share, rng)
+    held_out = [labelled.paper for labelled in (*(test or ()), *validation, *others)]
     train, validation = draw(train, config.sample, rng), draw(validation, config.validation_sample, rng)
     train = nested_share(train, config.share, seed)
     categories = known or (frequent_categories(train, auxiliary) if auxiliary else ())
@@ -64,6 +67,7 @@ def read_corpus(
         report=reader.report,
         categories=categories,
         test=None if test is None else with_targets(test, reader.labels),
+        held_out=held_out,
     )
     _require_examples(corpus)
     return corpus
@@ -205,9 +209,9 @@ def _sha256(path: Path) -> str:
 
 def _require_examples(corpus: Corpus) -> None:
     """DataError unless every label has papers to learn it from and papers to measure it on."""
+    counts = "; ".join(f"{file}: {_counts(facts)}" for file, facts in corpus.report.items())
     for part, papers in (("training", corpus.train), ("validation", corpus.validation)):
         if not len(papers):
-            counts = "; ".join(f"{file}: {_counts(facts)}" for file, facts in corpus.report.items())
             raise DataError(f"no {part} paper is left ({counts})")
         positives = papers.targets.sum(axis=0)
         missing = [label for label, count in zip(corpus.labels, positives, strict=True) if not count]
@@ -218,6 +222,11 @@ def _require_examples(corpus: Corpus) -> None:
                 f"{which} no positive row among the {len(papers)} {part} papers; collect more, or name the other "
                 "labels in `data.labels`"
             )
+    if corpus.test is not None and not corpus.test.targets.any():
+        raise DataError(
+            f"none of the {len(corpus.test)} test papers has a label ({counts}); expected at least one, name another "
+            "file as `data.test`, or leave it out"
+        )
     if len(corpus.labels) == 1 and corpus.train.targets.all():
         raise DataError(
             f"every training paper has the only label, {corpus.labels[0]!r}; papers without it are needed as well "

@@ -13,9 +13,10 @@ from training.errors import DataError
 
 
 class LabelledFile:
-    """Labels come from columns of 0 and 1, or from a column `categories` and the table [data.categories].
+    """Labels come from a column `categories` if there is a table [data.categories], else from columns of 0 and 1.
 
-    Raises DataError if the file lacks a label, and the errors of PaperFile.
+    Raises DataError if the file lacks a label, or has a column `categories` and the configuration names neither labels
+    nor categories; and the errors of PaperFile.
     """
 
     def __init__(self, path: Path, config: DataConfig, auxiliary_column: str | None = None) -> None:
@@ -32,7 +33,7 @@ class LabelledFile:
     @property
     def has_categories(self) -> bool:
         """Whether labels come from a column `categories`."""
-        return self._file.columns.categories is not None
+        return self._file.columns.categories is not None and bool(self._config.categories)
 
     def __iter__(self) -> Iterator[LabelledPaper]:
         labels_of = self._from_categories() if self.has_categories else self._from_flags
@@ -45,13 +46,14 @@ class LabelledFile:
 
     def _find_labels(self) -> tuple[str, ...]:
         if self.has_categories:
-            if not self._config.categories:
-                raise DataError(
-                    f"{self.path}: has a column 'categories'; say in [data.categories] which label each archive means"
-                )
-            return tuple(self._config.categories)
+            return tuple(self._config.categories or ())
         there = ", ".join(self._file.first_names)
         if self._config.labels is None:
+            if self._file.columns.categories is not None:
+                raise DataError(
+                    f"{self.path}: has a column 'categories'; say in [data.categories] which label each archive means, "
+                    "or name the label columns in `data.labels` if they are others"
+                )
             labels = self._file.label_columns()
             if not labels:
                 raise DataError(f"{self.path}: has no label columns; expected 0/1 columns beside {there}")
@@ -72,7 +74,7 @@ class LabelledFile:
                 return False
             raise DataError(
                 f"{self.path}, row {row.number}, column {label!r}: is blank, expected 0 or 1; "
-                "if blank means 0, say so: blank_is_negative = true in [data]"
+                "if blank means 0, say so: blank_is_negative = true in [data], or --blank-is-negative"
             )
         if flag is None:
             raise DataError(f"{self.path}, row {row.number}, column {label!r}: holds {value!r}, {EXPECTED}")

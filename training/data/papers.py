@@ -1,7 +1,7 @@
 """Labelled papers: one by one as they are read from a file, and as the arrays that a network learns from."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -52,14 +52,14 @@ class Papers:
             None if self.teacher is None else self.teacher[index],
         )
 
-    def with_titles_alone(self, share: float, seed: int) -> "Papers":
+    def with_titles_alone(self, share: float, seed: int, has_text: Callable[[Paper], bool]) -> "Papers":
         """The same, but about this share of the papers, drawn by the seed, without their abstracts.
 
-        Papers without a title stay as they are.
+        Papers whose title alone is no text, as `has_text` says, stay as they are.
         """
         drawn = np.random.default_rng(seed).random(len(self)) < share
         papers = [
-            Paper(paper.title) if alone and paper.title.strip() else paper
+            Paper(paper.title) if alone and has_text(Paper(paper.title)) else paper
             for paper, alone in zip(self.papers, drawn, strict=True)
         ]
         return replace(self, papers=papers)

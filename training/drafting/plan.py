@@ -75,7 +75,10 @@ class Plan:
 
 
 def plan(found: Survey, encoder: EncoderFacts, speed: Speed) -> Plan:
-    """The first plan that fits into the budget, from the best to the fastest; with a sample if none of them fits."""
+    """The first plan that fits into the budget, from the best to the fastest; with a sample if none of them fits.
+
+    If there are too few papers to draw a sample from, it is the fastest plan, whatever it costs.
+    """
     estimate = _Estimate(found, encoder, speed)
     plans = [estimate.plan(tokens, epochs) for tokens, epochs in _sizes(estimate.input_tokens, found.papers)]
     fitting = next((made for made in plans if made.costs.total <= BUDGET_SECONDS), None)
@@ -133,9 +136,11 @@ class _Estimate:
         )
 
     def sampled(self, too_long: Plan) -> Plan:
-        """The same plan with as many papers as fit into the budget."""
+        """The same plan with as many papers as fit into the budget; unchanged if there are too few to draw from."""
         tokens, epochs = too_long.fit_tokens, too_long.epochs
         sizes = range(_FEWEST, self._training, 100)
+        if not sizes:
+            return too_long
         fitting = bisect_right(sizes, BUDGET_SECONDS, key=lambda size: ceil(self._costs(tokens, epochs, size).total))
         return self.plan(tokens, epochs, sizes[max(0, fitting - 1)])
 

@@ -1,6 +1,5 @@
 """Examines a file of labelled papers: labels and the number of papers with each, other columns, lengths."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +9,9 @@ from tokenizers import Tokenizer
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from training.data.cleaning import has_text
-from training.data.column_roles import ColumnChoice, Columns, find_columns, label_columns
-from training.data.flags import read_flag
-from training.data.paper_file import PaperFile, PaperRow
+from training.data.column_roles import ColumnChoice, Columns, find_columns
+from training.data.flag_columns import FlagColumns
+from training.data.paper_file import PaperFile
 from training.data.papers import paper_key
 from training.errors import DataError
 
@@ -22,8 +21,6 @@ FEWEST = 16
 _MEASURED = 2000
 # The limit of encoders of the BERT family; longer texts count as this long.
 _LONGEST = 512
-# Characters of a cell that a message shows.
-_SHOWN = 20
 
 
 class Survey(NamedTuple):
@@ -62,7 +59,7 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
     enough papers.
     """
     file = PaperFile(path, choice)
-    columns, papers, read = _Columns(), _Sample(_MEASURED), set[bytes]()
+    columns, papers, read = FlagColumns(), _Sample(_MEASURED), set[bytes]()
     for row in file:
         key = paper_key(row.paper)
         is_new = has_text(row.paper) and key not in read  # as in a run
@@ -72,10 +69,7 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
             papers.add(row.paper)
     if not papers.seen:
         raise DataError(f"{path}: no row has a title or an abstract")
-    candidates = label_columns(columns.names, find_columns(columns.names, choice))
-    flagged = [name for name in candidates if columns.is_flag(name)]
-    if not flagged:
-        raise _no_labels(path, candidates, columns)
+    flagged = columns.flagged(path, choice)
     usable = [name for name in flagged if FEWEST <= columns.positives[name] <= papers.seen - FEWEST]
     if not usable:
         counts = ", ".join(f"{name!r} {columns.positives[name]}" for name in flagged)
@@ -89,53 +83,9 @@ def survey(path: Path, tokenizer: Tokenizer, choice: ColumnChoice = ColumnChoice
         labels={name: columns.positives[name] for name in usable},
         set_aside={name: columns.positives[name] for name in flagged if name not in usable},
         blanks=sum(columns.blanks(name) for name in usable),
-        others={name: columns.other_cell(name) for name in candidates if name not in flagged},
+        others={name: columns.other_cell(name) for name in columns.candidates(choice) if name not in flagged},
         lengths=_lengths(papers.drawn, tokenizer),
     )
-
-
-def _no_labels(path: Path, candidates: Sequence[str], columns: "_Columns") -> DataError:
-    looked_at = ", ".join(f"{name!r} ({columns.other_cell(name) or 'blank'})" for name in candidates) or "none"
-    return DataError(
-        f"{path}: no column holds only 0 and 1; looked at {looked_at}; expected one column per label, with 1 where a "
-        "paper has it and 0 where not"
-    )
-
-
-class _Columns:
-    """Counts what the cells of each column are; JSON lines may leave out keys."""
-
-    def __init__(self) -> None:
-        self.positives = Counter[str]()
-        """Papers by label."""
-        self._rows = 0
-        self._flags = Counter[str]()
-        self._other: dict[str, str] = {}
-        self.names: dict[str, None] = {}
-
-    def add(self, row: PaperRow, is_new: bool) -> None:
-        """Count the cells of a row; a run reads those of empty and repeated papers too, but learns from new ones."""
-        self._rows += 1
-        for name, value in row.cells.items():
-            self.names.setdefault(name)
-            flag = None if name in self._other else read_flag(value)
-            if flag is None:
-                self._other.setdefault(name, f"row {row.number} holds {_short(value)!r}")
-            elif flag != "blank":
-                self._flags[name] += 1
-                self.positives[name] += flag and is_new
-
-    def is_flag(self, name: str) -> bool:
-        """Whether all cells are 0, 1 or blank, and not all of them blank."""
-        return name not in self._other and self._flags[name] > 0
-
-    def other_cell(self, name: str) -> str | None:
-        """The first cell that is no flag."""
-        return self._other.get(name)
-
-    def blanks(self, name: str) -> int:
-        """Rows whose cell is blank or missing."""
-        return self._rows - self._flags[name]
 
 
 class _Sample:
@@ -154,10 +104,6 @@ class _Sample:
             self.drawn.append(paper)
         elif (place := int(self._rng.integers(self.seen))) < self._size:
             self.drawn[place] = paper
-
-
-def _short(value: object) -> object:
-    return value if len(str(value)) <= _SHOWN else f"{str(value)[:_SHOWN]}\u2026"
 
 
 def _lengths(papers: Sequence[Paper], tokenizer: Tokenizer) -> list[int]:

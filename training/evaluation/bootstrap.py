@@ -96,7 +96,7 @@ class _Ranked:
 
 
 def _ranking(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For each paper: mean precision at its labels, and the rank of the last of them."""
+    """For each paper: mean precision at its labels, and the rank of the last of them; 1 and 0 if it has none."""
     precision = np.zeros(len(truth))
     coverage = np.zeros(len(truth))
     for label in range(truth.shape[1]):
@@ -104,7 +104,8 @@ def _ranking(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> tuple[NDA
         rank, carries = above.sum(axis=1), truth[:, label]
         precision += carries * (above & truth).sum(axis=1) / rank
         coverage = np.maximum(coverage, carries * rank)
-    return precision / np.maximum(truth.sum(axis=1), 1), coverage
+    counts = truth.sum(axis=1)
+    return np.where(counts, precision / np.maximum(counts, 1), 1.0), coverage
 
 
 def _per_paper(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> list[NDArray[np.float64]]:

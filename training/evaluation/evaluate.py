@@ -148,9 +148,19 @@ def _reference(artefact: Artefact) -> ArtefactRef:
 def _data(path: Path, manifest: Manifest, counts: dict[str, int]) -> Dataset:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    made_from = manifest.provenance.data.items()
-    same = [name for name, facts in made_from if isinstance(facts, dict) and facts.get("sha256") == digest]
+    unused = _unused(manifest)
+    made_from = {name: facts for name, facts in manifest.provenance.data.items() if name not in unused}
+    same = [name for name, facts in made_from.items() if isinstance(facts, dict) and facts.get("sha256") == digest]
     return Dataset(file=path.name, sha256=digest, counts=counts, part_of=Path(same[0]).name if same else None)
+
+
+def _unused(manifest: Manifest) -> set[str]:
+    """Files that the run of an artefact read without learning or choosing by them: test and held-out papers."""
+    config = tomllib.loads(manifest.provenance.config)
+    data, own = config.get("data", {}), [made for made in config.get("publish", ()) if made["name"] == manifest.name]
+    sources = [*config.get("pretrain", {}).get("texts", ()), *config.get("ngrams", {}).get("train", ())]
+    used = {made.get("validation") for made in own} | {source["path"] for source in sources}
+    return {str(Path(file)) for file in (data.get("test"), *data.get("held_out", ())) if file and file not in used}
 
 
 def _categories(path: Path, manifest: Manifest) -> dict[str, tuple[str, ...]] | None:

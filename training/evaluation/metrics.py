@@ -16,9 +16,21 @@ _BOUNDS = (2.5, 97.5)
 Metric = Callable[[NDArray[np.bool_], NDArray[np.bool_]], float]
 
 
-def quality(targets: NDArray[np.float32], scores: NDArray[np.floating], labels: Sequence[Label], seed: int) -> Quality:
-    """The manifest's figures, decided by the thresholds of the labels; a label without papers has precision 0."""
-    truth, decisions = targets > 0, assigned(scores, [label.threshold for label in labels])
+def thresholds(labels: Sequence[Label], title_only: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The thresholds that each paper is decided by, (papers, labels); `title_only` (papers,) as in `Encoding`."""
+    whole, titles = ([label.threshold_for(title_only=alone) for label in labels] for alone in (False, True))
+    return np.where(title_only[:, None], titles, whole)
+
+
+def quality(
+    targets: NDArray[np.float32],
+    scores: NDArray[np.floating],
+    labels: Sequence[Label],
+    title_only: NDArray[np.bool_],
+    seed: int,
+) -> Quality:
+    """The manifest's figures, decided by `thresholds`; a label without papers has precision 0."""
+    truth, decisions = targets > 0, assigned(scores, thresholds(labels, title_only))
     precision, recall, f1, support = precision_recall_fscore_support(truth, decisions, average=None, zero_division=0)
     rng = np.random.default_rng(seed)
     intervals = _f1_intervals(truth, decisions, rng)

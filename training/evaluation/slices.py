@@ -88,7 +88,7 @@ def _halves(members: Members, yes: str, no: str) -> Groups:
 
 
 def _label_counts(counts: NDArray[np.int64]) -> Groups:
-    exact = [(str(count), np.asarray(counts == count)) for count in range(1, _MOST_LABELS)]
+    exact = [(str(count), np.asarray(counts == count)) for count in range(_MOST_LABELS)]
     return [*exact, (f"{_MOST_LABELS} and more", np.asarray(counts >= _MOST_LABELS))]
 
 

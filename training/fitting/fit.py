@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, default_data_collator
-from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.trainer_utils import EvalPrediction
 
 from training.config import FitConfig, Precision
 from training.data.batches import Collator, EncodedPapers, LengthGroupedSampler
 from training.fitting.averaging import Averaging, load_average
+from training.fitting.checkpoints import last_checkpoint
 from training.fitting.early_stopping import micro_f1_at_best_cut
 from training.fitting.frozen import FrozenNetwork, PaperStates, read_by_encoder
 from training.fitting.loop import arguments, runs_bf16
@@ -64,8 +65,8 @@ def fit(
     if config.averaging != "none":
         trainer.averaging = Averaging(learned.model, config)
         trainer.add_callback(trainer.averaging)
-    last = get_last_checkpoint(str(folder)) if resume and folder.exists() else None
-    trainer.train(resume_from_checkpoint=last)
+    last = last_checkpoint(folder) if resume else None
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     if trainer.averaging and trainer.state.best_model_checkpoint:
         load_average(learned.model, Path(trainer.state.best_model_checkpoint))
 

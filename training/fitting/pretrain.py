@@ -22,12 +22,12 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from model_store.papers import InputFormat, Paper, PaperEncoder
 from training.config import EncoderConfig, PretrainConfig
 from training.data.batches import LengthGroupedSampler
 from training.errors import ConfigError
+from training.fitting.checkpoints import last_checkpoint
 from training.fitting.loop import arguments
 from training.fitting.progress import MetricsFile
 from training.model.pretrained import load_config
@@ -151,8 +151,8 @@ def pretrain(
         callbacks=[MetricsFile(folder / "metrics.jsonl")],
     )
     trainer.batch_size = config.batch_size
-    last = get_last_checkpoint(str(folder)) if resume and folder.exists() else None
-    trainer.train(resume_from_checkpoint=last)
+    last = last_checkpoint(folder) if resume else None
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     return model
 
 

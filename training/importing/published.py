@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -72,15 +73,26 @@ def _weights(graph: onnx.GraphProto) -> Iterator[tuple[str, NDArray[np.float32]]
     """The weights of a graph in fp32 by their names before quantization; matrices as (outputs, inputs)."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for name, array in arrays.items():
-        if name.endswith("_weight_Q8"):
-            blocks = (array.astype(np.float32) - _BLOCK_ZERO) * arrays[f"{name.removesuffix('_Q8')}_scales"][..., None]
-            yield name.removesuffix("_Q8"), blocks.reshape(len(blocks), -1)
-        elif name.endswith("_weight_quantized"):
+        if name.endswith("_weight_quantized"):
             plain = name.removesuffix("_quantized")
             zero = arrays[f"{plain}_zero_point"].astype(np.float32)
             yield plain, _turned(plain, (array.astype(np.float32) - zero) * arrays[f"{plain}_scale"])
         elif array.dtype == np.float32:
             yield name, _turned(name, array)
+    yield from weights_in_blocks(graph, arrays)
+
+
+def weights_in_blocks(
+    graph: onnx.GraphProto, arrays: Mapping[str, NDArray[Any]]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The weights of MatMulNBits with 8 bits, in fp32, as (outputs, inputs), by their names before quantization."""
+    for node in graph.node:
+        if node.op_type == "MatMulNBits":
+            inputs = next(attribute.i for attribute in node.attribute if attribute.name == "K")
+            blocks, scales = arrays[node.input[1]], arrays[node.input[2]]
+            values = (blocks.astype(np.float32) - _BLOCK_ZERO) * scales.reshape(*blocks.shape[:2], 1)
+            # The last block is padded where the number of inputs is no multiple of a block.
+            yield node.input[1].removesuffix("_Q8"), values.reshape(len(blocks), -1)[:, :inputs]
 
 
 def _turned(name: str, array: NDArray[np.float32]) -> NDArray[np.float32]:

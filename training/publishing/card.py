@@ -66,12 +66,13 @@ def _quality(manifest: Manifest, q: Quality) -> str:
     if manifest.test:
         introduction = (
             f"Measured with this very file on {manifest.test.papers} test papers, used for no choice, and on "
-            f"{q.papers} validation papers, also used to choose thresholds{_aim(manifest)} and calibration."
+            f"{q.papers} validation papers, also used to choose thresholds{_aim(manifest)}{_exits_and(manifest)} "
+            "calibration."
         )
     else:
         introduction = (
             f"Measured with this very file on {q.papers} validation papers, also used to choose the thresholds"
-            f"{_aim(manifest)} and the calibration: expect a little less on other papers."
+            f"{_aim(manifest)}{_exits_and(manifest)} the calibration: expect a little less on other papers."
         )
     if q.micro_f1_held_out is not None:
         introduction += (
@@ -106,6 +107,10 @@ def _column(q: Quality) -> list[str]:
 def _aim(manifest: Manifest) -> str:
     aim = manifest.aim
     return " for the best F1 of each label" if aim.at_least is None else f" for a precision of at least {aim.at_least}"
+
+
+def _exits_and(manifest: Manifest) -> str:
+    return ", early exits and" if manifest.exits else " and"
 
 
 def _per_label(manifest: Manifest, quality: Quality) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.papers import Paper
-from tables import read
+from training.data.cleaning import has_text
+from training.data.paper_file import PaperFile, text_of
 from training.data.papers import Papers
 from training.errors import DataError
 
@@ -22,16 +23,21 @@ class CategoryPapers(NamedTuple):
 
 
 def read_category_papers(path: Path, categories: Sequence[str]) -> CategoryPapers:
-    """The papers of a file in arXiv's layout that have one of `categories`; DataError if there is none."""
+    """The papers with a text that have one of `categories`; targets have shape (papers, categories).
+
+    Raises DataError if there is no such paper or no column `categories`, and the errors of PaperFile.
+    """
+    file = PaperFile(path)
+    if file.columns.categories is None:
+        there = ", ".join(map(repr, file.first_names))
+        raise DataError(f"{path}: has no column 'categories'; its columns are {there}")
     column = {name: i for i, name in enumerate(categories)}
     papers: list[Paper] = []
     found: list[list[int]] = []
-    for row in read(path):
-        stated = str(row.cells.get("categories") or "").split()
-        paper = Paper(str(row.cells.get("title") or ""), str(row.cells.get("abstract") or ""))
-        columns = [column.get(name, -1) for name in stated]
-        if max(columns, default=-1) >= 0 and "".join(paper).strip():
-            papers.append(paper)
+    for row in file:
+        columns = [column.get(name, -1) for name in text_of(row.cells, file.columns.categories).split()]
+        if max(columns, default=-1) >= 0 and has_text(row.paper):
+            papers.append(row.paper)
             found.append(columns)
     if not papers:
         raise DataError(f"{path}: no paper has one of the {len(categories)} categories in a column `categories`")

@@ -1,5 +1,6 @@
 """The files of an artefact: manifest, golden papers, tokenizer and card beside the graph."""
 
+import hashlib
 import importlib.metadata
 import logging
 import subprocess
@@ -26,6 +27,7 @@ from model_store.manifest import (
 from model_store.papers import Paper, PaperEncoder
 from training.config import PublishConfig, RunConfig
 from training.data.corpus import Facts
+from training.evaluation.metrics import thresholds
 from training.publishing.edition import Edition
 from training.publishing.findings import Findings
 from training.publishing.quantization import Quantized
@@ -46,14 +48,14 @@ def describe(
 ) -> Manifest:
     """The manifest, but for the checksums, which the store computes, and the figures on test papers."""
     config, targets = run.config, edition.validation.targets
-    comparison, thresholds = quantized.comparison, [label.threshold for label in findings.labels]
+    comparison, decided_by = quantized.comparison, thresholds(findings.labels, findings.title_only)
     return Manifest(
         name=edition.name,
         version=edition.version,
         created=now(),
         labels=findings.labels,
         input=edition.input,
-        uncertain=uncertain_rule(targets, findings.scores, thresholds, config.uncertain_share),
+        uncertain=uncertain_rule(targets, findings.scores, decided_by, config.uncertain_share),
         calibration=findings.calibration,
         aim=ThresholdAim(aim=config.thresholds.aim, at_least=config.thresholds.at_least),
         scope=scope,
@@ -67,7 +69,7 @@ def describe(
             flipped=comparison.flipped,
             largest_change=min(1.0, comparison.largest_change),
         ),
-        provenance=provenance(config, run.text, run.corpus.report, edition.imported),
+        provenance=provenance(config, run.text, _data(run, edition), edition.imported),
         licence=config.licence,
         limits=(*edition.limits, *_warnings(edition, findings, quantized, config)),
         # The card states the size of the graph, whose parts count together.
@@ -95,6 +97,23 @@ def provenance(
     )
 
 
+def _data(run: TrainingRun, edition: Edition) -> dict[str, Facts]:
+    """Facts by file: of the run's corpus, and of other files that the edition was made from."""
+    config, report = run.config, run.corpus.report
+    uses = {file.path: "further pre-training" for file in (config.pretrain.texts if config.pretrain else ())}
+    for wanted in config.publish:
+        if (wanted.name, wanted.version) == (edition.name, edition.version) and wanted.labels == "categories":
+            uses |= {source.path: "n-grams" for source in (config.ngrams.train if config.ngrams else ())}
+            uses |= {wanted.validation: "thresholds and calibration"} if wanted.validation else {}
+    others = {path: use for path, use in uses.items() if str(path) not in report and path.is_file()}
+    return report | {str(path): {"sha256": _sha256(path), "used for": use} for path, use in others.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def part_name(number: int) -> str:
     """The file of a part of the graph, counted from 0."""
     return GRAPH if number == 0 else f"model.{number + 1}.onnx"
@@ -104,13 +123,14 @@ def _exits(edition: Edition, findings: Findings) -> tuple[Exit, ...]:
     if findings.exits is None:
         return ()
     exits, layers = findings.exits, edition.exit_layers
-    rows = zip(exits.rule.heads, exits.rule.margins, exits.title_rule.margins, exits.figures.shares, strict=True)
+    title_margins = exits.title_rule.margins if exits.title_rule else (None,) * len(exits.rule.heads)
+    rows = zip(exits.rule.heads, exits.rule.margins, title_margins, exits.shares, strict=True)
     leaving = [
         Exit(
             file=part_name(number),
             layer=layers[head],
             margin=margin,
-            title_margin=title_margin if exits.title_figures else None,
+            title_margin=title_margin,
             share=share,
             micro_f1=findings.micro_f1_by_head[head],
         )
@@ -121,7 +141,7 @@ def _exits(edition: Edition, findings: Findings) -> tuple[Exit, ...]:
         layer=edition.layers,
         margin=0,
         title_margin=0,
-        share=max(0.0, 1 - sum(exits.figures.shares)),
+        share=max(0.0, 1 - sum(exits.shares)),
         micro_f1=findings.micro_f1_by_head[-1],
     )
     return (*leaving, last)
@@ -158,9 +178,11 @@ def golden(config: PublishConfig, encoder: PaperEncoder, manifest: Manifest, fil
     papers = [Paper(golden.title, golden.abstract) for golden in config.golden]
     encodings = encoder.encode(papers)
     stable = [i for i, paper in enumerate(encodings) if len({other(paper).layer for other in shifted}) < 2]
-    if left_out := len(papers) - len(stable):
-        _LOG.warning("%d golden papers are left out: they are too close to the margin of an exit", left_out)
     chosen = stable or range(len(papers))
+    if not stable:
+        _LOG.warning("all %d golden papers are kept, though each is too close to the margin of an exit", len(papers))
+    elif left_out := len(papers) - len(stable):
+        _LOG.warning("%d golden papers are left out: they are too close to the margin of an exit", left_out)
     return Golden(
         tolerance=config.golden_tolerance,
         papers=tuple(
@@ -201,7 +223,13 @@ def plain_tokenizer(tokenizer: Tokenizer) -> bytes:
 def _git_commit() -> str | None:
     """The commit of this code; None outside a repository or without git."""
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except OSError:
         return None
     return found.stdout.strip() or None

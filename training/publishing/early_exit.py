@@ -9,7 +9,7 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from model_store.labels import assigned, closeness
 from training.config import ExitsConfig
@@ -62,6 +62,8 @@ class ExitFigures(NamedTuple):
     """Encoder layers that a paper passes on average."""
     micro_f1_loss: float
     """Compared with passing all papers through all layers."""
+    exit_heads: NDArray[np.intp]
+    """The head at which each paper exits, (papers,)."""
 
 
 class ExitSearch(NamedTuple):
@@ -74,8 +76,8 @@ class ExitSearch(NamedTuple):
     seed: int
 
 
-def decisions(heads: Sequence[Scores], targets: NDArray[np.float32], thresholds: Sequence[float]) -> Decisions:
-    """What heads decide by their calibrated scores (papers, labels)."""
+def decisions(heads: Sequence[Scores], targets: NDArray[np.float32], thresholds: ArrayLike) -> Decisions:
+    """What heads decide by their calibrated scores (papers, labels); thresholds (labels,) or (papers, labels)."""
     truth = targets > 0
     given = [assigned(scores, thresholds) for scores in heads]
     return Decisions(
@@ -151,4 +153,5 @@ def _cross_fitted(search: ExitSearch, rule: ExitRule, allowed: float) -> ExitFig
         shares=tuple(float((at == head).mean()) for head in rule.heads),
         layers=float(np.asarray(search.layers)[at].mean()),
         micro_f1_loss=_loss(search.decisions, at),
+        exit_heads=at,
     )

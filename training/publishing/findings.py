@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model_store.labels import Label
 from model_store.manifest import Calibration, Quality, TitleQuality
 from training.config import RunConfig
-from training.evaluation.metrics import mean_average_precision, micro_f1, most_probable_is_right, quality
+from training.evaluation.metrics import mean_average_precision, micro_f1, most_probable_is_right, quality, thresholds
 from training.publishing.calibration import (
     Lines,
     calibration,
@@ -19,7 +19,7 @@ from training.publishing.calibration import (
     held_out_by_method,
     mean_error,
 )
-from training.publishing.early_exit import ExitFigures, ExitRule, ExitSearch, choose_exits, decisions
+from training.publishing.early_exit import Decisions, ExitRule, ExitSearch, choose_exits, decisions
 from training.publishing.edition import Edition
 from training.publishing.measurement import Measurement
 from training.publishing.thresholds import choose, held_out_decisions
@@ -33,23 +33,30 @@ class Exits(NamedTuple):
     """The exits that are published."""
 
     rule: ExitRule
-    title_rule: ExitRule
-    figures: ExitFigures
-    title_figures: ExitFigures | None
-    """None if papers without abstract never exit early."""
+    title_rule: ExitRule | None
+    """Of papers without abstract; None if they never exit early."""
+    shares: tuple[float, ...]
+    """Fractions of the validation papers, by exit, with margins that were chosen on other papers."""
+
+    def exit_heads(self, confidence: NDArray[np.float64], title_only: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """The head whose scores count, (papers,), from confidences (heads, papers) and `title_only` (papers,)."""
+        of_titles = self.title_rule.exit_heads(confidence) if self.title_rule else len(confidence) - 1
+        return np.where(title_only, of_titles, self.rule.exit_heads(confidence))
 
 
 class Findings(NamedTuple):
     """Everything about the validation papers; arrays have shape (papers, labels)."""
 
+    title_only: NDArray[np.bool_]
+    """Papers that have no abstract, (papers,)."""
     lines: list[Lines]
     """Calibration of each head."""
     labels: tuple[Label, ...]
     exits: Exits | None
     scores: Scores
     """Calibrated, as served."""
-    title_scores: Scores
-    """Of the same papers without their abstracts."""
+    title_scores: Scores | None
+    """Of the same papers without their abstracts; None if none of them has a title."""
     uncalibrated: Scores
     held_out: Scores
     """Calibrated on the other folds."""
@@ -65,23 +72,24 @@ def find(edition: Edition, whole: Measurement, titles: Measurement, config: RunC
         [line(scores) for line, scores in zip(lines, found.heads, strict=True)] for found in (whole, titles)
     )
     labels = _labels(edition, heads[-1], title_heads[-1], config)
-    exits = _exits(edition, heads, title_heads, labels, config)
+    decided_by, titles_decided_by = (thresholds(labels, found.title_only) for found in (whole, titles))
+    about, about_titles = decisions(heads, targets, decided_by), decisions(title_heads, targets, titles_decided_by)
+    exits = _exits(edition, about, about_titles, whole.title_only, config)
     fold_by_fold = [held_out(targets, scores, lambda t, s: fit_lines(t, s, method), seed) for scores in whole.heads]
-    thresholds = [label.threshold for label in labels]
-    combine = _combination(exits, heads, targets, thresholds)
-    title_thresholds = [label.threshold_for(title_only=True) for label in labels]
-    combine_titles = _combination(exits, title_heads, targets, title_thresholds, titles=True)
+    combine = _combination(exits, about.confidence, whole.title_only)
+    combine_titles = _combination(exits, about_titles.confidence, titles.title_only)
     predicted = held_out_by_method(targets, whole.scores, seed)
     return Findings(
+        title_only=whole.title_only,
         lines=lines,
         labels=labels,
         exits=exits,
         scores=combine(heads),
-        title_scores=combine_titles(title_heads),
+        title_scores=combine_titles(title_heads) if titles.title_only.any() else None,
         uncalibrated=combine(whole.heads),
         held_out=combine(fold_by_fold),
         calibration=calibration(targets, predicted, edition.ids, method, lines[-1], seed),
-        micro_f1_by_head=[micro_f1(targets > 0, scores >= np.array(thresholds)) for scores in heads],
+        micro_f1_by_head=[micro_f1(targets > 0, scores >= decided_by) for scores in heads],
     )
 
 
@@ -115,50 +123,37 @@ def _title_micro_f1(
 
 
 def _exits(
-    edition: Edition,
-    heads: Sequence[Scores],
-    title_heads: Sequence[Scores],
-    labels: Sequence[Label],
-    config: RunConfig,
+    edition: Edition, about: Decisions, about_titles: Decisions, title_only: NDArray[np.bool_], config: RunConfig
 ) -> Exits | None:
-    if config.exits is None or len(heads) == 1:
+    if config.exits is None or len(about.right) == 1:
         return None
-    targets, layers = edition.validation.targets, (*edition.exit_layers, edition.layers)
-    about, about_titles = (
-        ExitSearch(decisions(scores, targets, thresholds), layers, config.exits, config.seed)
-        for scores, thresholds in (
-            (heads, [label.threshold for label in labels]),
-            (title_heads, [label.threshold_for(title_only=True) for label in labels]),
-        )
-    )
-    chosen = choose_exits(about)
+    layers = (*edition.exit_layers, edition.layers)
+    chosen = choose_exits(ExitSearch(about, layers, config.exits, config.seed))
     if chosen is None:
         return None
     rule, figures = chosen
-    chosen_for_titles = choose_exits(about_titles, rule.heads)
-    if chosen_for_titles is None:
-        return Exits(rule, ExitRule(rule.heads, (np.inf,) * len(rule.heads)), figures, None)
-    return Exits(rule, chosen_for_titles[0], figures, chosen_for_titles[1])
+    chosen_for_titles = choose_exits(ExitSearch(about_titles, layers, config.exits, config.seed), rule.heads)
+    at = np.where(
+        title_only, chosen_for_titles[1].exit_heads if chosen_for_titles else len(layers) - 1, figures.exit_heads
+    )
+    shares = tuple(float((at == head).mean()) for head in rule.heads)
+    return Exits(rule, chosen_for_titles[0] if chosen_for_titles else None, shares)
 
 
 def _combination(
-    exits: Exits | None,
-    heads: Sequence[Scores],
-    targets: NDArray[np.float32],
-    thresholds: Sequence[float],
-    *,
-    titles: bool = False,
+    exits: Exits | None, confidence: NDArray[np.float64], title_only: NDArray[np.bool_]
 ) -> Callable[[Sequence[Scores]], Scores]:
     """A function that takes each paper's row from the scores of the head at which it exits."""
     if exits is None:
         return lambda scores: scores[-1]
-    rule = exits.title_rule if titles else exits.rule
-    at = rule.exit_heads(decisions(heads, targets, thresholds).confidence)
+    at = exits.exit_heads(confidence, title_only)
     return lambda scores: np.stack(scores)[at, np.arange(len(at))]
 
 
-def title_quality(edition: Edition, findings: Findings, config: RunConfig) -> TitleQuality:
-    """Quality without abstracts, by thresholds of whole papers and by thresholds of titles."""
+def title_quality(edition: Edition, findings: Findings, config: RunConfig) -> TitleQuality | None:
+    """Quality without abstracts, by thresholds of whole papers and by thresholds of titles; None without titles."""
+    if findings.title_scores is None:
+        return None
     targets = edition.validation.targets
     common, own = _title_micro_f1(targets, findings.scores, findings.title_scores, config)
     return TitleQuality(
@@ -173,9 +168,10 @@ def title_quality(edition: Edition, findings: Findings, config: RunConfig) -> Ti
 def validation_quality(edition: Edition, findings: Findings, config: RunConfig) -> Quality:
     """Quality on the validation papers, which were also used to choose thresholds and calibration."""
     targets = edition.validation.targets
-    decided = held_out_decisions(targets, findings.scores, findings.scores, config.thresholds, config.seed)
+    decided = _held_out_decisions(targets, findings, config)
     measured = _with_calibration(
-        quality(targets, findings.scores, findings.labels, config.seed), calibration_errors(targets, findings.held_out)
+        quality(targets, findings.scores, findings.labels, findings.title_only, config.seed),
+        calibration_errors(targets, findings.held_out),
     )
     return measured.model_copy(
         update={
@@ -187,10 +183,24 @@ def validation_quality(edition: Edition, findings: Findings, config: RunConfig) 
     )
 
 
-def test_quality(edition: Edition, scores: Scores, labels: Sequence[Label], config: RunConfig) -> Quality:
-    """Quality on the test papers."""
+def _held_out_decisions(targets: NDArray[np.float32], findings: Findings, config: RunConfig) -> NDArray[np.bool_]:
+    """Decisions by thresholds that were chosen on other papers, with those of titles where these have their own."""
+    scores, chosen = findings.scores, config.thresholds
+    decided = held_out_decisions(targets, scores, scores, chosen, config.seed)
+    if findings.title_scores is None or all(label.title_threshold is None for label in findings.labels):
+        return decided
+    by_titles = held_out_decisions(targets, findings.title_scores, scores, chosen, config.seed)
+    return np.where(findings.title_only[:, None], by_titles, decided)
+
+
+def test_quality(
+    edition: Edition, scores: Scores, title_only: NDArray[np.bool_], labels: Sequence[Label], config: RunConfig
+) -> Quality:
+    """Quality on the test papers, from their scores (papers, labels) and which have no abstract (papers,)."""
     targets = np.asarray(edition.test.targets if edition.test else [])
-    measured = _with_calibration(quality(targets, scores, labels, config.seed), calibration_errors(targets, scores))
+    measured = _with_calibration(
+        quality(targets, scores, labels, title_only, config.seed), calibration_errors(targets, scores)
+    )
     return measured.model_copy(update=_ranking(scores, targets, edition.test_primary))
 
 

@@ -26,6 +26,8 @@ class Measurement(NamedTuple):
     """Mean states, (papers, hidden size); none from a graph without this output."""
     tokens: NDArray[np.int64]
     """Word pieces, special ones included, (papers,)."""
+    title_only: NDArray[np.bool_]
+    """Papers of which the network gets no abstract, (papers,)."""
 
     @property
     def states(self) -> States:
@@ -56,7 +58,7 @@ class GraphParts:
         heads = [np.stack([result[PROBABILITIES][i] for result in results]) for i in range(len(self._parts))]
         features = [result[FEATURES][0] for result in results if result[FEATURES]]
         lengths = np.array([len(encoding.input_ids) for encoding in encodings])
-        return Measurement(heads, np.stack(features) if features else None, lengths)
+        return Measurement(heads, np.stack(features) if features else None, lengths, title_only(encodings))
 
     def _run(self, encoding: Encoding) -> dict[str, list[NDArray[np.float32]]]:
         """Outputs by name, those of all parts in their order, without the axis of papers."""
@@ -69,3 +71,8 @@ class GraphParts:
                     outputs[name].append(np.asarray(values[name][0], dtype=np.float32))
             inputs = {HIDDEN: values[NEXT_HIDDEN]} if NEXT_HIDDEN in values else {}
         return outputs
+
+
+def title_only(encodings: Sequence[Encoding]) -> NDArray[np.bool_]:
+    """Papers of which the network gets no abstract, (papers,)."""
+    return np.array([encoding.title_only for encoding in encodings])

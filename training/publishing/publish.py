@@ -28,7 +28,7 @@ from training.publishing.edition import Edition
 from training.publishing.export import export_parts
 from training.publishing.findings import Findings, find, test_quality, validation_quality
 from training.publishing.gates import check_parity
-from training.publishing.measurement import GraphParts, Measurement
+from training.publishing.measurement import GraphParts, Measurement, title_only
 from training.publishing.quantization import Quantized, quantize_within_gates
 from training.publishing.scope import (
     Detector,
@@ -180,8 +180,9 @@ def _test(
 ) -> Quality | None:
     if edition.test is None:
         return None
-    scores = served_scores(served, encoder.encode(edition.test.papers), "test papers")
-    return test_quality(edition, scores, findings.labels, config)
+    encodings = encoder.encode(edition.test.papers)
+    scores = served_scores(served, encodings, "test papers")
+    return test_quality(edition, scores, title_only(encodings), findings.labels, config)
 
 
 def served_scores(graph: Graph, encodings: Sequence[Encoding], description: str | None = None) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Thresholds and the uncertain rule, from validation scores alone."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import precision_recall_curve
 
 from model_store.labels import UncertainRule, assigned, closeness, log_odds
@@ -104,8 +104,11 @@ def held_out_decisions(
     return found
 
 
-def uncertain_rule(targets: Targets, scores: Scores, thresholds: list[float], share: float) -> UncertainRule:
-    """The rule that marks about `share` of the validation papers, with its error rates on them."""
+def uncertain_rule(targets: Targets, scores: Scores, thresholds: ArrayLike, share: float) -> UncertainRule:
+    """The rule that marks about `share` of the validation papers, with its error rates on them.
+
+    Thresholds are those of the labels, (labels,), or those of each paper, (papers, labels).
+    """
     decisions = assigned(scores, thresholds)
     wrong = (decisions != (targets > 0)).any(axis=1)
     unlabelled = ~decisions.any(axis=1)

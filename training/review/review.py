@@ -1,6 +1,7 @@
 """Reviews a file of labelled papers: scores → suspicious labels, and papers of a pool to label next."""
 
 import csv
+import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from training.config import DataConfig, Source
 from training.data.cleaning import has_text
 from training.data.column_roles import ColumnChoice
 from training.data.corpus import read_file
+from training.data.flag_columns import FlagColumns
 from training.data.folds import folds
 from training.data.paper_file import PaperFile, PaperRow
 from training.data.papers import LabelledPaper, Papers
@@ -27,6 +29,8 @@ from training.errors import DataError
 from training.evaluation.baseline import probabilities
 from training.review.label_errors import LabelError, likely_errors
 from training.review.next_papers import expected_errors, most_worth_labelling
+
+_LOG = logging.getLogger("training")
 
 ERRORS, NEXT = "label-errors.csv", "label-next.csv"
 
@@ -61,6 +65,7 @@ class Review(NamedTuple):
 def review(request: ReviewRequest, output: Path) -> Review:
     """Write label-errors.csv, and label-next.csv if there is a pool, into the folder `output`.
 
+    Labels are those of the artefact; without one, all columns that hold only 0 and 1, and the other columns are logged.
     Raises DataError if the file has no labels, or not those of the artefact.
     """
     labels, papers = _read(request)
@@ -81,9 +86,21 @@ def _read(request: ReviewRequest) -> tuple[tuple[str, ...], list[LabelledPaper]]
         abstract_column=request.choice.abstract,
         blank_is_negative=request.blank_is_negative,
     )
-    names = None if request.artefact is None else tuple(label.name for label in request.artefact.manifest.labels)
+    names = _label_names(request)
     labels, papers, _ = read_file(config.model_copy(update={"labels": names}), names)
     return labels, papers
+
+
+def _label_names(request: ReviewRequest) -> tuple[str, ...]:
+    if request.artefact is not None:
+        return tuple(label.name for label in request.artefact.manifest.labels)
+    columns = FlagColumns()
+    for row in PaperFile(request.papers, request.choice):
+        columns.add(row)
+    labels = columns.flagged(request.papers, request.choice)
+    if others := [name for name in columns.candidates(request.choice) if name not in labels]:
+        _LOG.info("left out, because they do not hold just 0 and 1: %s", columns.described(others))
+    return labels
 
 
 def _held_out_scores(request: ReviewRequest, papers: Papers) -> NDArray[np.floating]:

@@ -8,14 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.training import tiny
 from training.__main__ import main
+from training.comparison.compare import CorpusCache
 from training.comparison.outcome import Journal, Outcome, fingerprint, pretraining_fingerprint
 from training.comparison.table import markdown, rows
 from training.comparison.variants import Comparison, Variant, read_comparison
-from training.config import RunConfig, read_config
+from training.config import PretrainConfig, RunConfig, Source, TextFile, read_config
 from training.errors import ConfigError
 
 TWO_AND_A_BROKEN_ONE = """
@@ -251,3 +254,26 @@ def test_the_table_marks_what_is_unknown(comparison: Comparison) -> None:
     assert "| lonely |  | 1 | 0 | 0.9000 | +0.1000 | one seed: unknown |" in text
     assert "- noisy: seed 1: ValueError: no room" in text
     assert "| noisy |" not in text
+
+
+def test_papers_are_read_again_for_other_weights_to_continue_from(tmp_path: Path) -> None:
+    config, _ = read_config(tiny.config(tmp_path, extra='[auxiliary]\ncolumn = "ABSTRACT"\nfewest = 30\n'))
+    cache = CorpusCache(seed=0)
+    for names in ("quantum theorem", "theorem quantum"):
+        path = tmp_path / f"{names}.safetensors"
+        save_file({"a": np.zeros(1)}, path, {"categories": names})
+        continued = config.model_copy(update={"fit": config.fit.model_copy(update={"continue_from": path})})
+        assert cache.corpus(continued).categories == tuple(names.split())
+
+
+def test_further_pre_training_depends_on_training_files_that_validation_papers_are_split_off(tmp_path: Path) -> None:
+    config, _ = read_config(tiny.config(tmp_path))
+    pretrain = PretrainConfig(texts=(TextFile(path=tmp_path / "texts.csv"),))
+    for validation, alike in ((config.data.validation, True), (None, False)):
+        data = config.data.model_copy(update={"validation": validation})
+        other = data.model_copy(update={"train": (Source(path=tmp_path / "other.csv"),)})
+        one, another = (
+            pretraining_fingerprint(config.model_copy(update={"pretrain": pretrain, "data": papers}))
+            for papers in (data, other)
+        )
+        assert (one == another) is alike

@@ -276,3 +276,20 @@ def test_a_sample_of_a_long_file_is_drawn_while_it_is_read(tmp_path: Path) -> No
     tracemalloc.stop()
     assert len(corpus.train) + len(corpus.validation) == 100
     assert most < 2.5e6
+
+
+@pytest.mark.parametrize("rows", [[paper("n/a", "")], [paper("none", X=0, Y=0)]], ids=["empty", "no positive"])
+def test_test_papers_that_cannot_be_measured_are_refused(tmp_path: Path, rows: tiny.Rows) -> None:
+    train = tiny.write_csv(tmp_path / "t.csv", [paper("a")])
+    validation, test = tiny.write_csv(tmp_path / "v.csv", [paper("v")]), tiny.write_csv(tmp_path / "test.csv", rows)
+    with pytest.raises(DataError, match=r"none of the [01] test papers has a label .*test\.csv: rows 1"):
+        read(train, validation, test=test)
+
+
+def test_papers_that_nothing_is_learned_from_are_all_listed(tmp_path: Path) -> None:
+    names = ("train", "validation", "test", "held out")
+    files = {name: tiny.write_csv(tmp_path / f"{name}.csv", [paper(f"{name} {i}") for i in range(3)]) for name in names}
+    corpus = read(
+        files["train"], files["validation"], test=files["test"], held_out=(files["held out"],), validation_sample=1
+    )
+    assert {found.title for found in corpus.held_out} == {f"{name} {i}" for name in names[1:] for i in range(3)}

@@ -86,6 +86,20 @@ def test_a_category_counts_by_itself_or_by_its_archive(tmp_path: Path) -> None:
     assert labelled(file, categories=categories)[0].labels == {"Learning", "Computer Science"}
 
 
+def test_label_columns_that_are_named_come_before_a_column_of_categories(tmp_path: Path) -> None:
+    file = tiny.write_csv(tmp_path / "t.csv", [{"title": "a", "categories": "fiction; poems", "X": 1, "Y": 0}])
+    config = DataConfig(train=(Source(path=file),), labels=("X", "Y"))
+    found = LabelledFile(file, config)
+    assert not found.has_categories
+    assert [paper.labels for paper in found] == [frozenset({"X"})]
+
+
+def test_a_column_of_categories_needs_a_table_or_names_of_other_labels(tmp_path: Path) -> None:
+    file = tiny.write_csv(tmp_path / "t.csv", [{"title": "a", "categories": "cs.LG", "X": 1}])
+    with pytest.raises(DataError, match=r"say in \[data\.categories\] .* or name the label columns in `data\.labels`"):
+        labelled(file)
+
+
 @pytest.mark.parametrize("broken", [b"\x1f\x8b\x08\x00", gzip.compress(b"title,X\n" + b"a,1\n" * 9000)[:-50]])
 def test_a_corrupt_gz_is_one_sentence(tmp_path: Path, broken: bytes) -> None:
     (tmp_path / "t.csv.gz").write_bytes(broken)

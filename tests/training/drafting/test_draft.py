@@ -165,6 +165,13 @@ def test_a_blank_cell_of_a_paper_that_does_not_count_is_a_blank_cell(encoder: st
     assert check(config) == 0
 
 
+def test_a_text_column_of_categories_does_no_harm_beside_labels(encoder: str, tmp_path: Path) -> None:
+    table = [row | {"Categories": "fiction; poems"} for row in tiny.papers(90)]
+    config = draft(tiny.write_csv(tmp_path / "p.csv", table), encoder)
+    assert read_config(config)[0].data.labels == tiny.LABELS
+    assert check(config) == 0
+
+
 def test_hundreds_of_labels_are_drafted_and_can_be_run(encoder: str, tmp_path: Path) -> None:
     table = [
         {"title": row["TITLE"]} | {f"subject {k}": int((i + k) % 40 < 2) for k in range(200)}

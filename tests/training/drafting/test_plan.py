@@ -60,3 +60,10 @@ def test_shorter_texts_come_before_fewer_epochs_and_fewer_papers_last() -> None:
 
 def test_no_text_is_longer_than_the_encoder_reads() -> None:
     assert plan(found(1000, 400), MINILM._replace(positions=128), FAST).input_tokens == 128
+
+
+@pytest.mark.parametrize("papers", [40, 200, 342])
+def test_files_too_small_for_a_sample_get_the_fastest_plan_that_uses_all_papers(papers: int) -> None:
+    sizes = plan(found(papers), BERT_BASE, Speed(0.1, 0))
+    assert (sizes.sample, sizes.fit_tokens, sizes.epochs) == (None, 64, 3)
+    assert sizes.costs.total > BUDGET_SECONDS

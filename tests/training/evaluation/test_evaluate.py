@@ -1,6 +1,7 @@
 """An artefact's quality on labelled papers: figures, slices, mistakes and the page that shows them."""
 
 import csv
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -107,12 +108,15 @@ def test_a_resample_measures_what_scikit_learn_measures_with_weights(seed: int) 
     scores = np.round(np.clip(truth * 0.3 + rng.random((40, 3)) * 0.7, 0, 1), 1).astype(np.float32)
     given, weights = scores >= 0.5, rng.integers(0, 3, size=40).astype(float)
     truth[:, 2] &= weights == 0  # no paper with this label counts
+    assert (truth.sum(axis=1) == 0)[weights > 0].any()
     measured = WeightedMetrics(predictions(truth, scores, given))(weights)
     values = dict(zip(HEADLINE, measured, strict=False))
     options = {"sample_weight": weights, "average": "micro", "zero_division": 0}
     assert values["micro_f1"] == pytest.approx(metrics.f1_score(truth, given, **options))
     assert values["hamming_loss"] == pytest.approx(metrics.hamming_loss(truth, given, sample_weight=weights))
     assert values["coverage_error"] == pytest.approx(metrics.coverage_error(truth, scores, sample_weight=weights))
+    ranking = metrics.label_ranking_average_precision_score(truth, scores, sample_weight=weights)
+    assert values["label_ranking_average_precision"] == pytest.approx(ranking)
     columns = measured[len(HEADLINE) :].reshape(3, len(PER_LABEL))
     for i in (0, 1):
         expected = metrics.average_precision_score(truth[:, i], scores[:, i], sample_weight=weights)
@@ -145,6 +149,13 @@ def test_slices_of_each_kind_hold_every_paper_once(store: Store, papers: Path, t
     assert [part.papers for part in measured.slices["truncation"]] == [1, measured.papers - 1]
     assert measured.truncated == 1
     assert sum(status.papers for status in measured.statuses) == measured.papers
+
+
+def test_papers_without_labels_are_a_group(store: Store, tmp_path: Path) -> None:
+    table = [*tiny.papers(20), *(row | dict.fromkeys(tiny.LABELS, 0) for row in tiny.papers(30)[20:])]
+    groups = found(store, tiny.write_csv(tmp_path / "p.csv", table), tmp_path / "out").slices["number of labels"]
+    assert (groups[0].name, groups[0].papers) == ("0", 10)
+    assert sum(group.papers for group in groups) == 30
 
 
 def test_without_a_date_there_are_no_years(store: Store, tmp_path: Path) -> None:
@@ -252,6 +263,28 @@ def test_a_file_that_the_artefact_was_made_from_is_reported(papers: Path, tmp_pa
     store = builders.publish(tmp_path / "second", provenance=provenance)
     assert found(store, papers, tmp_path / "out").data.part_of == "papers.csv"
     assert "took part in making" in (tmp_path / "out/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "warned"),
+    [
+        ('[data]\ntest = "FILE"\n', False),
+        ('[data]\nheld_out = ["FILE"]\n', False),
+        ('[data]\nvalidation = "FILE"\n', True),
+        ('[data]\ntest = "FILE"\n[[pretrain.texts]]\npath = "FILE"\n', True),
+        ('[data]\nheld_out = ["FILE"]\n[[publish]]\nname = "tiny-subjects"\nvalidation = "FILE"\n', True),
+        ('[data]\nheld_out = ["FILE"]\n[[publish]]\nname = "another"\nvalidation = "FILE"\n', False),
+    ],
+)
+def test_only_files_that_were_learned_from_are_reported(
+    papers: Path, tmp_path: Path, config: str, warned: bool
+) -> None:
+    data = {"old/papers.csv": {"sha256": hashlib.sha256(papers.read_bytes()).hexdigest()}}
+    provenance = builders.manifest().provenance.model_copy(
+        update={"data": data, "config": config.replace("FILE", "old/papers.csv")}
+    )
+    store = builders.publish(tmp_path / "store", provenance=provenance)
+    assert found(store, papers, tmp_path / "out").data.part_of == ("papers.csv" if warned else None)
 
 
 def test_an_artefact_against_itself_differs_in_nothing(store: Store, papers: Path, tmp_path: Path) -> None:

@@ -28,11 +28,20 @@ def test_nothing_to_find_and_nothing_found_is_no_division_by_zero() -> None:
 
 def test_every_label_decides_by_its_own_threshold() -> None:
     targets, scores = drawn()
-    found = quality(targets, scores, LABELS, seed=1)
+    found = quality(targets, scores, LABELS, np.zeros(120, dtype=bool), seed=1)
     assert found.per_label["b"].f1 == pytest.approx(f1_score(targets[:, 1], scores[:, 1] >= 0.3))
     assert found.per_label["a"].support == int(targets[:, 0].sum())
     assert found.micro_f1 == headline(targets, scores, [0.5, 0.3])["micro_f1"]
     assert found.mean_average_precision == headline(targets, scores, [0.5, 0.3])["mean_average_precision"]
+
+
+def test_papers_without_abstract_are_decided_by_thresholds_of_titles() -> None:
+    targets, scores = drawn()
+    labels = [label.model_copy(update={"title_threshold": 0.6}) for label in LABELS]
+    title_only = np.arange(120) < 50
+    given = scores >= np.where(title_only[:, None], 0.6, [0.5, 0.3])
+    found = quality(targets, scores, labels, title_only, seed=1)
+    assert found.micro_f1 == pytest.approx(f1_score(targets, given, average="micro"))
 
 
 def test_an_interval_holds_its_figure_and_is_seeded() -> None:

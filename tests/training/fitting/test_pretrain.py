@@ -116,6 +116,35 @@ def test_held_out_papers_are_not_pre_trained_on(tmp_path: Path) -> None:
     assert not {" ".join(paper).lower() for paper in texts} & {" ".join(paper).lower() for paper in held_out}
 
 
+def test_no_paper_that_figures_rest_on_is_pre_trained_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Texts hold 60 validation, 30 test and 20 held-out papers, and 40 others."""
+    rows = {"validation": tiny.papers(60, seed=1), "test": tiny.papers(30, seed=2), "held": tiny.papers(20, seed=3)}
+    texts = [row for part in (*rows.values(), tiny.papers(40, seed=4)) for row in part]
+    paths = {
+        name: str(tiny.write_csv(tmp_path / f"{name}.csv", part))
+        for name, part in {**rows, "texts": texts}.items()
+        if name != "validation"
+    }
+    section = SECTION.replace("epochs = 4", f"epochs = 1\ntexts = [{{ path = {json.dumps(paths['texts'])} }}]")
+    data = f"test = {json.dumps(paths['test'])}\nheld_out = [{json.dumps(paths['held'])}]"
+    config = tiny.config(tmp_path, extra=section, within={"data": data})
+    command = ["pretrain", str(config), "--runs", str(tmp_path)]
+    with caplog.at_level("INFO", logger="training"):
+        assert main(command) == 0
+    assert "further pre-training on 40 papers" in caplog.text
+    assert main([*command, "--resume"]) == 0
+    for name in ("test.csv", "held.csv", "validation.csv.gz"):
+        before = (tmp_path / name).read_bytes()
+        tiny.write_csv(tmp_path / name, tiny.papers(50, seed=9))
+        assert main([*command, "--resume"]) == 2
+        assert f"the content of {tmp_path / name} has changed" in capsys.readouterr().err
+        (tmp_path / name).write_bytes(before)
+    tiny.write_csv(tmp_path / "train.csv", tiny.papers(150, seed=8))
+    assert main([*command, "--resume"]) == 0
+
+
 def test_a_file_can_be_limited_by_date_and_sample(tmp_path: Path) -> None:
     rows: tiny.Rows = [{"title": f"paper {i}", "abstract": "", "update_date": f"20{i:02}-01-01"} for i in range(20)]
     path = tiny.write_csv(tmp_path / "texts.csv", rows)

@@ -92,6 +92,10 @@ def test_a_run_learns_from_the_scores_of_another(tmp_path: Path, capsys: pytest.
     assert "fit the run first" in capsys.readouterr().err
     assert main(["fit", str(teacher), *runs]) == 0
     assert main(["score", str(teacher), *runs, "--output", str(tmp_path / "t.npz")]) == 0
+    sampled = tmp_path / "sampled.npz"
+    assert main(["score", str(teacher), *runs, "--output", str(sampled), "--sample", "30"]) == 0
+    drawn = TrainingRun.open(teacher, tmp_path / "runs", sample=30).corpus.train
+    assert read_scores([sampled], drawn, tiny.LABELS).shape == (30, len(tiny.LABELS))
     taught = f'[teacher]\nscores = ["{tmp_path / "t.npz"}"]\nweight = 1.0\n'
     # Weights start anew from the same seed: with the teacher alone to learn from they end elsewhere.
     student = tiny.config(tmp_path, epochs=1, version="0.2.0", extra=taught, within={"data": "share = 0.5"})

@@ -17,7 +17,7 @@ from training.__main__ import main
 from training.config import QuantizationConfig
 from training.importing.published import restore, write_encoder
 from training.publishing.bert import bert_graph
-from training.publishing.quantization_schemes import schemes
+from training.publishing.quantization_schemes import quantize_blocks, schemes
 
 SCHEMES = schemes(QuantizationConfig())
 QUIET = pytest.mark.filterwarnings(
@@ -79,6 +79,16 @@ def test_weights_are_restored_from_every_scheme_of_quantization(number: int) -> 
     for name, weights in restored.state_dict().items():
         step = float(expected[name].abs().max()) / 63
         torch.testing.assert_close(weights, expected[name], atol=step, rtol=0)
+
+
+def test_weights_in_blocks_are_restored_without_their_padding() -> None:
+    # No multiple of the 32 weights in a block.
+    network = test_bert.network(hidden_size=40, intermediate_size=72)
+    restored = restore([quantize_blocks(bert_graph(network))])
+    assert restored is not None
+    expected = network.encoder.state_dict()
+    for name, weights in restored.state_dict().items():
+        torch.testing.assert_close(weights, expected[name], atol=float(expected[name].abs().max()) / 63, rtol=0)
 
 
 @QUIET

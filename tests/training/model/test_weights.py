@@ -1,5 +1,6 @@
 """Training that continues from the weights of an earlier run."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from tests.training import tiny
 from training.__main__ import main
 from training.errors import ConfigError
-from training.model.weights import read_categories
+from training.model.weights import read_categories, require_labels
 
 CATEGORIES = '[auxiliary]\ncolumn = "ABSTRACT"\nfewest = {fewest}\n'
 
@@ -73,3 +74,19 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path, content: bytes 
         path.write_bytes(content)
     with pytest.raises(ConfigError, match="cannot be read as the weights of a fitted network"):
         read_categories(path)
+
+
+def test_weights_for_labels_in_another_order_are_refused(
+    earlier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = continued(earlier, tmp_path)
+    names = json.dumps(list(reversed(tiny.LABELS)))
+    config.write_text(config.read_text().replace("[data]\n", f"[data]\nlabels = {names}\n"))
+    assert fit(config) == 2
+    said = f"for the labels {', '.join(tiny.LABELS)}, so training cannot continue from it with the labels"
+    assert said in capsys.readouterr().err
+
+
+def test_weights_of_earlier_versions_name_no_labels_and_are_accepted(tmp_path: Path) -> None:
+    save_file({"a": np.zeros(1)}, tmp_path / "network.safetensors", {"categories": "quantum"})
+    require_labels(tmp_path / "network.safetensors", tiny.LABELS)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,12 +28,11 @@ PAPERS = [Paper("a quantum star", "of the plasma"), Paper("proof"), Paper("theor
 LAYERS = 3
 
 
-def network(features: FeaturesConfig = FeaturesConfig(), *, chunked: bool = False, **bert: str) -> SubjectNetwork:  # noqa: B008  # frozen
-    config = BertConfig(
-        vocab_size=40, hidden_size=32, num_hidden_layers=LAYERS, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=64, **bert,
-    )  # fmt: skip
-    made = SubjectNetwork(BertModel(config, add_pooling_layer=False), 32, 3, HeadConfig(), features, chunked=chunked)
+def network(features: FeaturesConfig = FeaturesConfig(), *, chunked: bool = False, **bert: Any) -> SubjectNetwork:  # noqa: B008  # frozen
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "max_position_embeddings": 64}
+    config = BertConfig(vocab_size=40, num_hidden_layers=LAYERS, **sizes | bert)
+    encoder = BertModel(config, add_pooling_layer=False)
+    made = SubjectNetwork(encoder, config.hidden_size, 3, HeadConfig(), features, chunked=chunked)
     with torch.no_grad():
         for parameter in made.parameters():
             # Larger than torch draws them, so that every part of the network changes the scores.

@@ -1,5 +1,6 @@
 """One fitted network gives several artefacts: with exits, cut after one of them, and of its finer categories."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 import pytest
+from sklearn.metrics import f1_score
 
 from model_store.artefact import Artefact
 from model_store.manifest import Manifest
@@ -121,6 +123,39 @@ def test_test_papers_are_reported_beside_validation_papers(published: Published)
     scores = published.open("tiny").classifier().scores(papers.papers)
     assert manifest.test.micro_f1 == pytest.approx(micro_f1(manifest, scores, papers.targets))
     assert "40 test papers" in published.open("tiny").card()
+    for name, exits in (("tiny", ", early exits"), ("tiny-small", "")):
+        assert f"for the best F1 of each label{exits} and calibration" in published.open(name).card()
+
+
+def test_files_that_an_artefact_was_made_from_are_in_its_manifest(published: Published) -> None:
+    path = published.folder / "categories.jsonl"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = published.open("tiny-words").manifest.provenance.data[str(path)]
+    assert facts == {"sha256": digest, "used for": "thresholds and calibration"}
+    assert f"- `{path}`: used for thresholds and calibration" in published.open("tiny-words").card()
+    assert str(path) not in published.open("tiny").manifest.provenance.data
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning", "ignore::UserWarning:torch")
+def test_papers_without_abstract_are_measured_as_they_are_served(tmp_path: Path) -> None:
+    test = tiny.write_csv(tmp_path / "test.csv", without_abstracts(tiny.papers(40, seed=7)))
+    within = {"data": f"test = {json.dumps(str(test))}", "fit": "titles_alone = 0.3"}
+    path = tiny.config(tmp_path, epochs=8, within=within, extra="[exits]\nlayers = [1]\nmicro_f1_loss = 0.02\n")
+    validation = tiny.write_csv(tmp_path / "validation.csv.gz", without_abstracts(tiny.papers(60, seed=1)))
+    assert main(["run", str(path), "--runs", str(tmp_path / "runs"), "--store", str(tmp_path / "store")]) == 0
+    artefact = Store(tmp_path / "store").open()
+    for file, figures in ((validation, artefact.manifest.quality), (test, artefact.manifest.test)):
+        _, papers = read_papers(file)
+        results = [artefact.classifier().classify(paper) for paper in papers.papers]
+        assert {result.output.layer for result in results if result.encoding.title_only} == {1, 2}
+        given = np.array([[i in result.decision.labels for i in range(3)] for result in results])
+        assert figures is not None
+        assert figures.micro_f1 == pytest.approx(f1_score(papers.targets, given, average="micro"))
+
+
+def without_abstracts(rows: tiny.Rows) -> tiny.Rows:
+    """The papers, of which every second one loses its abstract."""
+    return [row | {"ABSTRACT": row["ABSTRACT"] if i % 2 else ""} for i, row in enumerate(rows)]
 
 
 def test_a_cut_network_has_one_layer_and_no_exits_and_reads_less(published: Published) -> None:

@@ -74,6 +74,23 @@ def test_one_label_is_reviewed_like_several(tmp_path: Path) -> None:
     assert sum(int(line["row"]) in flipped for line in first) >= 0.8 * len(flipped)
 
 
+def test_columns_that_are_no_labels_are_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows, _ = flipped_papers(200, every=20)
+    more: tiny.Rows = [row | {"year": 1990 + i, "doi": f"10.1/{i}", "categories": "a; b"} for i, row in enumerate(rows)]
+    papers = tiny.write_csv(tmp_path / "p.csv", more)
+    with caplog.at_level("INFO", logger="training"):
+        assert main(["review", str(papers), "--output", str(tmp_path)]) == 0
+    assert {line["label"] for line in lines(tmp_path / "label-errors.csv")} <= set(tiny.LABELS)
+    expected = "'year' (row 1 holds '1990'), 'doi' (row 1 holds '10.1/0'), 'categories' (row 1 holds 'a; b')"
+    assert f"left out, because they do not hold just 0 and 1: {expected}" in caplog.text
+
+
+def test_a_file_without_columns_of_0_and_1_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    papers = tiny.write_csv(tmp_path / "p.csv", [{"title": "a", "categories": "cs.LG"}])
+    assert main(["review", str(papers), "--output", str(tmp_path)]) == 2
+    assert "no column holds only 0 and 1; looked at 'categories' (row 1 holds 'cs.LG')" in capsys.readouterr().err
+
+
 def test_labels_are_judged_relative_to_the_usual_confidence_of_the_model() -> None:
     given = np.array([[1], [1], [1], [0], [0], [0], [0]], dtype=np.bool_)
     scores = np.array([[0.4], [0.3], [0.05], [0.38], [0.01], [0.02], [0.1]])
