@@ -140,7 +140,7 @@ def test_papers_of_categories_that_the_ngrams_are_fitted_on_are_refused(
 
 def test_a_golden_paper_without_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tiny.config(tmp_path, extra='[[golden]]\ntitle = " "\n')
-    assert main(["check", str(config)]) == 2
+    assert main(["check", str(config), "--runs", str(tmp_path / "runs")]) == 2
     assert "a golden paper needs a title or an abstract" in capsys.readouterr().err
 
 
