@@ -48,7 +48,7 @@ class Artefact:
         self.folder = folder
         self.sha256 = hashlib.sha256(raw).hexdigest()
         """Of the manifest, which holds the checksums of all other files."""
-        check_accepted(folder / MANIFEST, raw, sha256)
+        check_accepted(folder / MANIFEST, self.sha256, sha256)
         self.manifest = parse_manifest(folder, raw)
         check_names(folder, self.manifest, self.manifest.files)
         check_size(folder, self.manifest)
@@ -91,10 +91,10 @@ class Artefact:
         return classifier
 
 
-def check_accepted(path: Path, raw: bytes, sha256: str | None) -> None:
-    """Raise ArtefactDamaged if the manifest at `path` does not have this checksum; None accepts every manifest."""
-    if sha256 is not None and (found := hashlib.sha256(raw).hexdigest()) != sha256:
-        raise ArtefactDamaged(f"{path} has sha256 {found}, the one that is accepted is {sha256}")
+def check_accepted(path: Path, sha256: str, accepted: str | None) -> None:
+    """Raise ArtefactDamaged if the manifest at `path` has another checksum than the accepted one; None accepts all."""
+    if accepted not in (None, sha256):
+        raise ArtefactDamaged(f"{path} has sha256 {sha256}, the one that is accepted is {accepted}")
 
 
 def check_names(folder: Path, manifest: Manifest, names: Iterable[str]) -> None:

@@ -119,7 +119,8 @@ class RemoteStore(Store):
         source = f"{self._top}/{release.name}/{release.version}"
         with self._sentence(), self._files.open(f"{source}/{MANIFEST}", "rb") as file:
             raw = file.read(LARGEST_MANIFEST + 1)
-        check_accepted(Path(self.place) / release.name / release.version / MANIFEST, raw, sha256)
+        found = hashlib.sha256(raw).hexdigest()
+        check_accepted(Path(self.place) / release.name / release.version / MANIFEST, found, sha256)
         if _is_copy(release.folder, raw):
             return False
         manifest = parse_manifest(Path(self.place) / release.name / release.version, raw)

@@ -120,9 +120,10 @@ def check_category_papers(config: RunConfig, categories: Sequence[str], learned:
     Raises ConfigError, or DataError if a file has no paper of the categories.
     """
     files = [(wanted.name, path) for wanted in config.publish for path in (wanted.validation, wanted.test) if path]
+    learned_keys = {paper_key(paper) for paper in learned} if files else set()
     for name, path in files:
         keys = {paper_key(paper) for paper in read_category_papers(path, categories).papers.papers}
-        if shared := keys.intersection(map(paper_key, learned)):
+        if shared := keys & learned_keys:
             raise ConfigError(
                 f"[[publish]] {name}: {len(shared)} of the {len(keys)} papers of {path} are also training papers; "
                 "expected none, since thresholds and figures would rest on papers that were learned. Name the file in "

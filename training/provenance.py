@@ -50,9 +50,9 @@ class Inputs(BaseModel):
         """The present inputs of its further pre-trained encoder, the papers that it must not read included."""
         document = config.model_dump(mode="json", exclude_defaults=True, include=set(_READ_ON_PRETRAINING))
         whole = cls.of(config, corpus)
-        unread = _unread_in_pretraining(config)
-        data = {key: value for key, value in whole.settings.items() if key.startswith("data.") and key not in unread}
-        files = {name: digest for name, digest in whole.files.items() if name.split("#")[0] not in unread}
+        keys, paths = {f"data.{key}" for key in unread_in_pretraining(config)}, _unread_files(config)
+        data = {key: value for key, value in whole.settings.items() if key.startswith("data.") and key not in keys}
+        files = {name: digest for name, digest in whole.files.items() if name.split("#")[0] not in paths}
         return cls(settings=dict(_flat(document)) | data, files=files, labels=())
 
 
@@ -110,16 +110,23 @@ def _digests(config: RunConfig) -> dict[str, str]:
     return {str(path): _sha256(path) for path in files if path.is_file()}
 
 
-def _unread_in_pretraining(config: RunConfig) -> set[str]:
-    """Keys and files of [data] that further pre-training does not depend on: with texts, those of training papers."""
-    data, texts = config.data, config.pretrain.texts if config.pretrain else ()
-    if not texts:
+def unread_in_pretraining(config: RunConfig) -> frozenset[str]:
+    """Keys of [data] that further pre-training does not depend on: with texts, those of the training papers.
+
+    Their files count where validation papers, which must not be read, are split off them.
+    """
+    if config.pretrain is None or not config.pretrain.texts:
+        return frozenset()
+    return frozenset({"sample", "share"} | ({"train"} if config.data.validation else set()))
+
+
+def _unread_files(config: RunConfig) -> set[str]:
+    """Training files that further pre-training does not depend on."""
+    if config.pretrain is None or "train" not in unread_in_pretraining(config):
         return set()
-    keys = {"data.sample", "data.share"}
-    if data.validation is None:
-        return keys  # the validation papers, which must not be read, are split off the training papers
-    read = {data.validation, data.test, *data.held_out, *(file.path for file in texts)}
-    return keys | {"data.train"} | {str(source.path) for source in data.train if source.path not in read}
+    data = config.data
+    read = {data.validation, data.test, *data.held_out, *(file.path for file in config.pretrain.texts)}
+    return {str(source.path) for source in data.train if source.path not in read}
 
 
 def _encoder_files(config: RunConfig) -> list[Path]:

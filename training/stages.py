@@ -5,6 +5,7 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -197,10 +198,9 @@ def _ngram_papers(run: TrainingRun, config: NgramsConfig) -> Papers:
         data = run.config.data.model_copy(update={"train": config.train, "sample": None, "share": 1.0})
         train = read_corpus(data, run.config.seed, run.config.auxiliary, run.corpus.categories).train
         check_category_papers(run.config, run.corpus.categories, train.papers)
-    if train.categories is None:
-        raise ConfigError("[ngrams] learns finer categories: the run needs an [auxiliary]")
-    known = np.flatnonzero(np.isfinite(train.categories[:, 0]))
-    return Papers([train.papers[i] for i in known], train.categories[known])
+    categories = cast("NDArray[np.float32]", train.categories)  # RunConfig refuses [ngrams] without [auxiliary]
+    known = np.flatnonzero(np.isfinite(categories[:, 0]))
+    return Papers([train.papers[i] for i in known], categories[known])
 
 
 def _prepare_directory(run: TrainingRun, *, resume: bool) -> None:

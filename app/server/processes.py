@@ -98,16 +98,20 @@ class Processes:
                 self._start(sockets, is_first=True)
             announced = False
             while self._children:
-                starting = [child for child in self._children if not child.is_ready]
-                wait([*(child.process.sentinel for child in self._children), *(child.ready for child in starting)])
-                for child in starting:
-                    child.is_ready = child.ready.poll() and _has_message(child.ready)
+                self._wait()
                 if not announced and any(child.is_ready for child in self._children):
                     announced = True
                     announce(sockets)
                 for child in [child for child in self._children if not child.process.is_alive()]:
                     self._replace(child, sockets)
         return self._exit_code
+
+    def _wait(self) -> None:
+        """Return when a process serves that did not before, or has ended."""
+        starting = [child for child in self._children if not child.is_ready]
+        wait([*(child.process.sentinel for child in self._children), *(child.ready for child in starting)])
+        for child in starting:
+            child.is_ready = child.ready.poll() and _has_message(child.ready)
 
     def _start(self, sockets: Sequence[socket.socket], is_first: bool) -> None:
         # Spawned, not forked: the threads of onnxruntime and tokenizers do not survive a fork.

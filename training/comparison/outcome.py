@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from training.config import RunConfig
+from training.provenance import unread_in_pretraining
 
 
 def fingerprint(config: RunConfig) -> str:
@@ -17,11 +18,9 @@ def pretraining_fingerprint(config: RunConfig) -> str | None:
     """The same of everything that further pre-training depends on; None without further pre-training."""
     if config.pretrain is None:
         return None
-    # With texts of its own it does not depend on the training papers, unless validation papers are split off them.
-    anywhere: dict[str, object] = {"sample": None, "share": 1.0} if config.pretrain.texts else {}
-    if config.pretrain.texts and config.data.validation:
-        anywhere["train"] = ()
-    parts = (config.encoder, config.pretrain, config.input, config.data.model_copy(update=anywhere))
+    neutral = {"train": (), "sample": None, "share": 1.0}
+    unread = {key: neutral[key] for key in unread_in_pretraining(config)}
+    parts = (config.encoder, config.pretrain, config.input, config.data.model_copy(update=unread))
     text = "\n".join(part.model_dump_json(exclude_defaults=True) for part in parts)
     return sha256(f"{config.seed}\n{text}".encode()).hexdigest()
 
